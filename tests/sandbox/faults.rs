@@ -1,0 +1,287 @@
+//! Fault rules: what may go wrong, for which requests or connections, how often.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use crate::incoming::Incoming;
+
+/// Where in the exchange a fault strikes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Phase {
+    /// The request is read, but has no effect.
+    #[default]
+    Before,
+    /// The request has taken effect; no byte of the answer is out.
+    After,
+    Head,
+    Body,
+}
+
+fn head() -> Phase {
+    Phase::Head
+}
+
+fn body() -> Phase {
+    Phase::Body
+}
+
+fn ok() -> u16 {
+    200
+}
+
+fn found() -> u16 {
+    302
+}
+
+fn bad_request() -> u16 {
+    400
+}
+
+fn no_ms() -> u64 {
+    0
+}
+
+#[derive(Clone, Debug, Deserialize, Serialize)]
+#[serde(tag = "kind", rename_all = "snake_case", deny_unknown_fields)]
+pub enum Fault {
+    /// Never answers; the connection stays open.
+    Silent {},
+    Delay {
+        ms: u64,
+        #[serde(default = "head")]
+        phase: Phase,
+    },
+    /// One byte every `ms`.
+    Drip {
+        ms: u64,
+        #[serde(default = "body")]
+        phase: Phase,
+    },
+    Close {
+        #[serde(default)]
+        phase: Phase,
+    },
+    Reset {
+        #[serde(default)]
+        phase: Phase,
+    },
+    /// A body that ends before its announced length, or before the last chunk.
+    Truncate {
+        #[serde(default)]
+        chunked: bool,
+    },
+    /// A body without a length, cut: only its syntax can tell.
+    CloseDelimitedCut {},
+    Garbage {},
+    Status {
+        status: u16,
+        #[serde(default)]
+        body: String,
+        #[serde(default)]
+        content_type: Option<String>,
+        #[serde(default)]
+        headers: BTreeMap<String, String>,
+    },
+    Answer {
+        #[serde(default)]
+        body: Option<String>,
+        #[serde(default)]
+        body_base64: Option<String>,
+        #[serde(default = "ok")]
+        status: u16,
+        #[serde(default)]
+        content_type: Option<String>,
+    },
+    /// These bytes on the connection, then its end.
+    Raw {
+        base64: String,
+    },
+    PlatformError {
+        code: i64,
+        #[serde(default)]
+        status: Option<u16>,
+    },
+    OauthError {
+        error: String,
+        #[serde(default)]
+        description: String,
+        #[serde(default = "bad_request")]
+        status: u16,
+    },
+    Redirect {
+        location: String,
+        #[serde(default = "found")]
+        status: u16,
+    },
+    /// A JSON string of this many bytes.
+    Huge {
+        bytes: u64,
+    },
+    /// The normal answer, compressed if the client accepts it.
+    Gzip {},
+    /// A JSON string of this many spaces, compressed.
+    GzipBomb {
+        bytes: u64,
+    },
+    /// A JSON string of this many spaces, each byte a chunk.
+    ChunkBomb {
+        bytes: u64,
+    },
+    EndlessHeaders {},
+    ManyHeaders {
+        count: u64,
+    },
+    /// 100 Continue without end.
+    ContinueFlood {},
+    /// Arrays in arrays.
+    Deep {
+        depth: u64,
+    },
+    BadUtf8 {},
+    Empty {},
+    /// Code 102; the session key presented is expired from here on.
+    ExpireToken {},
+    /// The normal answer; the connection is closed once it has been idle for so long.
+    CloseAfter {
+        #[serde(default = "no_ms")]
+        ms: u64,
+    },
+    /// The head and half of the body, then nothing.
+    HangBody {},
+    /// Connections only: one byte every `ms` until TLS is set up (without TLS: for good).
+    DripHandshake {
+        ms: u64,
+    },
+}
+
+impl Fault {
+    /// The word that names the fault in rules and in the journal.
+    pub fn kind(&self) -> String {
+        let value = serde_json::to_value(self).unwrap_or_default();
+        value["kind"].as_str().unwrap_or_default().to_owned()
+    }
+
+    fn suits_connections(&self) -> bool {
+        use Fault::*;
+        matches!(self, Silent {} | Delay { .. } | Close { .. } | Reset { .. } | Garbage {} | DripHandshake { .. })
+    }
+
+    fn suits_requests(&self) -> bool {
+        !matches!(self, Fault::DripHandshake { .. })
+    }
+}
+
+/// What a rule is for: all conditions that are given must hold.
+#[derive(Clone, Debug, Default, Deserialize, Serialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct On {
+    /// A prefix of the request's path.
+    pub path: Option<String>,
+    /// The platform method; a `*` at the end stands for anything.
+    pub method: Option<String>,
+    pub grant: Option<String>,
+    /// Fresh connections instead of requests.
+    pub connection: bool,
+}
+
+impl On {
+    fn suits(&self, incoming: &Incoming) -> bool {
+        let path = self.path.as_ref().is_none_or(|prefix| incoming.path.starts_with(prefix.as_str()));
+        let method = self.method.as_ref().is_none_or(|wanted| match incoming.platform_method() {
+            None => false,
+            Some(method) => match wanted.strip_suffix('*') {
+                Some(prefix) => method.starts_with(prefix),
+                None => method == wanted,
+            },
+        });
+        let grant = self.grant.as_deref().is_none_or(|wanted| incoming.grant() == Some(wanted));
+        !self.connection && path && method && grant
+    }
+}
+
+fn once() -> Option<u64> {
+    Some(1)
+}
+
+fn always() -> f64 {
+    1.0
+}
+
+#[derive(Clone, Debug, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct Rule {
+    #[serde(skip_deserializing)]
+    pub id: u64,
+    #[serde(default)]
+    pub on: On,
+    /// How often it still strikes; `None`: for ever.
+    #[serde(default = "once")]
+    pub times: Option<u64>,
+    /// How many still pass unharmed.
+    #[serde(default)]
+    pub skip: u64,
+    #[serde(default = "always")]
+    pub probability: f64,
+    /// Whether a request has its effect although the fault replaces its answer.
+    #[serde(default)]
+    pub applied: bool,
+    pub fault: Fault,
+    #[serde(skip_deserializing)]
+    pub fired: u64,
+}
+
+impl Rule {
+    fn strikes(&mut self) -> bool {
+        if self.times == Some(0) {
+            return false;
+        }
+        if self.skip > 0 {
+            self.skip -= 1;
+            return false;
+        }
+        if fastrand::f64() >= self.probability {
+            return false;
+        }
+        self.times = self.times.map(|left| left - 1);
+        self.fired += 1;
+        true
+    }
+}
+
+#[derive(Default)]
+pub struct Faults {
+    pub rules: Vec<Rule>,
+    added: u64,
+    pub fired: u64,
+}
+
+impl Faults {
+    /// Adds a rule behind the others; its id.
+    pub fn add(&mut self, mut rule: Rule) -> Result<u64, String> {
+        let suits = if rule.on.connection { rule.fault.suits_connections() } else { rule.fault.suits_requests() };
+        if !suits {
+            let what = if rule.on.connection { "connections" } else { "requests" };
+            return Err(format!("fault {} is not for {what}", rule.fault.kind()));
+        }
+        self.added += 1;
+        rule.id = self.added;
+        self.rules.push(rule);
+        Ok(self.added)
+    }
+
+    /// The first rule that strikes this request: its fault, and whether the request takes effect all the same.
+    pub fn choose(&mut self, incoming: &Incoming) -> Option<(Fault, bool)> {
+        let rule =
+            self.rules.iter_mut().find_map(|rule| (rule.on.suits(incoming) && rule.strikes()).then_some(rule))?;
+        self.fired += 1;
+        Some((rule.fault.clone(), rule.applied))
+    }
+
+    pub fn choose_for_connection(&mut self) -> Option<Fault> {
+        let rule = self.rules.iter_mut().find_map(|rule| (rule.on.connection && rule.strikes()).then_some(rule))?;
+        self.fired += 1;
+        Some(rule.fault.clone())
+    }
+}

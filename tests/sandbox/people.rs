@@ -1,0 +1,116 @@
+//! The people of the demo: the session user, friends and a stranger.
+
+use serde_json::{Value, json};
+
+pub const DEMO_UID: &str = "1324730981306483817";
+
+#[derive(Clone)]
+pub struct Person {
+    pub uid: String,
+    first_name: &'static str,
+    last_name: &'static str,
+    nick: &'static str,
+    /// 0 male, 1 female.
+    sex: u8,
+    birthday: &'static str,
+    age: u8,
+    domain: &'static str,
+    name: String,
+    pub online: bool,
+    pub app_installed: bool,
+}
+
+type Row = (&'static str, [&'static str; 3], u8, (&'static str, u8), [&'static str; 2], bool, bool);
+
+const ROWS: [Row; 6] = [
+    (DEMO_UID, ["Мария", "Соколова", "Маша"], 1, ("12.04.1990", 36), ["mail", "demo"], true, true),
+    ("15410773191172635989", ["Евгений", "Маслов", "Женя"], 0, ("15.02.1980", 46), ["mail", "maslov"], true, true),
+    ("11425330190814458227", ["Ольга", "Ёлкина", "Оля \"Ёлка\""], 1, ("01.01.1985", 41), ["bk", "elkina"], false, true),
+    ("9223372036854775808", ["Пётр", "Щукин", "Петя & Ко"], 0, ("29.02.1992", 34), ["list", "shchukin"], true, false),
+    ("18446744073709551615", ["Анна", "Юрьева", "Аня 🎈"], 1, ("31.12.1999", 26), ["inbox", "yurieva"], false, false),
+    ("493045203934", ["Сергей", "Чужой", "Сергей"], 0, ("07.07.1977", 49), ["mail", "stranger"], false, false),
+];
+
+/// How many of the rows after the first are the demo user's friends.
+const FRIENDS: usize = 4;
+
+fn person(row: &Row) -> Person {
+    let (uid, [first_name, last_name, nick], sex, (birthday, age), [domain, name], online, app_installed) = *row;
+    let (uid, name) = (uid.to_owned(), name.to_owned());
+    Person { uid, first_name, last_name, nick, sex, birthday, age, domain, name, online, app_installed }
+}
+
+pub fn known() -> Vec<Person> {
+    ROWS.iter().map(person).collect()
+}
+
+/// Everybody else, such as users made by the control API.
+pub fn newcomer(uid: &str, email: &str) -> Person {
+    Person { uid: uid.to_owned(), name: email.split('@').next().unwrap_or("user").to_owned(), ..person(&ROWS[5]) }
+}
+
+/// Who the friends of a demo person are: all know the demo user, who knows them.
+pub fn friends(uid: &str) -> Vec<Person> {
+    match ROWS.iter().position(|row| row.0 == uid) {
+        Some(0) => ROWS[1..=FRIENDS].iter().map(person).collect(),
+        Some(at) if at <= FRIENDS => vec![person(&ROWS[0])],
+        _ => Vec::new(),
+    }
+}
+
+/// The public page at `<domain>/<name>`.
+pub fn public_page(domain: &str, name: &str) -> Option<Value> {
+    let row = ROWS.iter().find(|row| row.4 == [domain, name])?;
+    let person = person(row);
+    Some(json!({ "uid": person.uid, "nick": person.nick, "link": person.link() }))
+}
+
+impl Person {
+    fn link(&self) -> String {
+        format!("http://my.mail.ru/{}/{}/", self.domain, self.name)
+    }
+
+    /// The user object; `seen_by` is the session user.
+    pub fn to_json(&self, seen_by: &str) -> Value {
+        let picture = |size: &str| format!("http://avt.appsmail.ru/{}/{}/_avatar{size}", self.domain, self.name);
+        let is_friend = friends(seen_by).iter().any(|friend| friend.uid == self.uid);
+        json!({
+            "uid": self.uid,
+            "first_name": self.first_name,
+            "last_name": self.last_name,
+            "nick": self.nick,
+            "sex": self.sex,
+            "birthday": self.birthday,
+            "age": self.age.to_string(),
+            "show_age": "1",
+            "has_pic": 1,
+            "pic": picture(""),
+            "pic_small": picture("small"),
+            "pic_big": picture("big"),
+            "pic_22": picture("22"),
+            "pic_32": picture("32"),
+            "pic_40": picture("40"),
+            "pic_50": picture("50"),
+            "pic_128": picture("128"),
+            "pic_180": picture("180"),
+            "pic_190": picture("190"),
+            "link": self.link(),
+            "location": {
+                "country": { "id": "24", "name": "Россия" },
+                "region": { "id": "234", "name": "Москва" },
+                "city": { "id": "25", "name": "Москва" },
+            },
+            "is_online": i32::from(self.online),
+            "is_friend": i32::from(is_friend),
+            "is_verified": 0,
+            "vip": 0,
+            "app_installed": i32::from(self.app_installed),
+            "friends_count": friends(&self.uid).len(),
+            "last_visit": "1448281935",
+            "status_text": "",
+            "has_my": 1,
+            "referer_type": "",
+            "referer_id": "",
+        })
+    }
+}

@@ -1,0 +1,150 @@
+//! The REST endpoint: who calls, whether the signature is right, whether the call is allowed, then the answer.
+
+use std::sync::Arc;
+
+use crate::answer::{Answer, PlatformError};
+use crate::catalogue::{self, Method};
+use crate::demo;
+use crate::grants::{App, Consent, Session};
+use crate::incoming::Incoming;
+use crate::params::Params;
+use crate::signature::{Circuit, sign};
+use crate::world::World;
+
+/// The only method that acts for no user, seen in the server circuit.
+const WITHOUT_USER: &str = "notifications.send";
+/// The most ids users.getInfo takes.
+const MOST_UIDS: usize = 200;
+
+/// A call that passed every check.
+pub struct Call<'a> {
+    pub method: &'a str,
+    pub params: &'a Params,
+    /// The acting user, where there is one.
+    pub uid: Option<String>,
+    /// What the session's user allowed; `None` without a session.
+    pub consent: Option<Consent>,
+    write: bool,
+}
+
+/// Answers a request to `/platform/api`, number `number` of the journal.
+pub fn answer(world: &World, number: u64, incoming: &Arc<Incoming>) -> Answer {
+    let call = match check(world, incoming) {
+        Ok(call) => call,
+        Err(error) => return error.answer(None),
+    };
+    let mut write = 0;
+    if call.write {
+        let mut state = world.state();
+        state.counts.writes += 1;
+        write = state.counts.writes;
+        drop(state);
+        world.journal().apply(number, call.uid.as_deref(), call.method, incoming);
+    }
+    let mut answer = Answer::ok(&demo::answer(world, &call, write));
+    answer.applied = call.write;
+    answer
+}
+
+fn check<'a>(world: &World, incoming: &'a Incoming) -> Result<Call<'a>, PlatformError> {
+    let params = incoming.params.as_ref().map_err(|reason| PlatformError::because(100, reason))?;
+    let method = match params.get("method") {
+        Some(method) if !method.is_empty() => method,
+        _ => return Err(PlatformError::because(100, "method")),
+    };
+    let app_id = params.get("app_id").unwrap_or_default();
+    let (app, session) = {
+        let state = world.state();
+        let app = state.grants.apps.get(app_id).cloned().ok_or(PlatformError::new(103))?;
+        (app, params.get("session_key").map(|key| state.grants.sessions.get(key).cloned()))
+    };
+    let uid = check_signature(params, app_id, &app, session.as_ref())?;
+    let session = session.flatten();
+    if session.as_ref().is_some_and(Session::has_expired) {
+        return Err(PlatformError::new(102));
+    }
+    if !matches!(params.get("format"), None | Some("json")) {
+        return Err(PlatformError::because(100, "format: the sandbox speaks json only"));
+    }
+    let call = Call { method, params, uid, consent: session.map(|session| session.consent), write: false };
+    if let Some(echo) = method.strip_prefix("sandbox.") {
+        return match echo {
+            "empty" => Ok(call),
+            _ if echo.starts_with("echo") => Ok(Call { write: echo.starts_with("echoWrite"), ..call }),
+            _ => Err(PlatformError::new(2)),
+        };
+    }
+    let known = catalogue::find(method).ok_or(PlatformError::new(2))?;
+    check_params(method, known, params)?;
+    check_privilege(known, call.consent.as_ref())?;
+    Ok(Call { write: known.write, ..call })
+}
+
+/// Checks `sig`; the acting user. `session` is `Some(None)` where a session key is given that nobody knows.
+fn check_signature(
+    params: &Params,
+    app_id: &str,
+    app: &App,
+    session: Option<&Option<Session>>,
+) -> Result<Option<String>, PlatformError> {
+    let session_user = match session {
+        Some(Some(session)) if session.consent.app_id == app_id => Some(session.consent.uid.clone()),
+        _ => None,
+    };
+    let uid = match session {
+        Some(_) => session_user,
+        None => params.get("uid").map(str::to_owned),
+    };
+    let circuit = match params.get("secure") {
+        Some("1") => Circuit::Server { secret_key: &app.secret_key },
+        None | Some("0") => match &uid {
+            Some(uid) => Circuit::Client { uid, private_key: &app.private_key },
+            // Without a user there is nothing to check the signature against.
+            None => return Err(PlatformError::new(102)),
+        },
+        Some(_) => return Err(PlatformError::because(100, "secure")),
+    };
+    if params.get("sig") != Some(sign(&params.pairs, &circuit).as_str()) {
+        return Err(PlatformError::new(104));
+    }
+    let well_formed = |uid: &String| uid.parse::<u64>().is_ok();
+    match uid {
+        Some(uid) if well_formed(&uid) => Ok(Some(uid)),
+        None if session.is_none() && params.get("method") == Some(WITHOUT_USER) => Ok(None),
+        _ => Err(PlatformError::new(102)),
+    }
+}
+
+fn check_params(method: &str, known: &Method, params: &Params) -> Result<(), PlatformError> {
+    for param in &known.params {
+        let wrong = || Err(PlatformError::because(100, &param.name));
+        let value = params.get(&param.name);
+        let ok = match (value, param.kind.as_str()) {
+            (_, "file") => value.is_none() && (!param.required || params.has_file(&param.name)),
+            (None, _) => !param.required,
+            (Some(""), _) => !param.required,
+            (Some(value), "int") => value.parse::<i64>().is_ok(),
+            (Some(value), "uint64") => value.parse::<u64>().is_ok(),
+            _ => true,
+        };
+        if !ok {
+            return wrong();
+        }
+    }
+    let ids = params.get("uids").filter(|_| method == "users.getInfo").map(|uids| uids.split(',').count());
+    if ids.is_some_and(|ids| ids > MOST_UIDS) {
+        return Err(PlatformError::because(100, format!("uids: more than {MOST_UIDS}")));
+    }
+    if method == "photos.upload" && params.get("img_url").is_none() && !params.has_file("img_file") {
+        return Err(PlatformError::because(100, "img_url or img_file"));
+    }
+    Ok(())
+}
+
+/// A session has the privileges of its scope; an application that acts by `uid` has all.
+fn check_privilege(known: &Method, consent: Option<&Consent>) -> Result<(), PlatformError> {
+    match (&known.privilege, consent) {
+        (Some(privilege), Some(consent)) if !consent.covers(privilege) => Err(PlatformError::new(200)),
+        _ => Ok(()),
+    }
+}

@@ -1,0 +1,182 @@
+//! The sandbox checked over its own sockets, by a client that knows no more HTTP than it must.
+
+use std::sync::Arc;
+
+use serde_json::{Value, json};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+
+use crate::catalogue;
+use crate::grants::{DEMO_APP, DEMO_PRIVATE_KEY, DEMO_SECRET_KEY, DEMO_SESSION_KEY};
+use crate::people::DEMO_UID;
+use crate::server::{self, Side};
+use crate::signature::{Circuit, sign};
+use crate::world::World;
+
+struct Sandbox {
+    port: u16,
+    control: u16,
+}
+
+impl Sandbox {
+    async fn start() -> Self {
+        let world = Arc::new(World::new());
+        let (listener, port) = server::listen(0).await.expect("a free port");
+        tokio::spawn(server::serve(world.clone(), listener, None, Side::Platform));
+        let (listener, control) = server::listen(0).await.expect("a free port");
+        tokio::spawn(server::serve(world, listener, None, Side::Control));
+        Sandbox { port, control }
+    }
+
+    /// All that comes back for these bytes; nothing where the connection is reset.
+    async fn exchange(port: u16, request: &str) -> String {
+        let mut tcp = TcpStream::connect(("127.0.0.1", port)).await.expect("a listener");
+        let mut answer = Vec::new();
+        let _ = tcp.write_all(request.as_bytes()).await;
+        let _ = tcp.read_to_end(&mut answer).await;
+        String::from_utf8_lossy(&answer).into_owned()
+    }
+
+    async fn control(&self, method: &str, resource: &str, body: Value) -> Value {
+        let body = body.to_string();
+        let request = format!(
+            "{method} /sandbox/{resource} HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Length: {}\r\n\r\n{body}",
+            body.len()
+        );
+        parts(&Self::exchange(self.control, &request).await).1
+    }
+
+    async fn fault(&self, rule: Value) {
+        let added = self.control("POST", "faults", rule).await;
+        assert!(added["id"].is_u64(), "{added}");
+    }
+
+    async fn call(&self, method: &str, params: &[(&str, &str)], circuit: &Circuit<'_>) -> String {
+        let common = [("app_id", DEMO_APP), ("method", method)];
+        let mut pairs: Vec<_> =
+            common.iter().chain(params).map(|(name, value)| (name.to_string(), value.to_string())).collect();
+        pairs.push(("sig".into(), sign(&pairs, circuit)));
+        let query: Vec<_> = pairs.iter().map(|(name, value)| format!("{name}={value}")).collect();
+        let query = query.join("&");
+        let request = format!("GET /platform/api?{query} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n");
+        Self::exchange(self.port, &request).await
+    }
+
+    async fn write(&self) -> String {
+        self.call("sandbox.echoWrite", &[("session_key", DEMO_SESSION_KEY)], &CLIENT).await
+    }
+
+    async fn applied(&self) -> u64 {
+        let stats = self.control("GET", "stats", json!({})).await;
+        stats["applied_total"].as_u64().unwrap_or_default()
+    }
+}
+
+const CLIENT: Circuit = Circuit::Client { uid: DEMO_UID, private_key: DEMO_PRIVATE_KEY };
+const SERVER: Circuit = Circuit::Server { secret_key: DEMO_SECRET_KEY };
+
+/// Status and JSON body of an answer.
+fn parts(answer: &str) -> (u16, Value) {
+    let status = answer.split(' ').nth(1).and_then(|status| status.parse().ok()).unwrap_or(0);
+    let body = answer.split_once("\r\n\r\n").map_or("", |(_, body)| body);
+    (status, serde_json::from_str(body).unwrap_or_default())
+}
+
+fn code(answer: &str) -> i64 {
+    parts(answer).1["error"]["error_code"].as_i64().unwrap_or(0)
+}
+
+#[tokio::test]
+async fn every_method_answers_in_the_server_circuit() {
+    let sandbox = Sandbox::start().await;
+    for method in catalogue::names() {
+        let known = catalogue::find(method).expect("its own name");
+        let mut params = vec![("secure", "1"), ("uid", DEMO_UID)];
+        for param in known.params.iter().filter(|param| param.required && param.name != "uid") {
+            params.push((&param.name, "1"));
+        }
+        if method == "photos.upload" {
+            params.push(("img_url", "http://example.com/1.png"));
+        }
+        let (status, body) = parts(&sandbox.call(method, &params, &SERVER).await);
+        assert_eq!((status, body.is_null()), (200, false), "{method}: {body}");
+    }
+}
+
+#[tokio::test]
+async fn refusals_have_their_codes() {
+    let sandbox = Sandbox::start().await;
+    let session = ("session_key", DEMO_SESSION_KEY);
+    let stranger = Circuit::Client { uid: "1", private_key: DEMO_PRIVATE_KEY };
+    let cases: [(&str, &[(&str, &str)], &Circuit, i64); 10] = [
+        ("friends.get", &[session], &CLIENT, 0),
+        ("friends.get", &[session], &stranger, 104),
+        ("friends.get", &[session], &SERVER, 104),
+        ("friends.get", &[session, ("secure", "1")], &SERVER, 0),
+        ("friends.get", &[("session_key", "0")], &CLIENT, 102),
+        ("friends.get", &[("session_key", "0"), ("secure", "1")], &SERVER, 102),
+        ("friends.get", &[("secure", "1")], &SERVER, 102),
+        ("no.such", &[session], &CLIENT, 2),
+        ("stream.like", &[session], &CLIENT, 100),
+        ("friends.get", &[session, ("ext", "1"), ("ext", "1")], &CLIENT, 100),
+    ];
+    for (method, params, circuit, expected) in cases {
+        assert_eq!(code(&sandbox.call(method, params, circuit).await), expected, "{method} {params:?}");
+    }
+    let token = sandbox.control("POST", "tokens", json!({ "scope": "photos" })).await;
+    let key = token["access_token"].as_str().expect("a token");
+    assert_eq!(code(&sandbox.call("messages.getUnreadCount", &[("session_key", key)], &CLIENT).await), 200);
+    assert_eq!(code(&sandbox.call("photos.createAlbum", &[("session_key", key)], &CLIENT).await), 0);
+    sandbox.control("POST", "expire", json!({ "access_token": key })).await;
+    assert_eq!(code(&sandbox.call("friends.get", &[("session_key", key)], &CLIENT).await), 102);
+}
+
+#[tokio::test]
+async fn a_fault_before_the_effect_leaves_none() {
+    let sandbox = Sandbox::start().await;
+    for (kind, phase, effects) in [("close", "before", 0), ("reset", "after", 1), ("reset", "body", 1)] {
+        sandbox.control("POST", "reset", json!({})).await;
+        sandbox.fault(json!({ "fault": { "kind": kind, "phase": phase } })).await;
+        let answer = sandbox.write().await;
+        assert!(parts(&answer).1.is_null(), "{answer}");
+        assert_eq!(sandbox.applied().await, effects, "{kind} {phase}");
+    }
+}
+
+#[tokio::test]
+async fn rules_count_and_come_in_order() {
+    let sandbox = Sandbox::start().await;
+    let error = |code: i64| json!({ "kind": "platform_error", "code": code });
+    let on = json!({ "method": "sandbox.echo*" });
+    sandbox.fault(json!({ "on": on, "skip": 1, "times": 2, "fault": error(3) })).await;
+    sandbox.fault(json!({ "on": { "method": "friends.get" }, "times": null, "fault": error(4) })).await;
+    sandbox.fault(json!({ "on": on, "times": null, "applied": true, "fault": error(1) })).await;
+    let mut codes = Vec::new();
+    for _ in 0..4 {
+        codes.push(code(&sandbox.write().await));
+    }
+    assert_eq!(codes, [1, 3, 3, 1]);
+    assert_eq!(sandbox.applied().await, 2);
+}
+
+#[tokio::test]
+async fn a_refresh_token_is_for_one_use() {
+    let sandbox = Sandbox::start().await;
+    let token = sandbox.control("POST", "tokens", json!({})).await;
+    let refresh_token = token["refresh_token"].as_str().expect("a token");
+    let form = format!(
+        "grant_type=refresh_token&client_id={DEMO_APP}&client_secret={DEMO_SECRET_KEY}&refresh_token={refresh_token}"
+    );
+    let request = format!(
+        "POST /oauth/token HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Length: {}\r\n\
+         Content-Type: application/x-www-form-urlencoded\r\n\r\n{form}",
+        form.len()
+    );
+    let (status, first) = parts(&Sandbox::exchange(sandbox.port, &request).await);
+    assert_eq!((status, first["x_mailru_vid"].as_str()), (200, Some(DEMO_UID)));
+    let (status, second) = parts(&Sandbox::exchange(sandbox.port, &request).await);
+    assert_eq!((status, second["error"].as_str()), (400, Some("invalid_grant")));
+    let stats = sandbox.control("GET", "stats", json!({})).await;
+    assert_eq!(stats["spent_refresh_tokens_seen"], 1);
+    assert_eq!(stats["token_requests"]["refresh_token"], 2);
+}

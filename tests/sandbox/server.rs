@@ -1,0 +1,120 @@
+//! Listeners and connections, with the faults that strike before any request.
+
+use std::net::Ipv4Addr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper_util::rt::TokioIo;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::time::sleep;
+use tokio_rustls::TlsAcceptor;
+
+use crate::faults::Fault;
+use crate::play::GARBAGE;
+use crate::service::{Connection, handle};
+use crate::wire::{Line, Paced, Stream, Wire};
+use crate::world::World;
+
+/// Which listener a connection came to.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Side {
+    Platform,
+    /// For the control API alone: no TLS, no faults, not counted.
+    Control,
+}
+
+pub async fn listen(port: u16) -> Result<(TcpListener, u16), String> {
+    let failed = |error| format!("cannot listen on 127.0.0.1:{port}: {error}");
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port)).await.map_err(failed)?;
+    let address = listener.local_addr().map_err(failed)?;
+    Ok((listener, address.port()))
+}
+
+pub async fn serve(world: Arc<World>, listener: TcpListener, acceptor: Option<TlsAcceptor>, side: Side) {
+    let mut id = 0;
+    loop {
+        let Ok((tcp, _)) = listener.accept().await else {
+            // Out of descriptors: wait until some are free again.
+            sleep(Duration::from_millis(20)).await;
+            continue;
+        };
+        id += 1;
+        tokio::spawn(connection(world.clone(), tcp, acceptor.clone(), side, id));
+    }
+}
+
+/// Counts an open connection for as long as it lives.
+struct Open(Arc<World>);
+
+impl Open {
+    fn new(world: &Arc<World>) -> Self {
+        world.connections.accepted.fetch_add(1, Ordering::Relaxed);
+        world.connections.open.fetch_add(1, Ordering::Relaxed);
+        Open(world.clone())
+    }
+}
+
+impl Drop for Open {
+    fn drop(&mut self) {
+        self.0.connections.open.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+async fn connection(world: Arc<World>, tcp: TcpStream, acceptor: Option<TlsAcceptor>, side: Side, id: u64) {
+    // Small answers must not wait for acknowledgements. Where it fails the connection is gone already.
+    let _ = tcp.set_nodelay(true);
+    let mut fault = None;
+    let mut _open = None;
+    if side == Side::Platform {
+        _open = Some(Open::new(&world));
+        fault = world.state().faults.choose_for_connection();
+    }
+    let paced = Paced::new(tcp);
+    let pace = paced.pace.clone();
+    match fault {
+        None => {}
+        Some(Fault::Delay { ms, .. }) => sleep(Duration::from_millis(ms)).await,
+        Some(Fault::DripHandshake { ms }) => pace.store(ms, Ordering::Relaxed),
+        Some(fault) => return strike(Line::new(Stream::Plain(paced)), fault).await,
+    }
+    let stream = match acceptor {
+        None => Stream::Plain(paced),
+        Some(acceptor) => match acceptor.accept(paced).await {
+            Ok(tls) => Stream::Tls(Box::new(tls)),
+            Err(_) => {
+                world.connections.tls_failures.fetch_add(1, Ordering::Relaxed);
+                return;
+            }
+        },
+    };
+    if matches!(stream, Stream::Tls(_)) {
+        pace.store(0, Ordering::Relaxed);
+    }
+    http(world, stream, side, id).await;
+}
+
+/// Ends a connection in place of serving it.
+async fn strike(line: Arc<Line>, fault: Fault) {
+    match fault {
+        Fault::Reset { .. } => line.reset(),
+        Fault::Garbage {} => {
+            let _ = line.send(GARBAGE).await;
+            line.finish().await;
+        }
+        // Says nothing until the client has given up.
+        Fault::Silent {} => line.drain().await,
+        _ => line.finish().await,
+    }
+}
+
+async fn http(world: Arc<World>, stream: Stream, side: Side, id: u64) {
+    let line = Line::new(stream);
+    let wire = Wire(line.clone());
+    let connection = Arc::new(Connection { id, side, line, used: AtomicBool::new(false) });
+    let service = service_fn(move |request| handle(world.clone(), connection.clone(), request));
+    // An error is a client that left, or a fault that was asked for: neither is news.
+    let _ = http1::Builder::new().serve_connection(TokioIo::new(wire), service).await;
+}
