@@ -1,1 +1,28 @@
+//! The client of the Mail.ru platform's REST API behind the C interface of `include/mailru.h`.
+//!
+//! Floors, from the ground up; each imports only from those below it:
+//!
+//! 0. [`error`], [`secret`], [`fork`], [`control`], [`log`]: failures, secrets, what a fork and a
+//!    cancellation mean.
+//! 1. [`params`], [`signature`], [`verify`], [`catalogue`], [`address`], [`options`]: pure functions.
+//! 2. [`http`]: a request out, a checked answer back.
+//! 3. [`oauth`]: tokens obtained, kept, renewed.
+//! 4. [`session`], [`upload`]: the platform's calls.
+//! 5. [`ffi`]: every exported function, and all `unsafe`.
 
+pub mod address;
+pub mod catalogue;
+pub mod control;
+pub mod error;
+pub mod ffi;
+pub mod fork;
+pub mod http;
+pub mod log;
+pub mod oauth;
+pub mod options;
+pub mod params;
+pub mod secret;
+pub mod session;
+pub mod signature;
+pub mod upload;
+pub mod verify;

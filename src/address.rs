@@ -1,0 +1,167 @@
+//! Addresses: the service's, as the options give them, and the queries appended to them.
+#![forbid(unsafe_code)]
+
+use std::borrow::Cow;
+use std::net::IpAddr;
+
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+use ureq::http::Uri;
+
+use crate::error::{Failure, Outcome};
+
+/// All but the characters that RFC 3986 calls unreserved.
+const ENCODED: AsciiSet = NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
+
+/// A base address that was checked: http or https, a host, perhaps a port and a path, nothing else.
+#[derive(Debug, Clone)]
+pub struct Address {
+    text: String,
+    path_at: usize,
+    plain_host: Option<String>,
+}
+
+impl Address {
+    /// Checks an address that stands in the option (or argument) of this name.
+    pub fn parse(option: &str, text: &str) -> Outcome<Address> {
+        let wrong = |problem: &str| {
+            Failure::argument(option, format!("{problem}; give an address such as https://appsmail.ru/platform/api"))
+        };
+        let uri: Uri = text.parse().map_err(|_| wrong("is not a valid address"))?;
+        let (Some(scheme), Some(authority)) = (uri.scheme_str(), uri.authority()) else {
+            return Err(wrong("must begin with https:// or http://"));
+        };
+        if !matches!(scheme, "https" | "http") {
+            return Err(wrong("must begin with https:// or http://"));
+        }
+        if authority.as_str().contains('@') {
+            return Err(wrong("must not hold a user name or password"));
+        }
+        let after_host = authority.as_str().strip_prefix(authority.host()).unwrap_or_default();
+        let port_is_good = after_host.is_empty() || after_host[1..].parse::<u16>().is_ok_and(|port| port > 0);
+        if authority.host().is_empty() || !port_is_good {
+            return Err(wrong("must hold a host and, if any, a port from 1 to 65535"));
+        }
+        if uri.query().is_some() || text.contains('#') {
+            return Err(wrong("must not hold a query or fragment"));
+        }
+        let plain_host = (scheme == "http").then(|| authority.host().to_owned());
+        let text = text.trim_end_matches('/').to_owned();
+        let path_at = scheme.len() + "://".len() + authority.as_str().len();
+        Ok(Address { text, path_at, plain_host })
+    }
+
+    /// Refuses plain http to another machine: the session key would travel in the open.
+    pub fn refuse_plain_http(&self, option: &str) -> Outcome<()> {
+        match &self.plain_host {
+            Some(host) if !is_loopback(host) => Err(Failure::argument(
+                option,
+                "is plain http to another machine, which would show the session key to the network; use https, or set allow_http to true",
+            )),
+            _ => Ok(()),
+        }
+    }
+
+    /// The address as text, without a slash at its end.
+    pub fn as_str(&self) -> &str {
+        &self.text
+    }
+
+    /// The bytes of a GET's request line, for an address that begins with this one.
+    pub fn request_line(&self, full: &str) -> usize {
+        "GET ".len() + full.len() - self.path_at + " HTTP/1.1".len()
+    }
+
+    /// The address with a query.
+    pub fn with_query<'a>(&self, parameters: impl Iterator<Item = (&'a str, &'a str)>, expected: usize) -> String {
+        let mut full = String::with_capacity(self.text.len() + 2 + expected);
+        full.push_str(&self.text);
+        if full.len() == self.path_at {
+            full.push('/');
+        }
+        full.push('?');
+        encode_into(&mut full, parameters);
+        full
+    }
+}
+
+/// Joins parameters as `name=value&…`, percent-encoded: for a query and for a form body alike.
+pub fn encode_into<'a>(text: &mut String, parameters: impl Iterator<Item = (&'a str, &'a str)>) {
+    for (position, (name, value)) in parameters.enumerate() {
+        if position > 0 {
+            text.push('&');
+        }
+        text.extend(utf8_percent_encode(name, &ENCODED));
+        text.push('=');
+        text.extend(utf8_percent_encode(value, &ENCODED));
+    }
+}
+
+/// The names and values of a query or fragment, decoded.
+pub fn decode(query: &str) -> Vec<(Cow<'_, str>, Cow<'_, str>)> {
+    form_urlencoded::parse(query.as_bytes()).collect()
+}
+
+/// Whether the host is this machine by its name or number: `localhost`, 127.0.0.0/8 or `::1`.
+fn is_loopback(host: &str) -> bool {
+    let bare = host.trim_start_matches('[').trim_end_matches(']');
+    host.eq_ignore_ascii_case("localhost") || bare.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn addresses_are_checked() {
+        for good in [
+            "https://appsmail.ru/platform/api",
+            "http://127.0.0.1:8080",
+            "http://[::1]:1/x/",
+            "https://xn--e1afmkfd.example",
+        ] {
+            assert!(Address::parse("api_url", good).is_ok(), "{good}");
+        }
+        for bad in [
+            "",
+            "x",
+            "/x",
+            "ftp://x/",
+            "https://",
+            "https://u:p@x/",
+            "https://x:0/",
+            "https://x:99999/",
+            "https://x:/",
+            "https://x/?a",
+            "https://x/#a",
+            "https://x/a b",
+            "https://пример/",
+        ] {
+            let failure = Address::parse("api_url", bad).expect_err(bad).into_json();
+            assert!(failure.contains("\"argument\":\"api_url\""), "{failure}");
+        }
+    }
+
+    #[test]
+    fn plain_http_is_for_this_machine() {
+        for (text, allowed) in [
+            ("http://localhost/", true),
+            ("http://127.1.2.3/", true),
+            ("http://[::1]/", true),
+            ("https://appsmail.ru/", true),
+            ("http://appsmail.ru/", false),
+            ("http://localhost.example/", false),
+            ("http://10.0.0.1/", false),
+        ] {
+            let address = Address::parse("api_url", text).expect(text);
+            assert_eq!(address.refuse_plain_http("api_url").is_ok(), allowed, "{text}");
+        }
+    }
+
+    #[test]
+    fn queries_are_percent_encoded_utf8() {
+        let address = Address::parse("api_url", "https://appsmail.ru").expect("valid");
+        let full = address.with_query([("a b", "Я&=+/~")].into_iter(), 0);
+        assert_eq!(full, "https://appsmail.ru/?a%20b=%D0%AF%26%3D%2B%2F~");
+        assert_eq!(address.request_line(&full), "GET /?a%20b=%D0%AF%26%3D%2B%2F~ HTTP/1.1".len());
+    }
+}

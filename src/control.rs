@@ -1,0 +1,280 @@
+//! What ends a running call before its time: its time limit, and cancellation by other threads.
+#![forbid(unsafe_code)]
+
+use std::mem;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Condvar, Mutex, PoisonError, Weak};
+use std::time::{Duration, Instant};
+
+use crate::error::{Code, Failure, Outcome};
+use crate::fork::{self, Guarded, lock};
+
+/// Something a call may be blocked in, such as a socket, that another thread can end.
+pub trait Interrupt: Send + Sync {
+    /// Ends the wait, if it is still this call that waits there.
+    fn interrupt(&self, call: &Control);
+}
+
+/// One running call, as seen by those who may end it.
+///
+/// Each wait of the call (for a name, a socket, a delay, another thread's renewal) goes through its
+/// control, so that each ends in time and within moments of a cancellation.
+pub struct Control {
+    deadline: Instant,
+    limit: Duration,
+    cancelled: AtomicBool,
+    blocked_in: Mutex<Option<Weak<dyn Interrupt>>>,
+    woken: Condvar,
+}
+
+impl Control {
+    /// A call that begins now and may last this long.
+    pub fn new(limit: Duration) -> Arc<Control> {
+        let now = Instant::now();
+        // A limit beyond the clock's range is as good as none: a century.
+        let century = Duration::from_secs(100 * 365 * 24 * 3600);
+        Arc::new(Control {
+            deadline: now.checked_add(limit).unwrap_or_else(|| now + century),
+            limit,
+            cancelled: AtomicBool::new(false),
+            blocked_in: Mutex::new(None),
+            woken: Condvar::new(),
+        })
+    }
+
+    /// When the call's time is over.
+    pub fn deadline(&self) -> Instant {
+        self.deadline
+    }
+
+    /// Ends the call, whatever it waits for.
+    pub fn cancel(&self) {
+        self.cancelled.store(true, Ordering::SeqCst);
+        let blocked_in = lock(&self.blocked_in).clone();
+        self.woken.notify_all();
+        if let Some(wait) = blocked_in.and_then(|wait| wait.upgrade()) {
+            wait.interrupt(self);
+        }
+    }
+
+    /// Whether the call was cancelled.
+    pub fn is_cancelled(&self) -> bool {
+        self.cancelled.load(Ordering::SeqCst)
+    }
+
+    /// Fails if the call was cancelled or its time is over.
+    pub fn check(&self) -> Outcome<()> {
+        self.time_left().map(|_| ())
+    }
+
+    /// The time until the limit, or why the call must end now.
+    pub fn time_left(&self) -> Outcome<Duration> {
+        if self.is_cancelled() {
+            return Err(cancelled());
+        }
+        match self.deadline.saturating_duration_since(Instant::now()) {
+            Duration::ZERO => Err(self.timed_out()),
+            left => Ok(left),
+        }
+    }
+
+    /// The failure of a call whose time is over.
+    pub fn timed_out(&self) -> Failure {
+        Failure::new(Code::Timeout, format!("no answer within the time limit of {} ms", self.limit.as_millis()))
+    }
+
+    /// Says in what the call is blocked from now on, until another is named or [`Self::unblocked`].
+    ///
+    /// A cancellation that came earlier is not delivered to it: check afterwards.
+    pub fn blocked_in(&self, wait: Weak<dyn Interrupt>) {
+        *lock(&self.blocked_in) = Some(wait);
+    }
+
+    /// Says that the call is blocked in nothing.
+    pub fn unblocked(&self) {
+        *lock(&self.blocked_in) = None;
+    }
+
+    /// Waits for a condition that another thread makes true before it calls [`Self::wake`]; `None`
+    /// if it did not come true until then.
+    pub fn wait<T>(&self, until: Instant, mut ready: impl FnMut() -> Option<T>) -> Outcome<Option<T>> {
+        let mut turn = lock(&self.blocked_in);
+        loop {
+            if let Some(value) = ready() {
+                return Ok(Some(value));
+            }
+            let call_left = self.time_left()?;
+            let left = until.saturating_duration_since(Instant::now()).min(call_left);
+            if left.is_zero() {
+                return Ok(None);
+            }
+            turn = self.woken.wait_timeout(turn, left).unwrap_or_else(PoisonError::into_inner).0;
+        }
+    }
+
+    /// Lets the call look again at what it waits for.
+    pub fn wake(&self) {
+        // The lock makes sure that a call between its look and its sleep is not missed.
+        drop(lock(&self.blocked_in));
+        self.woken.notify_all();
+    }
+
+    /// Pauses the call.
+    pub fn pause(&self, length: Duration) -> Outcome<()> {
+        self.wait(Instant::now() + length, || None::<()>).map(|_| ())
+    }
+}
+
+fn cancelled() -> Failure {
+    Failure::new(Code::Cancelled, "the call was cancelled")
+}
+
+/// The calls that can be ended together: those of a session, of a cancel handle, of a queue.
+#[derive(Default)]
+pub struct Cancellation(Guarded<Calls>);
+
+#[derive(Default)]
+struct Calls {
+    ended: bool,
+    running: Vec<Arc<Control>>,
+    generation: u32,
+}
+
+impl Calls {
+    /// The calls of this process: those from before a fork run in the parent only, and their locks
+    /// may be held by threads that do not exist here.
+    fn running(&mut self) -> &mut Vec<Arc<Control>> {
+        if self.generation != fork::generation() {
+            self.generation = fork::generation();
+            mem::forget(mem::take(&mut self.running));
+        }
+        &mut self.running
+    }
+}
+
+impl Cancellation {
+    /// Lets a call begin; it takes part until the membership is dropped.
+    pub fn join<'a>(&'a self, call: &'a Arc<Control>) -> Outcome<Membership<'a>> {
+        self.0.with(|calls| {
+            if calls.ended {
+                return Err(cancelled());
+            }
+            calls.running().push(Arc::clone(call));
+            Ok(Membership { calls: self, call })
+        })
+    }
+
+    /// Ends the calls under way; later ones may begin.
+    pub fn cancel(&self) {
+        let running = self.0.with(|calls| calls.running().clone());
+        running.iter().for_each(|call| call.cancel());
+    }
+
+    /// Ends the calls under way and lets no other begin.
+    pub fn end(&self) {
+        self.0.with(|calls| calls.ended = true);
+        self.cancel();
+    }
+
+    /// Whether no call may begin any more.
+    pub fn has_ended(&self) -> bool {
+        self.0.with(|calls| calls.ended)
+    }
+}
+
+/// A call's part in a [`Cancellation`].
+pub struct Membership<'a> {
+    calls: &'a Cancellation,
+    call: &'a Arc<Control>,
+}
+
+impl Drop for Membership<'_> {
+    fn drop(&mut self) {
+        let own = self.calls.0.with(|calls| {
+            let running = calls.running();
+            let place = running.iter().position(|call| Arc::ptr_eq(call, self.call))?;
+            Some(running.swap_remove(place))
+        });
+        drop(own);
+    }
+}
+
+/// One piece of work that many calls wait for: a name's resolution, a grant.
+///
+/// The worker lands it once; each waiting call gets the outcome, or leaves early when its own time
+/// is over or it is cancelled, without disturbing the work.
+pub struct Flight<T> {
+    state: Mutex<Landing<T>>,
+    generation: u32,
+}
+
+struct Landing<T> {
+    outcome: Option<T>,
+    waiting: Vec<Arc<Control>>,
+}
+
+impl<T: Clone> Flight<T> {
+    /// Work that has just begun.
+    pub fn new() -> Arc<Flight<T>> {
+        let state = Mutex::new(Landing { outcome: None, waiting: Vec::new() });
+        Arc::new(Flight { state, generation: fork::generation() })
+    }
+
+    /// Whether the work is done in this process: what a fork left behind never lands.
+    pub fn is_here(&self) -> bool {
+        self.generation == fork::generation()
+    }
+
+    /// Ends the work and wakes those who wait for it.
+    pub fn land(&self, outcome: T) {
+        let waiting = {
+            let mut state = lock(&self.state);
+            state.outcome = Some(outcome);
+            mem::take(&mut state.waiting)
+        };
+        waiting.iter().for_each(|call| call.wake());
+    }
+
+    /// Waits for the outcome on behalf of a call; `None` if it did not come until then.
+    pub fn wait(&self, call: &Arc<Control>, until: Instant) -> Outcome<Option<T>> {
+        lock(&self.state).waiting.push(Arc::clone(call));
+        call.wait(until, || lock(&self.state).outcome.clone())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::thread;
+
+    use super::*;
+
+    #[test]
+    fn a_cancellation_ends_a_pause_at_once() {
+        let call = Control::new(Duration::from_secs(60));
+        let cancellation = Cancellation::default();
+        let membership = cancellation.join(&call).expect("not ended");
+        thread::scope(|scope| {
+            let pause = scope.spawn(|| call.pause(Duration::from_secs(30)).expect_err("cancelled").code());
+            cancellation.cancel();
+            assert_eq!(pause.join().expect("no panic"), Code::Cancelled);
+        });
+        drop(membership);
+        assert!(cancellation.join(&Control::new(Duration::ZERO)).is_ok(), "later calls begin");
+        cancellation.end();
+        assert!(cancellation.join(&Control::new(Duration::ZERO)).is_err(), "none begins after the end");
+    }
+
+    #[test]
+    fn a_flight_reaches_those_who_waited_before_and_after() {
+        let flight = Flight::new();
+        let call = Control::new(Duration::from_secs(60));
+        thread::scope(|scope| {
+            let early = scope.spawn(|| flight.wait(&call, call.deadline()).expect("landed"));
+            flight.land(7);
+            assert_eq!(early.join().expect("no panic"), Some(7));
+        });
+        assert_eq!(flight.wait(&call, call.deadline()).expect("landed"), Some(7));
+        let hasty = Control::new(Duration::from_millis(5));
+        assert_eq!(Flight::<()>::new().wait(&hasty, call.deadline()).expect_err("out of time").code(), Code::Timeout);
+    }
+}

@@ -1,0 +1,203 @@
+//! Failures: the codes, and the one JSON shape in which each failure reaches the host.
+#![forbid(unsafe_code)]
+
+use std::fmt::Write as _;
+
+use serde_json::value::RawValue;
+use serde_json::{Map, Value};
+
+macro_rules! codes {
+    ($($variant:ident = $number:literal, $name:literal, $meaning:literal;)*) => {
+        /// What came of a call. The number and the name of each are part of the C interface.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+        #[repr(i32)]
+        pub enum Code {
+            $(#[doc = $meaning] $variant = $number,)*
+        }
+
+        impl Code {
+            /// Every code, in the order of the numbers.
+            pub const ALL: &[Code] = &[$(Code::$variant),*];
+
+            /// The name of the constant in the header, NUL-terminated for C.
+            pub fn c_name(self) -> &'static std::ffi::CStr {
+                const fn terminated(name: &'static str) -> &'static std::ffi::CStr {
+                    match std::ffi::CStr::from_bytes_with_nul(name.as_bytes()) {
+                        Ok(name) => name,
+                        Err(_) => panic!("a code's name contains NUL"),
+                    }
+                }
+                match self {
+                    $(Code::$variant => const { terminated(concat!($name, "\0")) },)*
+                }
+            }
+        }
+    };
+}
+include!("codes.rs");
+
+impl Code {
+    /// The code's number in the C interface.
+    pub fn number(self) -> i32 {
+        self as i32
+    }
+
+    /// The code with this number, if there is one.
+    pub fn from_number(number: i32) -> Option<Code> {
+        Code::ALL.iter().copied().find(|code| code.number() == number)
+    }
+}
+
+/// The outcome of the core's fallible functions.
+pub type Outcome<T> = Result<T, Failure>;
+
+/// Why a call failed.
+#[derive(Debug, Clone)]
+pub enum Failure {
+    /// The platform's error object, in the platform's own bytes.
+    Platform(String),
+    /// Everything else: noticed here, or an answer that needs explaining.
+    Local(Box<Problem>),
+}
+
+/// A failure that is not the platform's own error object.
+///
+/// No secret may stand in any of its fields: they go to logs and screens.
+#[derive(Debug, Clone)]
+pub struct Problem {
+    code: Code,
+    message: String,
+    transient: bool,
+    argument: Option<String>,
+    field: Option<&'static str>,
+    http_status: Option<u16>,
+    oauth: Option<Box<RawValue>>,
+    platform: Option<Box<RawValue>>,
+}
+
+impl Failure {
+    /// A failure with its code and a sentence that says what was wrong and what would be right.
+    pub fn new(code: Code, message: impl Into<String>) -> Failure {
+        Failure::Local(Box::new(Problem {
+            code,
+            message: message.into(),
+            transient: matches!(code, Code::NetworkError | Code::Timeout | Code::Cancelled | Code::QueueFull),
+            argument: None,
+            field: None,
+            http_status: None,
+            oauth: None,
+            platform: None,
+        }))
+    }
+
+    /// A bad argument, option or parameter: its name, and what is wrong with it.
+    pub fn argument(name: &str, problem: impl std::fmt::Display) -> Failure {
+        Failure::new(Code::InvalidArgument, format!("{name}: {problem}")).for_argument(name)
+    }
+
+    /// Names the argument that the failure is about.
+    pub fn for_argument(self, name: &str) -> Failure {
+        self.with(|it| it.argument = Some(name.to_owned()))
+    }
+
+    /// Marks whether the same call may succeed later.
+    pub fn transient(self, transient: bool) -> Failure {
+        self.with(|it| it.transient = transient)
+    }
+
+    /// Names the field that an answer lacks.
+    pub fn field(self, name: &'static str) -> Failure {
+        self.with(|it| it.field = Some(name))
+    }
+
+    /// Adds the HTTP status of the answer.
+    pub fn status(self, status: u16) -> Failure {
+        self.with(|it| it.http_status = Some(status))
+    }
+
+    /// Adds the authorization server's own answer, if it is JSON.
+    pub fn oauth(self, body: &str) -> Failure {
+        let body = serde_json::from_str(body).ok();
+        self.with(|it| it.oauth = body)
+    }
+
+    /// Adds the platform's own answer, if it is JSON.
+    pub fn platform(self, body: &str) -> Failure {
+        let body = serde_json::from_str(body).ok();
+        self.with(|it| it.platform = body)
+    }
+
+    /// Adds a sentence to the message.
+    pub fn because(self, more: &str) -> Failure {
+        self.with(|it| {
+            let _ = write!(it.message, " {more}");
+        })
+    }
+
+    fn with(mut self, change: impl FnOnce(&mut Problem)) -> Failure {
+        if let Failure::Local(problem) = &mut self {
+            change(problem);
+        }
+        self
+    }
+
+    /// The code that the host gets.
+    pub fn code(&self) -> Code {
+        match self {
+            Failure::Platform(_) => Code::ApiError,
+            Failure::Local(problem) => problem.code,
+        }
+    }
+
+    /// The text for a log line; for a platform error that is the platform's.
+    pub fn message(&self) -> &str {
+        match self {
+            Failure::Platform(body) => body,
+            Failure::Local(problem) => &problem.message,
+        }
+    }
+
+    /// The failure's JSON: `{"error":{"error_code":…,"error_msg":…,…}}`.
+    pub fn into_json(self) -> String {
+        let problem = match self {
+            Failure::Platform(body) => return body,
+            Failure::Local(problem) => *problem,
+        };
+        let mut error = Map::new();
+        error.insert("error_code".into(), (-problem.code.number()).into());
+        error.insert("error_msg".into(), problem.message.into());
+        error.insert("transient".into(), problem.transient.into());
+        let texts = [("argument", problem.argument), ("field", problem.field.map(str::to_owned))];
+        for (name, text) in texts {
+            if let Some(text) = text {
+                error.insert(name.into(), text.into());
+            }
+        }
+        if let Some(status) = problem.http_status {
+            error.insert("http_status".into(), status.into());
+        }
+        let mut json = Value::Object(error).to_string();
+        // Spliced in as they came: a tree in between would round numbers and sort members.
+        for (name, verbatim) in [("oauth", problem.oauth), ("platform", problem.platform)] {
+            if let Some(verbatim) = verbatim {
+                json.pop();
+                let _ = write!(json, ",\"{name}\":{}}}", verbatim.get());
+            }
+        }
+        format!("{{\"error\":{json}}}")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn verbatim_answers_stay_verbatim() {
+        let json =
+            Failure::new(Code::OauthError, "refused").oauth(r#"{"z":1.10,"a":18446744073709551616}"#).into_json();
+        assert!(json.ends_with(r#","oauth":{"z":1.10,"a":18446744073709551616}}}"#), "{json}");
+        assert!(json.starts_with(r#"{"error":{"#), "{json}");
+        serde_json::from_str::<Value>(&json).expect("the failure is JSON");
+    }
+}

@@ -1,0 +1,54 @@
+//! The host's functions that the library calls, with their data.
+
+use std::ffi::{c_char, c_void};
+
+use super::strings::c_string;
+
+/// Told of each new set of tokens, as the JSON of mailru_tokens, before any of them is used: the
+/// place to store them. tokens_json is valid until the function returns. Runs on a thread of the
+/// library's; mailru_tokens may be called in it, while a call that needs the session's token is
+/// MAILRU_REENTERED.
+#[allow(non_camel_case_types)]
+pub type mailru_token_callback = Option<unsafe extern "C" fn(user_data: *mut c_void, tokens_json: *const c_char)>;
+
+/// Given one line of the log, with its level: 1 error, 2 warning, 3 info, 4 debug. message is valid
+/// until the function returns. Runs on whichever thread the line comes from, several at once.
+#[allow(non_camel_case_types)]
+pub type mailru_log_callback = Option<unsafe extern "C" fn(user_data: *mut c_void, level: i32, message: *const c_char)>;
+
+/// Called once, when user_data will not be used again; may be NULL.
+#[allow(non_camel_case_types)]
+pub type mailru_release_callback = Option<unsafe extern "C" fn(user_data: *mut c_void)>;
+
+/// A host's data, released when nothing can use it any more.
+pub struct HostData {
+    user_data: *mut c_void,
+    release: mailru_release_callback,
+}
+
+// SAFETY: the header says that callbacks come on threads of the library's, several at once for the
+// log; the host promises that its data bears it. The library itself never looks at the data.
+unsafe impl Send for HostData {}
+// SAFETY: as above.
+unsafe impl Sync for HostData {}
+
+impl HostData {
+    pub fn new(user_data: *mut c_void, release: mailru_release_callback) -> HostData {
+        HostData { user_data, release }
+    }
+
+    /// Calls the host with a text.
+    pub fn tell(&self, text: &str, call: impl FnOnce(*mut c_void, *const c_char)) {
+        let text = c_string(text.to_owned());
+        call(self.user_data, text.as_ptr());
+    }
+}
+
+impl Drop for HostData {
+    fn drop(&mut self) {
+        if let Some(release) = self.release {
+            // SAFETY: the host gave the function for this data; this is its only call.
+            unsafe { release(self.user_data) };
+        }
+    }
+}

@@ -1,0 +1,185 @@
+//! Calls: the platform's methods, files, public pages.
+
+use std::ffi::c_char;
+use std::time::Duration;
+
+use super::strings::{optional, text};
+use super::{answer, code_of, handles, mailru_cancel, mailru_session};
+use crate::error::{Failure, Outcome};
+use crate::upload::Upload;
+
+/// Calls a method of the platform and waits for its answer.
+///
+/// session: a handle from one of the constructors.
+/// method: any name of dotted letters, digits and underscores, such as "friends.get".
+/// params_json: a JSON object of the method's parameters, or NULL for none. A string is sent as it
+/// is, a number exactly as written, true and false as 1 and 0; null leaves the parameter out; an
+/// array of these is joined by commas; anything else is sent as compact JSON. The names method,
+/// app_id, session_key, secure, sig and cb are the library's own and refused; format may only be
+/// "json".
+/// code: receives the outcome's code; may be NULL.
+/// Returns the platform's own JSON, byte for byte, or on failure the error's JSON: in both cases to
+/// be released with mailru_string_free. NULL only if memory ran out.
+///
+/// Blocks until the answer is there, at most for the option timeout_ms, retries and the renewal of
+/// the token included. mailru_session_cancel and mailru_session_free from another thread end it.
+/// Codes: MAILRU_OK, MAILRU_INVALID_ARGUMENT, MAILRU_INVALID_HANDLE, MAILRU_SIGNATURE_UNDEFINED,
+/// MAILRU_REENTERED, and all from MAILRU_API_ERROR to MAILRU_CANCELLED.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn mailru_call(
+    session: mailru_session,
+    method: *const c_char,
+    params_json: *const c_char,
+    code: *mut i32,
+) -> *mut c_char {
+    // SAFETY: the header makes the pointers the caller's promise.
+    unsafe {
+        answer(code, || {
+            handles::session(session)?.call(text("method", method)?, optional("params_json", params_json)?, None, None)
+        })
+    }
+}
+
+/// mailru_call with a time limit and a cancel handle of its own, as a Go context, an abort signal
+/// or a cancelled task needs it.
+///
+/// timeout_ms: the limit of this call in milliseconds; 0 for the session's.
+/// cancel: a handle from mailru_cancel_new that may end this call, or 0 for none.
+/// All else is as for mailru_call. A negative timeout_ms is MAILRU_INVALID_ARGUMENT; a cancel handle
+/// that was fired is MAILRU_CANCELLED at once.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn mailru_call_within(
+    session: mailru_session,
+    method: *const c_char,
+    params_json: *const c_char,
+    timeout_ms: i64,
+    cancel: mailru_cancel,
+    code: *mut i32,
+) -> *mut c_char {
+    let work = || {
+        let session = handles::session(session)?;
+        // SAFETY: the header makes the pointers the caller's promise.
+        let (method, params_json) = unsafe { (text("method", method)?, optional("params_json", params_json)?) };
+        let cancellation = if cancel == 0 { None } else { Some(handles::cancel(cancel)?) };
+        session.call(method, params_json, limit(timeout_ms)?, cancellation.as_deref())
+    };
+    // SAFETY: as above.
+    unsafe { answer(code, work) }
+}
+
+fn limit(timeout_ms: i64) -> Outcome<Option<Duration>> {
+    match u64::try_from(timeout_ms) {
+        Ok(0) => Ok(None),
+        Ok(milliseconds) => Ok(Some(Duration::from_millis(milliseconds))),
+        Err(_) => Err(Failure::argument("timeout_ms", "is negative; give milliseconds, or 0 for the session's limit")),
+    }
+}
+
+/// Calls a method with a file, as multipart/form-data: photos.upload, guestbook.post.
+///
+/// session, method, params_json, code, the result and the codes: as for mailru_call.
+/// field: the form field of the file, such as "img_file"; it is not signed.
+/// file_name: what the file is called.
+/// data, size: the file, read in place and not kept; data may not be NULL.
+/// Blocks as mailru_call does.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn mailru_upload(
+    session: mailru_session,
+    method: *const c_char,
+    params_json: *const c_char,
+    field: *const c_char,
+    file_name: *const c_char,
+    data: *const u8,
+    size: usize,
+    code: *mut i32,
+) -> *mut c_char {
+    let work = || {
+        let session = handles::session(session)?;
+        if data.is_null() || size > isize::MAX as usize {
+            return Err(Failure::argument("data", "is NULL or larger than memory; it must point to the file's bytes"));
+        }
+        // SAFETY: the header makes the pointers and the size the caller's promise.
+        unsafe {
+            let (method, params_json) = (text("method", method)?, optional("params_json", params_json)?);
+            let (field, file_name) = (text("field", field)?, text("file_name", file_name)?);
+            let data = std::slice::from_raw_parts(data, size);
+            session.upload(method, params_json, &Upload { field, file_name, data })
+        }
+    };
+    // SAFETY: as above.
+    unsafe { answer(code, work) }
+}
+
+/// Reads a public page's JSON, such as "mail/nick", which turns a page's address into a user's id.
+///
+/// session: any session; nothing is signed.
+/// path: segments of letters, digits, '.', '_' and '-' joined by '/'; none may be "." or "..".
+/// params_json: a JSON object of query parameters, none of them reserved, or NULL.
+/// code, the result and the time limit: as for mailru_call.
+/// Codes: those of mailru_call but MAILRU_SIGNATURE_UNDEFINED and MAILRU_REENTERED.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn mailru_public(
+    session: mailru_session,
+    path: *const c_char,
+    params_json: *const c_char,
+    code: *mut i32,
+) -> *mut c_char {
+    // SAFETY: the header makes the pointers the caller's promise.
+    unsafe {
+        answer(code, || {
+            handles::session(session)?.public_page(text("path", path)?, optional("params_json", params_json)?)
+        })
+    }
+}
+
+/// Shows a call as it would be sent now as GET: the answer to every "Incorrect signature".
+///
+/// session, method, params_json: as for mailru_call.
+/// Returns {"url","sig","circuit","base","params"}, where base is the text that was hashed, ending in
+/// <private_key> or <secret_key> in place of the key; or the error's JSON. Release either with
+/// mailru_string_free. url and params hold the session key: they are not for logs.
+/// Touches no network and does not block. A session that gets its token by a grant and has none yet
+/// is MAILRU_SIGNATURE_UNDEFINED. Other codes: MAILRU_OK, MAILRU_INVALID_ARGUMENT,
+/// MAILRU_INVALID_HANDLE, MAILRU_REENTERED.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn mailru_sign(
+    session: mailru_session,
+    method: *const c_char,
+    params_json: *const c_char,
+    code: *mut i32,
+) -> *mut c_char {
+    // SAFETY: the header makes the pointers the caller's promise.
+    unsafe {
+        answer(code, || handles::session(session)?.sign(text("method", method)?, optional("params_json", params_json)?))
+    }
+}
+
+/// Ends the calls of a session that are under way on other threads, in whatever phase, within
+/// 50 ms, as MAILRU_CANCELLED. Later calls work. A request to the authorization server goes on, so
+/// that no token is lost; only the waiting for it ends.
+///
+/// Returns MAILRU_OK or MAILRU_INVALID_HANDLE. Does not block.
+#[unsafe(no_mangle)]
+pub extern "C" fn mailru_session_cancel(session: mailru_session) -> i32 {
+    code_of(|| {
+        handles::session(session)?.cancel();
+        Ok(())
+    })
+}
+
+/// Lets go of a session. Calls under way on other threads end with their answer or as
+/// MAILRU_CANCELLED; later uses of the handle are MAILRU_INVALID_HANDLE. A request to the
+/// authorization server that was sent goes on, and its tokens still reach the token callback.
+///
+/// 0, a freed handle and a handle of another kind are ignored. Does not block.
+#[unsafe(no_mangle)]
+pub extern "C" fn mailru_session_free(session: mailru_session) {
+    code_of(|| {
+        if let Some(handles::Entry::Session(session)) =
+            handles::remove(session, |entry| matches!(entry, handles::Entry::Session(_)))
+        {
+            session.end();
+        }
+        Ok(())
+    });
+}

@@ -1,0 +1,396 @@
+//! The constructors: each puts its arguments in their places and leaves the rest to one function.
+
+use std::ffi::c_char;
+use std::sync::Arc;
+
+use super::handles::{self, Entry};
+use super::strings::{optional, or_empty, text};
+use super::{handle, mailru_session};
+use crate::error::Outcome;
+use crate::oauth::grant::Grant;
+use crate::options::Options;
+use crate::secret::Secret;
+use crate::session::{Keys, Session, Source};
+use crate::signature::Circuit;
+
+/// The arguments that every signing session shares; a key that the constructor lacks is NULL.
+struct Common {
+    app_id: *const c_char,
+    private_key: *const c_char,
+    secret_key: *const c_char,
+    circuit: Option<Circuit>,
+    options_json: *const c_char,
+}
+
+/// Makes a signing session.
+///
+/// # Safety
+/// The pointers are NULL or point to NUL-terminated strings; `error` is NULL or writable.
+unsafe fn construct(
+    common: Common,
+    source: impl FnOnce() -> Outcome<Source>,
+    error: *mut *mut c_char,
+) -> mailru_session {
+    let work = || {
+        // SAFETY: the caller's promise.
+        let (keys, options) = unsafe {
+            let keys = Keys {
+                app_id: text("app_id", common.app_id)?.to_owned(),
+                private_key: Secret::new(or_empty("private_key", common.private_key)?),
+                secret_key: Secret::new(or_empty("secret_key", common.secret_key)?),
+                circuit: common.circuit,
+            };
+            (keys, optional("options_json", common.options_json)?)
+        };
+        let source = source()?;
+        let session = Session::new(keys, source, Options::parse(options)?)?;
+        handles::insert(Entry::Session(Arc::new(session)))
+    };
+    // SAFETY: the caller's promise.
+    unsafe { handle(error, work) }
+}
+
+/// # Safety
+/// As for [`construct`].
+unsafe fn host(access_token: *const c_char, uid: *const c_char) -> Outcome<Source> {
+    // SAFETY: the caller's promise.
+    let (access_token, uid) = unsafe { (text("access_token", access_token)?, or_empty("uid", uid)?) };
+    Ok(Source::Host { access_token: access_token.to_owned(), uid: uid.to_owned() })
+}
+
+/// # Safety
+/// As for [`construct`].
+unsafe fn code_grant(code: *const c_char, redirect_uri: *const c_char) -> Outcome<Source> {
+    // SAFETY: the caller's promise.
+    let (code, redirect_uri) = unsafe { (text("code", code)?, text("redirect_uri", redirect_uri)?) };
+    Ok(Source::Grant(Grant::Code { code: Secret::new(code), redirect_uri: redirect_uri.to_owned() }))
+}
+
+/// # Safety
+/// As for [`construct`].
+unsafe fn password_grant(email: *const c_char, password: *const c_char, scope: *const c_char) -> Outcome<Source> {
+    // SAFETY: the caller's promise.
+    let (email, password, scope) =
+        unsafe { (text("email", email)?, text("password", password)?, or_empty("scope", scope)?) };
+    let (email, scope) = (email.to_owned(), scope.to_owned());
+    Ok(Source::Grant(Grant::Password { email, password: Secret::new(password), scope }))
+}
+
+/// # Safety
+/// As for [`construct`].
+unsafe fn refresh_grant(refresh_token: *const c_char) -> Outcome<Source> {
+    // SAFETY: the caller's promise.
+    let refresh_token = unsafe { text("refresh_token", refresh_token)? };
+    Ok(Source::Grant(Grant::Refresh(Secret::new(refresh_token))))
+}
+
+/// A session for public pages: mailru_public works on it, signed calls are
+/// MAILRU_SIGNATURE_UNDEFINED.
+///
+/// options_json: a JSON object of options, or NULL for the defaults. An unknown name or a wrong
+/// value is an error that names it.
+/// error: receives NULL, or on failure the error's JSON, to be released with mailru_string_free. It
+/// may be NULL if the reason is not wanted.
+/// Returns a handle to be released with mailru_session_free, or 0 on failure. Neither this nor any
+/// other constructor touches the network, and none blocks.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn mailru_public_session_new(
+    options_json: *const c_char,
+    error: *mut *mut c_char,
+) -> mailru_session {
+    let work = || {
+        // SAFETY: the header makes the pointers the caller's promise.
+        let options = unsafe { optional("options_json", options_json) }?;
+        handles::insert(Entry::Session(Arc::new(Session::public(Options::parse(options)?)?)))
+    };
+    // SAFETY: as above.
+    unsafe { handle(error, work) }
+}
+
+/// A session with an access token that the program has already, in whichever circuit its keys and
+/// uid allow at each call: with uid and private_key client-server, else with secret_key
+/// server-server, else calls are MAILRU_SIGNATURE_UNDEFINED.
+///
+/// app_id: the application's id; required.
+/// private_key, secret_key, uid: NULL means the same as empty, not given.
+/// access_token: required; empty for calls that need no session_key.
+/// The options refresh_token and expires_in let the session renew the token by itself.
+/// options_json, error and the result: as for mailru_public_session_new.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn mailru_token_session_new(
+    app_id: *const c_char,
+    private_key: *const c_char,
+    secret_key: *const c_char,
+    access_token: *const c_char,
+    uid: *const c_char,
+    options_json: *const c_char,
+    error: *mut *mut c_char,
+) -> mailru_session {
+    let common = Common { app_id, private_key, secret_key, circuit: None, options_json };
+    // SAFETY: the header makes the pointers the caller's promise.
+    unsafe { construct(common, || host(access_token, uid), error) }
+}
+
+/// A session with an access token, signed in the client-server circuit for the user uid.
+///
+/// app_id, private_key: required and not empty.
+/// access_token: required; empty for calls that need no session_key.
+/// uid: the session user's id; NULL or empty makes calls MAILRU_SIGNATURE_UNDEFINED.
+/// options_json, error and the result: as for mailru_public_session_new.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn mailru_client_session_new(
+    app_id: *const c_char,
+    private_key: *const c_char,
+    access_token: *const c_char,
+    uid: *const c_char,
+    options_json: *const c_char,
+    error: *mut *mut c_char,
+) -> mailru_session {
+    let common = Common {
+        app_id,
+        private_key,
+        secret_key: std::ptr::null(),
+        circuit: Some(Circuit::ClientServer),
+        options_json,
+    };
+    // SAFETY: the header makes the pointers the caller's promise.
+    unsafe { construct(common, || host(access_token, uid), error) }
+}
+
+/// A session signed in the server-server circuit with secret_key, which must never leave the
+/// application's server.
+///
+/// app_id, secret_key: required and not empty.
+/// access_token: required; empty if calls name their user by the parameter uid, or need none.
+/// options_json, error and the result: as for mailru_public_session_new.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn mailru_server_session_new(
+    app_id: *const c_char,
+    secret_key: *const c_char,
+    access_token: *const c_char,
+    options_json: *const c_char,
+    error: *mut *mut c_char,
+) -> mailru_session {
+    let common = Common {
+        app_id,
+        private_key: std::ptr::null(),
+        secret_key,
+        circuit: Some(Circuit::ServerServer),
+        options_json,
+    };
+    // SAFETY: the header makes the pointers the caller's promise.
+    unsafe { construct(common, || host(access_token, std::ptr::null()), error) }
+}
+
+/// A session that trades the code of a redirect for its tokens, on the first call that needs them
+/// or by mailru_authorize. The code is sent once. The circuit is chosen as for
+/// mailru_token_session_new, with the uid that comes with the tokens.
+///
+/// app_id: required. private_key, secret_key: NULL means the same as empty, not given.
+/// code: from mailru_parse_redirect; required and not empty.
+/// redirect_uri: the same as in the address that was opened; required and not empty.
+/// options_json, error and the result: as for mailru_public_session_new.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn mailru_code_session_new(
+    app_id: *const c_char,
+    private_key: *const c_char,
+    secret_key: *const c_char,
+    code: *const c_char,
+    redirect_uri: *const c_char,
+    options_json: *const c_char,
+    error: *mut *mut c_char,
+) -> mailru_session {
+    let common = Common { app_id, private_key, secret_key, circuit: None, options_json };
+    // SAFETY: the header makes the pointers the caller's promise.
+    unsafe { construct(common, || code_grant(code, redirect_uri), error) }
+}
+
+/// As mailru_code_session_new, signed in the client-server circuit.
+///
+/// app_id, private_key, code, redirect_uri: required and not empty.
+/// options_json, error and the result: as for mailru_public_session_new.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn mailru_code_client_session_new(
+    app_id: *const c_char,
+    private_key: *const c_char,
+    code: *const c_char,
+    redirect_uri: *const c_char,
+    options_json: *const c_char,
+    error: *mut *mut c_char,
+) -> mailru_session {
+    let common = Common {
+        app_id,
+        private_key,
+        secret_key: std::ptr::null(),
+        circuit: Some(Circuit::ClientServer),
+        options_json,
+    };
+    // SAFETY: the header makes the pointers the caller's promise.
+    unsafe { construct(common, || code_grant(code, redirect_uri), error) }
+}
+
+/// As mailru_code_session_new, signed in the server-server circuit.
+///
+/// app_id, secret_key, code, redirect_uri: required and not empty.
+/// options_json, error and the result: as for mailru_public_session_new.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn mailru_code_server_session_new(
+    app_id: *const c_char,
+    secret_key: *const c_char,
+    code: *const c_char,
+    redirect_uri: *const c_char,
+    options_json: *const c_char,
+    error: *mut *mut c_char,
+) -> mailru_session {
+    let common = Common {
+        app_id,
+        private_key: std::ptr::null(),
+        secret_key,
+        circuit: Some(Circuit::ServerServer),
+        options_json,
+    };
+    // SAFETY: the header makes the pointers the caller's promise.
+    unsafe { construct(common, || code_grant(code, redirect_uri), error) }
+}
+
+/// A session that trades the user's e-mail and password for its tokens, on the first call that
+/// needs them or by mailru_authorize. The platform allows it to native applications that a
+/// moderator has approved. The circuit is chosen as for mailru_token_session_new.
+///
+/// app_id: required. private_key, secret_key: NULL means the same as empty, not given.
+/// email, password: required and not empty.
+/// scope: privileges separated by spaces; NULL or empty is the full scope,
+/// "photos guestbook stream messages events".
+/// options_json, error and the result: as for mailru_public_session_new.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn mailru_password_session_new(
+    app_id: *const c_char,
+    private_key: *const c_char,
+    secret_key: *const c_char,
+    email: *const c_char,
+    password: *const c_char,
+    scope: *const c_char,
+    options_json: *const c_char,
+    error: *mut *mut c_char,
+) -> mailru_session {
+    let common = Common { app_id, private_key, secret_key, circuit: None, options_json };
+    // SAFETY: the header makes the pointers the caller's promise.
+    unsafe { construct(common, || password_grant(email, password, scope), error) }
+}
+
+/// As mailru_password_session_new, signed in the client-server circuit.
+///
+/// app_id, private_key, email, password: required and not empty. scope: may be NULL.
+/// options_json, error and the result: as for mailru_public_session_new.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn mailru_password_client_session_new(
+    app_id: *const c_char,
+    private_key: *const c_char,
+    email: *const c_char,
+    password: *const c_char,
+    scope: *const c_char,
+    options_json: *const c_char,
+    error: *mut *mut c_char,
+) -> mailru_session {
+    let common = Common {
+        app_id,
+        private_key,
+        secret_key: std::ptr::null(),
+        circuit: Some(Circuit::ClientServer),
+        options_json,
+    };
+    // SAFETY: the header makes the pointers the caller's promise.
+    unsafe { construct(common, || password_grant(email, password, scope), error) }
+}
+
+/// As mailru_password_session_new, signed in the server-server circuit.
+///
+/// app_id, secret_key, email, password: required and not empty. scope: may be NULL.
+/// options_json, error and the result: as for mailru_public_session_new.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn mailru_password_server_session_new(
+    app_id: *const c_char,
+    secret_key: *const c_char,
+    email: *const c_char,
+    password: *const c_char,
+    scope: *const c_char,
+    options_json: *const c_char,
+    error: *mut *mut c_char,
+) -> mailru_session {
+    let common = Common {
+        app_id,
+        private_key: std::ptr::null(),
+        secret_key,
+        circuit: Some(Circuit::ServerServer),
+        options_json,
+    };
+    // SAFETY: the header makes the pointers the caller's promise.
+    unsafe { construct(common, || password_grant(email, password, scope), error) }
+}
+
+/// A session that trades a refresh token, kept from an earlier session, for new tokens, on the
+/// first call that needs them or by mailru_authorize. The circuit is chosen as for
+/// mailru_token_session_new.
+///
+/// app_id: required. private_key, secret_key: NULL means the same as empty, not given.
+/// refresh_token: required and not empty.
+/// options_json, error and the result: as for mailru_public_session_new.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn mailru_refresh_session_new(
+    app_id: *const c_char,
+    private_key: *const c_char,
+    secret_key: *const c_char,
+    refresh_token: *const c_char,
+    options_json: *const c_char,
+    error: *mut *mut c_char,
+) -> mailru_session {
+    let common = Common { app_id, private_key, secret_key, circuit: None, options_json };
+    // SAFETY: the header makes the pointers the caller's promise.
+    unsafe { construct(common, || refresh_grant(refresh_token), error) }
+}
+
+/// As mailru_refresh_session_new, signed in the client-server circuit.
+///
+/// app_id, private_key, refresh_token: required and not empty.
+/// options_json, error and the result: as for mailru_public_session_new.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn mailru_refresh_client_session_new(
+    app_id: *const c_char,
+    private_key: *const c_char,
+    refresh_token: *const c_char,
+    options_json: *const c_char,
+    error: *mut *mut c_char,
+) -> mailru_session {
+    let common = Common {
+        app_id,
+        private_key,
+        secret_key: std::ptr::null(),
+        circuit: Some(Circuit::ClientServer),
+        options_json,
+    };
+    // SAFETY: the header makes the pointers the caller's promise.
+    unsafe { construct(common, || refresh_grant(refresh_token), error) }
+}
+
+/// As mailru_refresh_session_new, signed in the server-server circuit.
+///
+/// app_id, secret_key, refresh_token: required and not empty.
+/// options_json, error and the result: as for mailru_public_session_new.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn mailru_refresh_server_session_new(
+    app_id: *const c_char,
+    secret_key: *const c_char,
+    refresh_token: *const c_char,
+    options_json: *const c_char,
+    error: *mut *mut c_char,
+) -> mailru_session {
+    let common = Common {
+        app_id,
+        private_key: std::ptr::null(),
+        secret_key,
+        circuit: Some(Circuit::ServerServer),
+        options_json,
+    };
+    // SAFETY: the header makes the pointers the caller's promise.
+    unsafe { construct(common, || refresh_grant(refresh_token), error) }
+}

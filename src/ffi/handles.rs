@@ -1,0 +1,81 @@
+//! Handles: numbers that are looked up, so that no use of a wrong one can do harm.
+//!
+//! A number is made of a running number, which is never used again, and of digits drawn by chance,
+//! so that a slip of the host (a loop counter, another library's handle) does not meet a live one.
+
+use std::collections::HashMap;
+use std::hash::{BuildHasher, RandomState};
+use std::sync::Arc;
+
+use crate::control::Cancellation;
+use crate::error::{Code, Failure, Outcome};
+use crate::fork::Guarded;
+use crate::session::Session;
+
+/// How many bits are drawn by chance.
+const CHANCE_BITS: u32 = 20;
+/// JavaScript's numbers are exact up to here.
+const LIMIT: u64 = 1 << 53;
+
+/// What a handle can stand for.
+#[derive(Clone)]
+pub enum Entry {
+    Session(Arc<Session>),
+    Cancel(Arc<Cancellation>),
+}
+
+struct Table {
+    entries: Option<HashMap<u64, Entry>>,
+    last: u64,
+}
+
+static TABLE: Guarded<Table> = Guarded::new(Table { entries: None, last: 0 });
+
+/// Gives out a new handle.
+pub fn insert(entry: Entry) -> Outcome<u64> {
+    let chance = RandomState::new().hash_one(0) >> (u64::BITS - CHANCE_BITS);
+    TABLE.with(|table| {
+        let number = (table.last + 1) << CHANCE_BITS | chance;
+        if number >= LIMIT {
+            return Err(Failure::new(Code::InternalError, "this process has used up its handles"));
+        }
+        table.last += 1;
+        table.entries.get_or_insert_default().insert(number, entry);
+        Ok(number)
+    })
+}
+
+/// The session behind a handle.
+pub fn session(number: u64) -> Outcome<Arc<Session>> {
+    match find(number) {
+        Some(Entry::Session(session)) => Ok(session),
+        _ => Err(invalid("session")),
+    }
+}
+
+/// The cancel handle behind a number.
+pub fn cancel(number: u64) -> Outcome<Arc<Cancellation>> {
+    match find(number) {
+        Some(Entry::Cancel(cancellation)) => Ok(cancellation),
+        _ => Err(invalid("cancel")),
+    }
+}
+
+/// Takes a handle out of use if it stands for what `is_kind` wants.
+pub fn remove(number: u64, is_kind: impl FnOnce(&Entry) -> bool) -> Option<Entry> {
+    TABLE.with(|table| {
+        let entries = table.entries.as_mut()?;
+        entries.get(&number).filter(|entry| is_kind(entry))?;
+        entries.remove(&number)
+    })
+}
+
+fn find(number: u64) -> Option<Entry> {
+    TABLE.with(|table| table.entries.as_ref()?.get(&number).cloned())
+}
+
+fn invalid(argument: &str) -> Failure {
+    let message =
+        format!("{argument} is no handle of this kind in use: it was freed, or never given out by this library");
+    Failure::new(Code::InvalidHandle, message).for_argument(argument)
+}

@@ -1,0 +1,189 @@
+//! Functions that need no session.
+
+use std::ffi::{CStr, c_char, c_void};
+use std::sync::Arc;
+
+use super::callbacks::{HostData, mailru_log_callback, mailru_release_callback};
+use super::strings::{optional, take_back, text};
+use super::version::MAILRU_ABI_VERSION;
+use super::{answer, code_of};
+use crate::error::{Code, Failure, Outcome};
+use crate::oauth::redirect;
+use crate::secret::Secret;
+use crate::{catalogue, log, verify};
+
+/// Releases a string that a function of this library returned, and no other: never with free().
+/// NULL is fine. Does not block.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn mailru_string_free(json: *mut c_char) {
+    // SAFETY: the header makes it the caller's promise that the string is ours and released once.
+    unsafe { take_back(json) }
+}
+
+/// The library's version, such as "0.1.0". Static: not to be released.
+#[unsafe(no_mangle)]
+pub extern "C" fn mailru_version() -> *const c_char {
+    const VERSION: &CStr = match CStr::from_bytes_with_nul(concat!(env!("CARGO_PKG_VERSION"), "\0").as_bytes()) {
+        Ok(version) => version,
+        Err(_) => panic!("the version contains NUL"),
+    };
+    VERSION.as_ptr()
+}
+
+/// The number of the library's binary interface: a program may check that it equals
+/// MAILRU_ABI_VERSION of the header it was compiled with.
+#[unsafe(no_mangle)]
+pub extern "C" fn mailru_abi_version() -> u32 {
+    MAILRU_ABI_VERSION
+}
+
+/// The name of a code, such as "MAILRU_OK"; for a number that is no code "MAILRU_UNKNOWN_CODE".
+/// Static: not to be released; never NULL.
+#[unsafe(no_mangle)]
+pub extern "C" fn mailru_code_name(code: i32) -> *const c_char {
+    Code::from_number(code).map_or(c"MAILRU_UNKNOWN_CODE", Code::c_name).as_ptr()
+}
+
+/// The catalogue of the platform's methods: a JSON array of {name, summary, write, privilege,
+/// params}. Methods that are not in it can be called as well; they count as writing.
+///
+/// code: receives MAILRU_OK; may be NULL. Release the string with mailru_string_free. Does not block.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn mailru_methods(code: *mut i32) -> *mut c_char {
+    // SAFETY: the header makes the pointer the caller's promise.
+    unsafe { answer(code, || Ok(catalogue::JSON.trim_end().to_owned())) }
+}
+
+/// The address at which a user lets the application in; the browser is then sent to redirect_uri.
+///
+/// app_id, redirect_uri: required and not empty.
+/// response_type: "code" for sites and servers, "token" for desktop programs; NULL is "code".
+/// scope: privileges separated by spaces; NULL leaves it out.
+/// state: comes back with the redirect, to tell that it belongs to this login; NULL leaves it out.
+/// Returns {"url"} or the error's JSON; release either with mailru_string_free. Does not block.
+/// Codes: MAILRU_OK, MAILRU_INVALID_ARGUMENT.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn mailru_authorize_url(
+    app_id: *const c_char,
+    redirect_uri: *const c_char,
+    response_type: *const c_char,
+    scope: *const c_char,
+    state: *const c_char,
+    code: *mut i32,
+) -> *mut c_char {
+    // SAFETY: the header makes the pointers the caller's promise.
+    unsafe {
+        answer(code, || {
+            redirect::authorize_url(
+                text("app_id", app_id)?,
+                text("redirect_uri", redirect_uri)?,
+                optional("response_type", response_type)?,
+                optional("scope", scope)?,
+                optional("state", state)?,
+            )
+        })
+    }
+}
+
+/// Reads the address to which the browser was sent after mailru_authorize_url.
+///
+/// url: the whole address, with its query or fragment; required.
+/// expected_state: the state that was sent, compared in constant time; NULL skips the comparison.
+/// Returns {"code"} for mailru_code_session_new, or the tokens in the shape of mailru_tokens for
+/// mailru_token_session_new, or the error's JSON. Release it with mailru_string_free. Does not block.
+/// Codes: MAILRU_OK, MAILRU_INVALID_ARGUMENT, MAILRU_OAUTH_ERROR (the user or the server refused, the
+/// state is absent or another, or there is neither code nor token).
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn mailru_parse_redirect(
+    url: *const c_char,
+    expected_state: *const c_char,
+    code: *mut i32,
+) -> *mut c_char {
+    // SAFETY: the header makes the pointers the caller's promise.
+    unsafe { answer(code, || redirect::parse_redirect(text("url", url)?, optional("expected_state", expected_state)?)) }
+}
+
+/// Checks a payment callback of the platform: sig over all other parameters with the secret key, in
+/// constant time.
+///
+/// secret_key: required and not empty.
+/// params_json: a JSON object of every parameter that was received; required, with sig in it.
+/// Returns {"verified":true}, or the error's JSON; release either with mailru_string_free. Does not
+/// block. Codes: MAILRU_OK, MAILRU_SIGNATURE_MISMATCH, MAILRU_INVALID_ARGUMENT.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn mailru_verify(
+    secret_key: *const c_char,
+    params_json: *const c_char,
+    code: *mut i32,
+) -> *mut c_char {
+    // SAFETY: the header makes the pointers the caller's promise.
+    unsafe { verified(verify::callback, secret_key, params_json, code) }
+}
+
+/// Checks the launch parameters of an embedded application: authentication_key, and sig over those
+/// of the platform's own names that are present, in constant time.
+///
+/// secret_key: required and not empty.
+/// params_json: a JSON object of the parameters of the application's address; required, with
+/// app_id, vid, authentication_key and sig in it. The application's own parameters may stay in it.
+/// Returns {"verified":true}, or the error's JSON; release either with mailru_string_free. Does not
+/// block. Codes: MAILRU_OK, MAILRU_SIGNATURE_MISMATCH, MAILRU_INVALID_ARGUMENT.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn mailru_verify_launch(
+    secret_key: *const c_char,
+    params_json: *const c_char,
+    code: *mut i32,
+) -> *mut c_char {
+    // SAFETY: the header makes the pointers the caller's promise.
+    unsafe { verified(verify::launch, secret_key, params_json, code) }
+}
+
+/// # Safety
+/// As for the two exports that call it.
+unsafe fn verified(
+    check: fn(&Secret, Option<&str>) -> Outcome<()>,
+    secret_key: *const c_char,
+    params_json: *const c_char,
+    code: *mut i32,
+) -> *mut c_char {
+    // SAFETY: the caller's promise.
+    unsafe {
+        answer(code, || {
+            check(&Secret::new(text("secret_key", secret_key)?), optional("params_json", params_json)?)?;
+            Ok(r#"{"verified":true}"#.to_owned())
+        })
+    }
+}
+
+/// Has the library's log told to a function, for the whole process: one line for each request
+/// (method, attempt, status, bytes, time), repetition and renewal, and never a secret.
+///
+/// callback: replaces the one set before; NULL switches the log off.
+/// user_data: handed to the callback, and never looked at.
+/// release: called once, when user_data will not be used again; may be NULL. On failure, too.
+/// level: 0 off, 1 error, 2 warning, 3 info, 4 debug; lines up to it are told. It is off by default.
+/// Returns MAILRU_OK, or MAILRU_INVALID_ARGUMENT for another level. Does not block.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn mailru_set_log(
+    callback: mailru_log_callback,
+    user_data: *mut c_void,
+    release: mailru_release_callback,
+    level: i32,
+) -> i32 {
+    let data = HostData::new(user_data, release);
+    code_of(move || {
+        if !(0..=4).contains(&level) {
+            return Err(Failure::argument("level", "must be from 0 (off) to 4 (debug)"));
+        }
+        let Some(callback) = callback.filter(|_| level > 0) else {
+            log::set(None, 0);
+            return Ok(());
+        };
+        let sink = move |level: log::Level, message: &str| {
+            // SAFETY: the host gave the function for this data, which lives as long as this closure.
+            data.tell(message, |user_data, message| unsafe { callback(user_data, level as i32, message) });
+        };
+        log::set(Some(Arc::new(sink)), level);
+        Ok(())
+    })
+}

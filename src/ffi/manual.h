@@ -1,0 +1,68 @@
+/*
+ * libmailru: the Mail.ru platform's REST API for programs in any language.
+ *
+ * This header is generated from the library's source; do not edit it.
+ *
+ * A FIRST PROGRAM
+ *
+ *     #include <mailru.h>
+ *     #include <stdio.h>
+ *
+ *     int main(void) {
+ *         mailru_session session = mailru_client_session_new(
+ *             "423004", "7815696ecbf1c96e6894b779456d330e",
+ *             "be6ef89965d58e56dec21acb9b62bdaa", "1324730981306483817", NULL, NULL);
+ *         int32_t code;
+ *         char *json = mailru_call(session, "friends.get", "{\"ext\":1}", &code);
+ *         printf("%s: %s\n", mailru_code_name(code), json);
+ *         mailru_string_free(json);
+ *         mailru_session_free(session);
+ *         return code != MAILRU_OK;
+ *     }
+ *
+ * Compile it with: cc first.c -lmailru
+ *
+ * ANSWERS AND ERRORS
+ *
+ * A function that answers with JSON returns it on success and on failure alike, and puts a code into
+ * *code. A failure's JSON has one shape, {"error":{"error_code":N,"error_msg":"...",...}}. With
+ * MAILRU_API_ERROR it is the platform's own object, byte for byte, with the platform's number; with
+ * any other code, N is minus the code and these may follow:
+ *
+ *     transient    always there: whether the same call may succeed later, true or false
+ *     argument     the argument, option or parameter that was wrong
+ *     http_status  the status of the answer
+ *     field        what an answer lacks
+ *     oauth        the authorization server's refusal, as it came
+ *     platform     an answer whose "error" is of an unknown shape (MAILRU_API_ERROR, too)
+ *
+ * Everything about a call comes back from that call: there is no "last error", and nothing is tied
+ * to a thread. Keys, tokens, passwords and signatures never stand in an error or a log line.
+ *
+ * OWNERSHIP
+ *
+ * Strings that the library returns are released with mailru_string_free, never with free(), unless
+ * their function says that they are static. Strings that come in are NUL-terminated UTF-8 and are not
+ * used after the function has returned. Out-parameters may be NULL and are written on every path.
+ *
+ * HANDLES
+ *
+ * A handle is a number below 2^53, never an address; 0 is none. A freed, foreign or made-up handle is
+ * answered with MAILRU_INVALID_HANDLE. Freeing twice is harmless, and so is freeing during calls on
+ * other threads: they end with their answer or as MAILRU_CANCELLED. Numbers are not used again.
+ *
+ * THREADS, FORK, SIGNALS
+ *
+ * Any function may be called from any thread at any time, and one session serves many threads at
+ * once. After a fork the child may go on with its sessions: it makes connections of its own. The
+ * library installs no signal handler, changes no environment variable and prints nothing. Once
+ * loaded it stays loaded: dlclose does not unload it.
+ *
+ * OPTIONS of the constructors: a JSON object, or NULL; an unknown name or a wrong value is an error
+ *
+@OPTIONS@
+ *
+ * timeout_ms bounds a whole call, retries and renewals included. A request is repeated only where
+ * that cannot do a write twice. Redirects are not followed. Plain http goes to this machine only,
+ * unless allow_http is true.
+ */

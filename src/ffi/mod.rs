@@ -1,0 +1,126 @@
+//! The boundary to C: every exported function, and all `unsafe` of the library.
+//!
+//! An export converts, delegates, and converts back; it decides nothing. The conversions have one
+//! home each: outcomes, codes and panics here, text in `strings`, handles in `handles`, what the
+//! host is called back with in `callbacks`.
+#![deny(unsafe_op_in_unsafe_fn)]
+// These documents become the header, where every pointer's terms are told in the words of C; and the
+// contract with C decides how many arguments a function has.
+#![allow(clippy::missing_safety_doc, clippy::too_many_arguments)]
+
+mod callbacks;
+mod calls;
+mod cancels;
+mod constructors;
+mod handles;
+mod helpers;
+mod process;
+mod strings;
+mod tokens;
+mod version;
+
+pub use self::callbacks::{mailru_log_callback, mailru_release_callback, mailru_token_callback};
+pub use self::calls::*;
+pub use self::cancels::*;
+pub use self::constructors::*;
+pub use self::helpers::*;
+pub use self::tokens::*;
+pub use self::version::MAILRU_ABI_VERSION;
+
+use std::ffi::c_char;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use self::strings::to_c;
+use crate::error::{Code, Failure, Outcome};
+
+/// A session: a number, 0 is none.
+#[allow(non_camel_case_types)]
+pub type mailru_session = u64;
+
+/// A cancel handle: a number, 0 is none.
+#[allow(non_camel_case_types)]
+pub type mailru_cancel = u64;
+
+/// Runs an export that answers with JSON.
+///
+/// # Safety
+/// `code` is NULL or points to writable memory.
+unsafe fn answer(code: *mut i32, work: impl FnOnce() -> Outcome<String>) -> *mut c_char {
+    // SAFETY: the caller's promise.
+    unsafe { put(code, Code::InternalError.number()) };
+    let (number, json) = match guarded(work) {
+        Ok(json) => (Code::Ok.number(), json),
+        Err(failure) => (failure.code().number(), failure.into_json()),
+    };
+    // SAFETY: as above.
+    unsafe { put(code, number) };
+    to_c(json)
+}
+
+/// Runs an export that gives out a handle.
+///
+/// # Safety
+/// `error` is NULL or points to writable memory.
+unsafe fn handle(error: *mut *mut c_char, work: impl FnOnce() -> Outcome<u64>) -> u64 {
+    // SAFETY: the caller's promise.
+    unsafe { put(error, std::ptr::null_mut()) };
+    match guarded(work) {
+        Ok(handle) => handle,
+        Err(failure) => {
+            if !error.is_null() {
+                // SAFETY: as above.
+                unsafe { put(error, to_c(failure.into_json())) };
+            }
+            0
+        }
+    }
+}
+
+/// Runs an export that answers with a code alone.
+fn code_of(work: impl FnOnce() -> Outcome<()>) -> i32 {
+    match guarded(work) {
+        Ok(()) => Code::Ok.number(),
+        Err(failure) => failure.code().number(),
+    }
+}
+
+/// Keeps a panic from crossing into the host.
+fn guarded<T>(work: impl FnOnce() -> Outcome<T>) -> Outcome<T> {
+    let _quiet = process::enter();
+    catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|_| {
+        // The panic's own text may quote what it stumbled over, and so a secret.
+        let place = process::last_panic();
+        Err(Failure::new(Code::InternalError, format!("a bug in libmailru{place}; please report it")))
+    })
+}
+
+/// Writes an out-parameter that the caller may not want.
+///
+/// # Safety
+/// `slot` is NULL or points to writable memory.
+unsafe fn put<T>(slot: *mut T, value: T) {
+    if !slot.is_null() {
+        // SAFETY: the caller's promise.
+        unsafe { slot.write(value) };
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_panic_becomes_a_code_and_names_its_place() {
+        let mut code = 0;
+        let secret = "hunter2";
+        // SAFETY: `code` is a local variable; the string is freed once.
+        let json = unsafe {
+            let json = answer(&mut code, || panic!("about {secret}"));
+            let text = std::ffi::CStr::from_ptr(json).to_str().expect("UTF-8").to_owned();
+            mailru_string_free(json);
+            text
+        };
+        assert_eq!(code, Code::InternalError.number());
+        assert!(json.contains("src/ffi/mod.rs:") && !json.contains("hunter2"), "{json}");
+    }
+}

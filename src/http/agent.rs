@@ -1,0 +1,136 @@
+//! The HTTP agent of a session: its settings, made when first needed, anew after a fork.
+#![forbid(unsafe_code)]
+
+use std::fs;
+use std::mem;
+use std::time::Duration;
+
+use ureq::tls::{Certificate, PemItem, RootCerts, TlsConfig, parse_pem};
+use ureq::unversioned::transport::{ConnectProxyConnector, Connector, RustlsConnector};
+use ureq::{Agent, Proxy};
+
+use super::connector::{Connected, Dial};
+use super::resolver::AtOnce;
+use crate::error::{Failure, Outcome};
+use crate::fork::{self, Guarded};
+use crate::options::{Options, TlsRoots};
+
+/// Connections unused for longer are closed.
+const IDLE_AGE: Duration = Duration::from_secs(60);
+/// What one read takes in; the head of an answer must fit.
+const INPUT_BUFFER: usize = 32 * 1024;
+/// Room for a request's head besides its address.
+const HEAD_ROOM: usize = 4 * 1024;
+
+/// Makes agents that share settings; at any time there is at most one.
+pub struct AgentSource {
+    settings: Settings,
+    made: Guarded<Option<Made>>,
+}
+
+struct Made {
+    agent: Agent,
+    generation: u32,
+}
+
+struct Settings {
+    connect_timeout: Duration,
+    max_idle: usize,
+    user_agent: String,
+    output_buffer: usize,
+    proxy: Option<Proxy>,
+    roots: RootCerts,
+}
+
+impl AgentSource {
+    /// Checks the settings; no agent is made yet.
+    pub fn new(options: &Options) -> Outcome<AgentSource> {
+        let settings = Settings {
+            connect_timeout: options.connect_timeout,
+            max_idle: options.max_idle_connections,
+            user_agent: options.user_agent.clone(),
+            output_buffer: options.get_limit + HEAD_ROOM,
+            proxy: proxy(options)?,
+            roots: roots(options)?,
+        };
+        Ok(AgentSource { settings, made: Guarded::new(None) })
+    }
+
+    /// The agent of this process.
+    ///
+    /// One from before a fork shares its connections with the parent, and its locks may be held for
+    /// ever: it is not even dropped, which could say goodbye on the parent's connections.
+    pub fn agent(&self) -> Agent {
+        let generation = fork::generation();
+        let existing = self.made.with(|made| {
+            if let Some(foreign) = made.take_if(|made| made.generation != generation) {
+                mem::forget(foreign);
+            }
+            made.as_ref().map(|made| made.agent.clone())
+        });
+        if let Some(agent) = existing {
+            return agent;
+        }
+        let agent = self.settings.agent();
+        self.made.with(|made| made.get_or_insert_with(|| Made { agent, generation }).agent.clone())
+    }
+}
+
+impl Settings {
+    fn agent(&self) -> Agent {
+        let config = Agent::config_builder()
+            .http_status_as_error(false)
+            .max_redirects(0)
+            .max_redirects_will_error(false)
+            .proxy(self.proxy.clone())
+            .user_agent(&self.user_agent)
+            .input_buffer_size(INPUT_BUFFER)
+            .max_response_header_size(INPUT_BUFFER)
+            .output_buffer_size(self.output_buffer)
+            .max_idle_connections(self.max_idle)
+            .max_idle_connections_per_host(self.max_idle)
+            .max_idle_age(IDLE_AGE)
+            .tls_config(TlsConfig::builder().root_certs(self.roots.clone()).build())
+            .build();
+        let connectors = ConnectProxyConnector::default()
+            .chain(Dial { connect_timeout: self.connect_timeout })
+            .chain(RustlsConnector::default())
+            .chain(Connected);
+        Agent::with_parts(config, connectors, AtOnce)
+    }
+}
+
+fn proxy(options: &Options) -> Outcome<Option<Proxy>> {
+    match &options.proxy {
+        None => Ok(None),
+        Some(environment) if environment.expose() == "env" => Ok(Proxy::try_from_env()),
+        // The text may hold a password: it is not repeated.
+        Some(address) => Proxy::new(address.expose())
+            .map(Some)
+            .map_err(|_| Failure::argument("proxy", "must be an address such as http://host:3128, or \"env\"")),
+    }
+}
+
+fn roots(options: &Options) -> Outcome<RootCerts> {
+    let Some(path) = &options.ca_file else {
+        return Ok(match options.tls_roots {
+            TlsRoots::WebPki => RootCerts::WebPki,
+            TlsRoots::System => RootCerts::PlatformVerifier,
+        });
+    };
+    let wrong = |problem: String| {
+        Failure::argument("ca_file", format!("{problem}; it must be a file of certificates in PEM form"))
+    };
+    let pem = fs::read(path).map_err(|error| wrong(format!("cannot be read ({error})")))?;
+    let certificates: Vec<Certificate<'static>> = parse_pem(&pem)
+        .filter_map(|item| match item {
+            Ok(PemItem::Certificate(certificate)) => Some(Ok(certificate)),
+            Ok(_) => None,
+            Err(_) => Some(Err(wrong("is damaged".into()))),
+        })
+        .collect::<Outcome<_>>()?;
+    if certificates.is_empty() {
+        return Err(wrong("holds no certificate".into()));
+    }
+    Ok(RootCerts::from(certificates.into_iter()))
+}

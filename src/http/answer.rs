@@ -1,0 +1,337 @@
+//! An answer: read whole, checked in one pass without building a tree, and judged.
+#![forbid(unsafe_code)]
+
+use std::fmt;
+use std::io::Read;
+
+use serde::de::{self, Deserialize, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
+use serde_json::value::RawValue;
+use ureq::Body;
+use ureq::http::Response;
+
+use crate::error::{Code, Failure, Outcome};
+use crate::params::{DEEPEST, Text, members};
+
+/// What an answer is, whatever is made of it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Verdict {
+    /// JSON with content and without an error.
+    Content,
+    /// The platform's error object, with its code.
+    PlatformError(i64),
+    /// JSON whose `error` is of another shape than the platform's.
+    OtherError,
+    /// JSON without content: `{}` or `null`.
+    Hollow,
+    /// No body.
+    Empty,
+    /// Not JSON, with the reason.
+    Malformed(&'static str),
+}
+
+/// An answer that was read whole.
+#[derive(Debug)]
+pub struct Answer {
+    /// The HTTP status.
+    pub status: u16,
+    /// The body without outer white space; empty if it is not UTF-8.
+    pub body: String,
+    /// What the body is.
+    pub verdict: Verdict,
+    /// How many bytes the body had.
+    pub size: usize,
+}
+
+impl Answer {
+    /// Reads an answer of at most `limit` bytes after decompression.
+    pub fn read(response: Response<Body>, limit: u64) -> Result<Answer, ureq::Error> {
+        let (head, body) = response.into_parts();
+        // The announced length is a hint from a stranger: believed up to a size that does no harm.
+        let expected = body.content_length().unwrap_or(0).min(limit).min(1 << 20);
+        let mut bytes = Vec::with_capacity(expected as usize + 1);
+        body.into_with_config().limit(limit).reader().read_to_end(&mut bytes)?;
+        Ok(Answer::judge(head.status.as_u16(), bytes))
+    }
+
+    /// Judges a body.
+    pub fn judge(status: u16, bytes: Vec<u8>) -> Answer {
+        let size = bytes.len();
+        let Ok(body) = String::from_utf8(bytes) else {
+            let verdict = Verdict::Malformed("is not UTF-8");
+            return Answer { status, body: String::new(), verdict, size };
+        };
+        let body = trimmed(body);
+        let verdict = verdict(&body);
+        Answer { status, body, verdict, size }
+    }
+
+    /// Whether the status says success.
+    pub fn is_success_status(&self) -> bool {
+        (200..300).contains(&self.status)
+    }
+
+    /// The platform's error code, if the answer is its error object.
+    pub fn platform_code(&self) -> Option<i64> {
+        match self.verdict {
+            Verdict::PlatformError(code) => Some(code),
+            _ => None,
+        }
+    }
+
+    /// What the host gets; with `pass_error` any JSON is success.
+    pub fn into_outcome(self, pass_error: bool) -> Outcome<String> {
+        let is_json = !matches!(self.verdict, Verdict::Empty | Verdict::Malformed(_));
+        if pass_error && is_json {
+            return Ok(self.body);
+        }
+        let success_status = self.is_success_status();
+        let status = self.status;
+        match self.verdict {
+            Verdict::PlatformError(_) => Err(Failure::Platform(self.body)),
+            Verdict::OtherError => {
+                let failure = Failure::new(Code::ApiError, "the platform answered with an error of an unknown shape");
+                Err(failure.status(status).platform(&self.body))
+            }
+            _ if !success_status => {
+                let hint = if (300..400).contains(&status) {
+                    "; redirects are not followed, since the address holds the session key"
+                } else {
+                    ""
+                };
+                let failure =
+                    Failure::new(Code::HttpError, format!("the server answered with HTTP status {status}{hint}"));
+                Err(failure.status(status).transient(matches!(status, 429 | 500 | 502 | 503 | 504)))
+            }
+            Verdict::Malformed(reason) => {
+                Err(Failure::new(Code::MalformedResponse, format!("the answer {reason}")).status(status))
+            }
+            Verdict::Hollow | Verdict::Empty => {
+                Err(Failure::new(Code::EmptyResponse, "the answer has no content").status(status))
+            }
+            Verdict::Content => Ok(self.body),
+        }
+    }
+}
+
+fn trimmed(mut body: String) -> String {
+    let white = |character: char| matches!(character, ' ' | '\t' | '\r' | '\n');
+    body.truncate(body.trim_end_matches(white).len());
+    let leading = body.len() - body.trim_start_matches(white).len();
+    if leading > 0 {
+        body.drain(..leading);
+    }
+    body
+}
+
+fn verdict(body: &str) -> Verdict {
+    match body {
+        "" => return Verdict::Empty,
+        "null" => return Verdict::Hollow,
+        _ => {}
+    }
+    match serde_json::from_str::<Top>(body) {
+        Ok(Top { members: Some(0), .. }) => Verdict::Hollow,
+        Ok(Top { error: Some(error), .. }) => error_verdict(error),
+        Ok(_) => Verdict::Content,
+        Err(_) => doubtful_verdict(body),
+    }
+}
+
+/// The walk refuses numbers beyond a double's range, which are JSON all the same.
+fn doubtful_verdict(body: &str) -> Verdict {
+    if serde_json::from_str::<IgnoredAny>(body).is_err() {
+        return Verdict::Malformed("is not JSON");
+    }
+    if depth(body) > DEEPEST {
+        return Verdict::Malformed("is nested too deep");
+    }
+    if !body.starts_with('{') {
+        return Verdict::Content;
+    }
+    let found = members("answer", body).ok().and_then(|members| members.into_iter().find(|member| member.0 == "error"));
+    found.map_or(Verdict::Content, |(_, error)| error_verdict(error))
+}
+
+/// `null`, `false` and `0` are no error.
+fn error_verdict(error: &RawValue) -> Verdict {
+    match error.get() {
+        "null" | "false" | "0" => return Verdict::Content,
+        object if object.starts_with('{') => {
+            if depth(object) >= DEEPEST {
+                return Verdict::Malformed("is nested too deep");
+            }
+            let code = members("error", object).ok().and_then(|members| {
+                let (_, code) = members.into_iter().find(|member| member.0 == "error_code")?;
+                serde_json::from_str::<i64>(code.get()).ok()
+            });
+            if let Some(code) = code {
+                return Verdict::PlatformError(code);
+            }
+        }
+        other if depth(other) >= DEEPEST => return Verdict::Malformed("is nested too deep"),
+        _ => {}
+    }
+    Verdict::OtherError
+}
+
+/// How deep a text that is known to be JSON is nested.
+fn depth(json: &str) -> usize {
+    let (mut level, mut deepest) = (0_usize, 0);
+    let mut bytes = json.bytes();
+    while let Some(byte) = bytes.next() {
+        match byte {
+            b'[' | b'{' => {
+                level += 1;
+                deepest = deepest.max(level);
+            }
+            b']' | b'}' => level -= 1,
+            b'"' => {
+                while let Some(byte) = bytes.next().filter(|&byte| byte != b'"') {
+                    if byte == b'\\' {
+                        bytes.next();
+                    }
+                }
+            }
+            _ => {}
+        }
+    }
+    deepest
+}
+
+/// The outermost value: how many members an object has, and its `error` as written.
+#[derive(Default)]
+struct Top<'a> {
+    members: Option<usize>,
+    error: Option<&'a RawValue>,
+}
+
+/// A value that is walked through, and so checked, but not kept. serde_json bounds the depth.
+struct Walked;
+
+macro_rules! scalars_are {
+    ($value:expr) => {
+        fn visit_bool<E>(self, _: bool) -> Result<Self::Value, E> {
+            Ok($value)
+        }
+        fn visit_i64<E>(self, _: i64) -> Result<Self::Value, E> {
+            Ok($value)
+        }
+        fn visit_u64<E>(self, _: u64) -> Result<Self::Value, E> {
+            Ok($value)
+        }
+        fn visit_f64<E>(self, _: f64) -> Result<Self::Value, E> {
+            Ok($value)
+        }
+        fn visit_str<E>(self, _: &str) -> Result<Self::Value, E> {
+            Ok($value)
+        }
+        fn visit_unit<E>(self) -> Result<Self::Value, E> {
+            Ok($value)
+        }
+        fn visit_seq<S: SeqAccess<'de>>(self, mut elements: S) -> Result<Self::Value, S::Error> {
+            while elements.next_element::<Walked>()?.is_some() {}
+            Ok($value)
+        }
+        fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+            formatter.write_str("JSON")
+        }
+    };
+}
+
+impl<'de> Deserialize<'de> for Walked {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Walk;
+        impl<'de> Visitor<'de> for Walk {
+            type Value = Walked;
+            scalars_are!(Walked);
+
+            fn visit_map<M: MapAccess<'de>>(self, mut map: M) -> Result<Walked, M::Error> {
+                while map.next_key::<IgnoredAny>()?.is_some() {
+                    map.next_value::<Walked>()?;
+                }
+                Ok(Walked)
+            }
+        }
+        deserializer.deserialize_any(Walk)
+    }
+}
+
+impl<'de> Deserialize<'de> for Top<'de> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Enter;
+        impl<'de> de::Visitor<'de> for Enter {
+            type Value = Top<'de>;
+            scalars_are!(Top::default());
+
+            fn visit_map<M: MapAccess<'de>>(self, mut map: M) -> Result<Top<'de>, M::Error> {
+                let (mut members, mut error) = (0, None);
+                while let Some(Text(name)) = map.next_key()? {
+                    members += 1;
+                    if name == "error" {
+                        error = Some(map.next_value()?);
+                    } else {
+                        map.next_value::<Walked>()?;
+                    }
+                }
+                Ok(Top { members: Some(members), error })
+            }
+        }
+        deserializer.deserialize_any(Enter)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn judged(body: &str) -> Verdict {
+        Answer::judge(200, body.as_bytes().to_vec()).verdict
+    }
+
+    #[test]
+    fn verdicts() {
+        use Verdict::*;
+        for (body, verdict) in [
+            ("", Empty),
+            (" \r\n", Empty),
+            ("null", Hollow),
+            (" {} ", Hollow),
+            ("[]", Content),
+            ("0", Content),
+            ("\"\"", Content),
+            ("false", Content),
+            (r#"{"error":null}"#, Content),
+            (r#"{"error":false,"a":1}"#, Content),
+            (r#"{"error":0}"#, Content),
+            (r#"{"error":""}"#, OtherError),
+            (r#"{"error":"x"}"#, OtherError),
+            (r#"{"error":{}}"#, OtherError),
+            (r#"{"error":{"error_code":"1"}}"#, OtherError),
+            (r#"{"error":{"error_code":1.0}}"#, OtherError),
+            (r#"{"error":{"error_msg":"x","error_code":104,"extended":null}}"#, PlatformError(104)),
+            (r#"{"a":1e999,"\u0065rror":{"error_code":-7}}"#, PlatformError(-7)),
+            ("[1e999]", Content),
+            (r#"[{"error":{"error_code":1}}]"#, Content),
+            ("{\"a\":1", Malformed("is not JSON")),
+            ("[1] [2]", Malformed("is not JSON")),
+            ("[01]", Malformed("is not JSON")),
+            ("\u{feff}[]", Malformed("is not JSON")),
+        ] {
+            assert_eq!(judged(body), verdict, "{body}");
+        }
+        assert_eq!(Answer::judge(200, b"[\"\xff\"]".to_vec()).verdict, Malformed("is not UTF-8"));
+    }
+
+    #[test]
+    fn depth_is_bounded_everywhere() {
+        let nested = |levels: usize| format!("{}1{}", "[".repeat(levels), "]".repeat(levels));
+        let too_deep = Verdict::Malformed("is nested too deep");
+        assert_eq!(judged(&nested(100)), Verdict::Content);
+        for levels in [DEEPEST + 1, 100_000] {
+            assert_eq!(judged(&nested(levels)), too_deep);
+            assert_eq!(judged(&format!(r#"{{"error":{}}}"#, nested(levels))), too_deep);
+            assert_eq!(judged(&format!(r#"{{"error":{{"error_code":1,"x":{}}}}}"#, nested(levels))), too_deep);
+        }
+        assert_eq!(judged(&format!("[{:?}]", nested(1000))), Verdict::Content, "brackets in a string");
+    }
+}

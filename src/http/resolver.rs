@@ -1,0 +1,92 @@
+//! Names to addresses: bounded in time, cancellable, and with no thread left over by each call.
+//!
+//! The system's resolver can neither be ended nor given a time limit, so it runs on a thread of its
+//! own: one for each name being looked up, however many calls wait for it.
+#![forbid(unsafe_code)]
+
+use std::collections::HashMap;
+use std::net::{IpAddr, SocketAddr, ToSocketAddrs};
+use std::sync::Arc;
+use std::thread;
+use std::time::Instant;
+
+use ureq::config::Config;
+use ureq::http::Uri;
+use ureq::unversioned::resolver::{ResolvedSocketAddrs, Resolver};
+use ureq::unversioned::transport::NextTimeout;
+
+use super::exchange::Exchange;
+use crate::control::Flight;
+use crate::error::{Code, Failure, Outcome};
+use crate::fork::Guarded;
+
+type Lookup = Flight<Outcome<Arc<[SocketAddr]>>>;
+
+static LOOKUPS: Guarded<Option<HashMap<String, Arc<Lookup>>>> = Guarded::new(None);
+
+/// The addresses of a host, in the order in which to try them.
+pub fn resolve(host: &str, port: u16, exchange: &Exchange) -> Outcome<Arc<[SocketAddr]>> {
+    let bare = host.trim_start_matches('[').trim_end_matches(']');
+    if let Ok(address) = bare.parse::<IpAddr>() {
+        return Ok(Arc::new([SocketAddr::new(address, port)]));
+    }
+    let place = format!("{bare}:{port}");
+    let (lookup, is_new) = LOOKUPS.with(|lookups| {
+        let lookups = lookups.get_or_insert_default();
+        match lookups.get(&place).filter(|lookup| lookup.is_here()) {
+            Some(lookup) => (Arc::clone(lookup), false),
+            None => {
+                let lookup = Flight::new();
+                // One that a fork left behind may be locked for ever; it is not even dropped.
+                std::mem::forget(lookups.insert(place.clone(), Arc::clone(&lookup)));
+                (lookup, true)
+            }
+        }
+    });
+    if is_new {
+        start(place, &lookup);
+    }
+    let until = Instant::now() + exchange.time_left()?;
+    match lookup.wait(exchange.call(), until)? {
+        Some(outcome) => outcome,
+        None => Err(exchange.time_left().err().unwrap_or_else(|| exchange.call().timed_out())),
+    }
+}
+
+fn start(place: String, lookup: &Arc<Lookup>) {
+    let worker = Arc::clone(lookup);
+    let name = place.clone();
+    let spawned = thread::Builder::new().name("mailru-resolve".into()).stack_size(256 * 1024).spawn(move || {
+        let found = name.to_socket_addrs().map(Iterator::collect::<Arc<[_]>>);
+        finish(&name);
+        worker.land(match found {
+            Ok(addresses) if !addresses.is_empty() => Ok(addresses),
+            _ => Err(Failure::new(
+                Code::NetworkError,
+                "the host's name has no address, or the name server does not answer",
+            )),
+        });
+    });
+    if spawned.is_err() {
+        finish(&place);
+        lookup.land(Err(Failure::new(Code::NetworkError, "no thread could be started to look up the host's name")));
+    }
+}
+
+fn finish(place: &str) {
+    let done = LOOKUPS.with(|lookups| lookups.as_mut().and_then(|lookups| lookups.remove(place)));
+    drop(done);
+}
+
+/// What ureq asks before each request, also for those that need no new connection: it answers at
+/// once with an address that means nothing. Our connector looks up the real ones.
+#[derive(Debug)]
+pub struct AtOnce;
+
+impl Resolver for AtOnce {
+    fn resolve(&self, _: &Uri, _: &Config, _: NextTimeout) -> Result<ResolvedSocketAddrs, ureq::Error> {
+        let mut addresses = self.empty();
+        addresses.push(SocketAddr::from(([0, 0, 0, 0], 0)));
+        Ok(addresses)
+    }
+}

@@ -1,0 +1,79 @@
+//! When a request may be repeated, and after which pause.
+#![forbid(unsafe_code)]
+
+use std::hash::{BuildHasher, RandomState};
+use std::time::Duration;
+
+use super::Repetition;
+use super::answer::Answer;
+use super::failure::Broken;
+use crate::error::Code;
+
+/// The platform's "service unavailable, try again later".
+const UNAVAILABLE: i64 = 3;
+/// The platform's "unknown error, resubmit": the first try may have done its work.
+const UNKNOWN: i64 = 1;
+
+/// Whether repeating the request can help, and cannot do a write twice.
+pub fn may_repeat(outcome: &Result<Answer, Broken>, repetition: Repetition) -> bool {
+    let only_reads = repetition == Repetition::Harmless;
+    match outcome {
+        Err(broken) => {
+            let unsent = !broken.sent && broken.failure.code() == Code::NetworkError;
+            unsent || (only_reads && broken.lost)
+        }
+        Ok(answer) => match answer.platform_code() {
+            Some(UNAVAILABLE) => repetition != Repetition::Useless,
+            Some(UNKNOWN) => only_reads,
+            Some(_) => false,
+            None => only_reads && matches!(answer.status, 502..=504),
+        },
+    }
+}
+
+/// The pause after this many failed attempts: twice as long each time, and spread over half of its
+/// length so that programs which failed together do not come back together.
+pub fn pause(first: Duration, failed: u32) -> Duration {
+    let whole = first.saturating_mul(2_u32.saturating_pow(failed.saturating_sub(1)));
+    let chance = RandomState::new().hash_one(failed) as u32;
+    let spread = whole / 2;
+    whole.saturating_sub(spread) + spread.mul_f64(f64::from(chance) / f64::from(u32::MAX))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pauses_grow_and_differ() {
+        let first = Duration::from_millis(200);
+        for failed in 1..=5 {
+            let whole = first * 2_u32.pow(failed - 1);
+            let drawn: Vec<_> = (0..50).map(|_| pause(first, failed)).collect();
+            assert!(drawn.iter().all(|pause| (whole / 2..=whole).contains(pause)), "{drawn:?}");
+            assert!(drawn.iter().any(|pause| *pause != drawn[0]), "no jitter");
+        }
+        assert_eq!(pause(Duration::ZERO, 3), Duration::ZERO);
+        let _ = pause(Duration::from_secs(3600), 100);
+    }
+
+    #[test]
+    fn only_harmless_repetitions() {
+        let answer = |status, body: &str| Ok(Answer::judge(status, body.into()));
+        let error = |code| format!("{{\"error\":{{\"error_code\":{code}}}}}");
+        use Repetition::{Harmless, Risky, Useless};
+        for (outcome, reading, writing) in [
+            (answer(503, &error(3)), true, true),
+            (answer(500, &error(1)), true, false),
+            (answer(400, &error(102)), false, false),
+            (answer(503, &error(100)), false, false),
+            (answer(502, "bad gateway"), true, false),
+            (answer(500, "oops"), false, false),
+            (answer(200, "[]"), false, false),
+        ] {
+            assert_eq!(may_repeat(&outcome, Harmless), reading, "{outcome:?}");
+            assert_eq!(may_repeat(&outcome, Risky), writing, "{outcome:?}");
+            assert!(!may_repeat(&outcome, Useless), "{outcome:?}");
+        }
+    }
+}

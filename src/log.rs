@@ -1,0 +1,44 @@
+//! The log: one line for each request, repetition and renewal, and never a secret.
+#![forbid(unsafe_code)]
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI32, Ordering};
+
+use crate::fork::Guarded;
+
+/// How much a line matters; a lower number matters more.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[repr(i32)]
+pub enum Level {
+    /// Something was lost or refused for good.
+    Error = 1,
+    /// A request failed; it may be repeated.
+    Warning = 2,
+    /// What a day's log should show: renewals.
+    Info = 3,
+    /// Every request.
+    Debug = 4,
+}
+
+/// Where lines go.
+pub type Sink = Arc<dyn Fn(Level, &str) + Send + Sync>;
+
+static MOST: AtomicI32 = AtomicI32::new(0);
+static SINK: Guarded<Option<Sink>> = Guarded::new(None);
+
+/// Sends lines up to this level to the sink, or with `None` nowhere, from now on.
+pub fn set(sink: Option<Sink>, most: i32) {
+    MOST.store(if sink.is_some() { most } else { 0 }, Ordering::Relaxed);
+    let former = SINK.with(|slot| std::mem::replace(slot, sink));
+    drop(former);
+}
+
+/// Writes a line, if anybody reads it.
+pub fn line(level: Level, text: impl FnOnce() -> String) {
+    if level as i32 > MOST.load(Ordering::Relaxed) {
+        return;
+    }
+    if let Some(sink) = SINK.with(|slot| slot.clone()) {
+        sink(level, &text());
+    }
+}

@@ -1,0 +1,164 @@
+//! The requests to the authorization server: what each grant sends where, and what comes back.
+#![forbid(unsafe_code)]
+
+use std::sync::Arc;
+
+use super::tokens::{Tokens, flat_members};
+use crate::address::{Address, encode_into};
+use crate::control::Control;
+use crate::error::{Code, Failure, Outcome};
+use crate::http::answer::{Answer, Verdict};
+use crate::http::{Broken, Client, Content, Repetition, Request};
+use crate::secret::Secret;
+
+/// Every privilege that may be asked for with a scope; what an empty scope stands for.
+pub const FULL_SCOPE: &str = "photos guestbook stream messages events";
+
+/// What a session trades for its first tokens.
+#[derive(Debug, Clone)]
+pub enum Grant {
+    /// The code of a redirect, which works once.
+    Code {
+        /// The code.
+        code: Secret,
+        /// The address to which it was sent.
+        redirect_uri: String,
+    },
+    /// The user's own e-mail and password.
+    Password {
+        /// The user name.
+        email: String,
+        /// The password.
+        password: Secret,
+        /// Privileges, separated by spaces.
+        scope: String,
+    },
+    /// A refresh token from an earlier session.
+    Refresh(Secret),
+}
+
+impl Grant {
+    /// The value of `grant_type`.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Grant::Code { .. } => "authorization_code",
+            Grant::Password { .. } => "password",
+            Grant::Refresh(_) => "refresh_token",
+        }
+    }
+
+    /// Whether what it trades works only once.
+    pub fn is_code(&self) -> bool {
+        matches!(self, Grant::Code { .. })
+    }
+
+    /// The platform's own address for this grant.
+    fn address(&self) -> &'static str {
+        match self {
+            Grant::Code { .. } => "https://connect.mail.ru/oauth/token",
+            Grant::Password { .. } | Grant::Refresh(_) => "https://appsmail.ru/oauth/token",
+        }
+    }
+
+    fn fields(&self) -> Vec<(&'static str, &str)> {
+        match self {
+            Grant::Code { code, redirect_uri } => vec![("code", code.expose()), ("redirect_uri", redirect_uri)],
+            Grant::Password { email, password, scope } => {
+                vec![("username", email), ("password", password.expose()), ("scope", scope)]
+            }
+            Grant::Refresh(token) => vec![("refresh_token", token.expose())],
+        }
+    }
+}
+
+/// Who asks: the application, as the authorization server knows it.
+pub struct Applicant {
+    /// The application's id.
+    pub client_id: String,
+    /// The key that the authorization server expects.
+    pub client_secret: Secret,
+    /// An address to use instead of the grants' own.
+    pub token_url: Option<Address>,
+    /// Whether the session can sign only for a user, whose id the answer must then hold.
+    pub needs_uid: bool,
+}
+
+/// Why no tokens came.
+#[derive(Debug)]
+pub struct Refusal {
+    /// What the host is told.
+    pub failure: Failure,
+    /// Whether the authorization server may have seen what was traded.
+    pub sent: bool,
+    /// Whether asking again with the same cannot help.
+    pub is_final: bool,
+}
+
+impl From<Broken> for Refusal {
+    fn from(broken: Broken) -> Refusal {
+        Refusal { failure: broken.failure, sent: broken.sent, is_final: false }
+    }
+}
+
+impl Applicant {
+    /// Asks for tokens, once.
+    pub fn ask(&self, client: &Client, grant: &Grant, former: &Tokens, call: &Arc<Control>) -> Result<Tokens, Refusal> {
+        let url = self.token_url.as_ref().map_or(grant.address(), Address::as_str).to_owned();
+        let common = [
+            ("grant_type", grant.name()),
+            ("client_id", &self.client_id),
+            ("client_secret", self.client_secret.expose()),
+        ];
+        let mut form = zeroize::Zeroizing::new(String::with_capacity(512));
+        encode_into(&mut form, common.into_iter().chain(grant.fields()));
+        let request =
+            Request { name: grant.name(), url, content: Content::Form(&form), repetition: Repetition::Useless };
+        let answer = client.send(&request, call)?;
+        let is_final = answer.status < 500;
+        self.read(&answer, grant, former).map_err(|failure| Refusal {
+            is_final: is_final && failure.code() == Code::OauthError,
+            failure,
+            sent: true,
+        })
+    }
+
+    fn read(&self, answer: &Answer, grant: &Grant, former: &Tokens) -> Outcome<Tokens> {
+        let is_error = matches!(answer.verdict, Verdict::PlatformError(_) | Verdict::OtherError);
+        let members = flat_members(&answer.body);
+        if is_error || (!answer.is_success_status() && answer.status < 500 && members.is_some()) {
+            let shown = self.without_secrets(grant, &answer.body);
+            let named = flat_members(&shown).unwrap_or_default();
+            let reason = |name: &str| named.iter().find(|member| member.0 == name).map(|member| &member.1);
+            let mut message = "the authorization server refused".to_owned();
+            for text in [reason("error"), reason("error_description")].into_iter().flatten() {
+                message.push_str(": ");
+                message.push_str(text);
+            }
+            let failure = Failure::new(Code::OauthError, message).status(answer.status).transient(answer.status >= 500);
+            return Err(failure.oauth(&shown));
+        }
+        if !answer.is_success_status() {
+            let message = format!("the authorization server answered with HTTP status {}", answer.status);
+            return Err(Failure::new(Code::HttpError, message).status(answer.status).transient(answer.status >= 500));
+        }
+        match (&answer.verdict, members) {
+            (Verdict::Empty, _) => Err(Failure::new(Code::EmptyResponse, "the authorization server's answer is empty")),
+            (_, Some(members)) => Tokens::read(&members, former, self.needs_uid),
+            (_, None) => {
+                Err(Failure::new(Code::MalformedResponse, "the authorization server's answer is not a JSON object"))
+            }
+        }
+    }
+
+    /// A refusal is shown to people, and may quote what was sent.
+    fn without_secrets(&self, grant: &Grant, body: &str) -> String {
+        let sent = match grant {
+            Grant::Code { code: secret, .. } | Grant::Password { password: secret, .. } | Grant::Refresh(secret) => {
+                secret
+            }
+        };
+        // A text of a few characters is found everywhere, and its removal would show it.
+        let telling = [sent, &self.client_secret].into_iter().map(Secret::expose).filter(|secret| secret.len() > 3);
+        telling.fold(body.to_owned(), |body, secret| body.replace(secret, "…"))
+    }
+}

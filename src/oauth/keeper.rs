@@ -1,0 +1,301 @@
+//! The keeper of a session's tokens: obtained once for all threads, renewed once, never lost.
+//!
+//! A request to the authorization server runs on a thread of its own, the *errand*. The calls that
+//! want its tokens wait for it and may leave early; the errand goes on, hands the tokens to the
+//! host's listener, and only then lets calls use them.
+#![forbid(unsafe_code)]
+
+use std::cell::Cell;
+use std::mem;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::thread;
+use std::time::Duration;
+
+use super::grant::{Applicant, Grant, Refusal};
+use super::tokens::Tokens;
+use crate::control::{Control, Flight};
+use crate::error::{Code, Failure, Outcome};
+use crate::fork::Guarded;
+use crate::http::Client;
+use crate::log::{self, Level};
+
+/// Whoever is told of each new set of tokens before it is used.
+pub type Listener = Arc<dyn Fn(&Tokens) + Send + Sync>;
+
+type Errand = Flight<Outcome<Arc<Tokens>>>;
+
+thread_local! {
+    /// The keeper whose listener runs on this thread, by address.
+    static TELLING: Cell<usize> = const { Cell::new(0) };
+}
+
+/// A session's tokens and how it gets others.
+pub struct Keeper {
+    applicant: Applicant,
+    grant: Option<Grant>,
+    auto_refresh: bool,
+    time_limit: Duration,
+    client: Arc<Client>,
+    state: Guarded<State>,
+    listener: Guarded<Option<Listener>>,
+}
+
+#[derive(Default)]
+struct State {
+    /// What calls use.
+    usable: Option<Arc<Tokens>>,
+    /// What the authorization server gave last; the listener may still be busy with it.
+    latest: Option<Arc<Tokens>>,
+    errand: Option<Arc<Errand>>,
+    /// Why the grant, or the renewal, cannot succeed again.
+    refused: Option<Failure>,
+    /// The code was sent, or may have been.
+    code_is_spent: bool,
+}
+
+/// What a thread finds when it wants tokens.
+enum Found {
+    Ready(Arc<Tokens>),
+    Refused(Failure),
+    UnderWay(Arc<Errand>),
+    Begun(Arc<Errand>),
+}
+
+impl Keeper {
+    /// A keeper with tokens that the host gave.
+    pub fn with_tokens(
+        tokens: Tokens,
+        applicant: Applicant,
+        auto_refresh: bool,
+        time_limit: Duration,
+        client: Arc<Client>,
+    ) -> Keeper {
+        let tokens = Arc::new(tokens);
+        let state = State { usable: Some(Arc::clone(&tokens)), latest: Some(tokens), ..State::default() };
+        Keeper {
+            applicant,
+            grant: None,
+            auto_refresh,
+            time_limit,
+            client,
+            state: Guarded::new(state),
+            listener: Guarded::default(),
+        }
+    }
+
+    /// A keeper that gets its first tokens by a grant.
+    pub fn with_grant(
+        grant: Grant,
+        applicant: Applicant,
+        auto_refresh: bool,
+        time_limit: Duration,
+        client: Arc<Client>,
+    ) -> Keeper {
+        let state = Guarded::default();
+        Keeper { applicant, grant: Some(grant), auto_refresh, time_limit, client, state, listener: Guarded::default() }
+    }
+
+    /// Replaces the listener; the former one may still be in use by an errand.
+    pub fn listen(&self, listener: Option<Listener>) {
+        let former = self.listener.with(|slot| mem::replace(slot, listener));
+        drop(former);
+    }
+
+    /// The newest tokens, if there are any.
+    pub fn latest(&self) -> Option<Arc<Tokens>> {
+        self.state.with(|state| state.latest.clone())
+    }
+
+    /// The tokens that a call would use now, without asking anybody.
+    pub fn usable(&self) -> Outcome<Option<Arc<Tokens>>> {
+        self.refuse_reentry()?;
+        Ok(self.state.with(|state| state.usable.clone()))
+    }
+
+    /// Tokens for a call: at once if they are good, else after a grant or renewal.
+    pub fn tokens_for(self: &Arc<Self>, call: &Arc<Control>) -> Outcome<Arc<Tokens>> {
+        let present = self.usable()?;
+        match &present {
+            Some(tokens) if !self.auto_refresh || !can_renew(tokens) || !tokens.want_renewal() => {
+                return Ok(Arc::clone(tokens));
+            }
+            _ => {}
+        }
+        let outcome = self.others_than(present.as_ref(), call);
+        match present {
+            // Renewal ahead of time is a courtesy: while the present tokens work, its failure is not the call's.
+            Some(tokens) if outcome.is_err() && !tokens.have_expired() && call.check().is_ok() => Ok(tokens),
+            _ => outcome,
+        }
+    }
+
+    /// Other tokens than these, which the platform refused; `None` if there is no way to get any.
+    pub fn tokens_instead_of(
+        self: &Arc<Self>,
+        refused: &Arc<Tokens>,
+        call: &Arc<Control>,
+    ) -> Option<Outcome<Arc<Tokens>>> {
+        let renewed_meanwhile =
+            self.state.with(|state| state.usable.clone()).filter(|tokens| !Arc::ptr_eq(tokens, refused));
+        match renewed_meanwhile {
+            Some(tokens) => Some(Ok(tokens)),
+            None if self.auto_refresh && can_renew(refused) => Some(self.others_than(Some(refused), call)),
+            None => None,
+        }
+    }
+
+    fn others_than(self: &Arc<Self>, former: Option<&Arc<Tokens>>, call: &Arc<Control>) -> Outcome<Arc<Tokens>> {
+        let found = self.find(|state| {
+            let others =
+                state.usable.as_ref().filter(|tokens| !former.is_some_and(|former| Arc::ptr_eq(tokens, former)));
+            match others {
+                Some(tokens) => Some(Found::Ready(Arc::clone(tokens))),
+                None => state.refused.clone().map(Found::Refused),
+            }
+        });
+        self.outcome(found, call)
+    }
+
+    /// What `mailru_authorize` does: asks for tokens, also where that was refused before.
+    pub fn authorize(self: &Arc<Self>, call: &Arc<Control>) -> Outcome<Arc<Tokens>> {
+        self.refuse_reentry()?;
+        let found = self.find(|state| match &state.usable {
+            Some(tokens) if !can_renew(tokens) => Some(Found::Ready(Arc::clone(tokens))),
+            None if state.code_is_spent => state.refused.clone().map(Found::Refused),
+            _ => None,
+        });
+        self.outcome(found, call)
+    }
+
+    fn refuse_reentry(&self) -> Outcome<()> {
+        if TELLING.with(Cell::get) == std::ptr::from_ref(self) as usize {
+            let message =
+                "this session's token callback must return before its tokens are used; mailru_tokens shows them";
+            return Err(Failure::new(Code::Reentered, message));
+        }
+        Ok(())
+    }
+
+    /// Looks whether there is an answer at hand; else joins the errand under way or begins one.
+    fn find(self: &Arc<Self>, at_hand: impl FnOnce(&State) -> Option<Found>) -> Found {
+        let found = self.state.with(|state| {
+            if let Some(found) = at_hand(state) {
+                return found;
+            }
+            // An errand from before a fork runs in the parent; it may be locked here, so it is not dropped.
+            if let Some(foreign) = state.errand.take_if(|errand| !errand.is_here()) {
+                mem::forget(foreign);
+            }
+            if let Some(errand) = &state.errand {
+                return Found::UnderWay(Arc::clone(errand));
+            }
+            let errand = Flight::new();
+            state.errand = Some(Arc::clone(&errand));
+            Found::Begun(errand)
+        });
+        if let Found::Begun(errand) = &found {
+            self.begin(Arc::clone(errand));
+        }
+        found
+    }
+
+    fn outcome(&self, found: Found, call: &Arc<Control>) -> Outcome<Arc<Tokens>> {
+        match found {
+            Found::Ready(tokens) => Ok(tokens),
+            Found::Refused(failure) => Err(failure),
+            Found::UnderWay(errand) | Found::Begun(errand) => match errand.wait(call, call.deadline())? {
+                Some(outcome) => outcome,
+                None => Err(call.timed_out()),
+            },
+        }
+    }
+
+    fn begin(self: &Arc<Self>, errand: Arc<Errand>) {
+        let keeper = Arc::clone(self);
+        let landing = Arc::clone(&errand);
+        let spawned = thread::Builder::new().name("mailru-grant".into()).spawn(move || {
+            let run = catch_unwind(AssertUnwindSafe(|| keeper.run()));
+            let outcome = run.unwrap_or_else(|_| Err(Failure::new(Code::InternalError, "a bug in the authorization")));
+            keeper.finish(outcome, &landing);
+        });
+        if spawned.is_err() {
+            let failure = Failure::new(Code::NetworkError, "no thread could be started for the authorization");
+            self.finish(Err(failure), &errand);
+        }
+    }
+
+    fn finish(&self, outcome: Outcome<Arc<Tokens>>, errand: &Errand) {
+        let done = self.state.with(|state| {
+            if let Ok(tokens) = &outcome {
+                state.usable = Some(Arc::clone(tokens));
+                state.refused = None;
+            }
+            state.errand.take()
+        });
+        drop(done);
+        errand.land(outcome);
+    }
+
+    /// The errand: asks the authorization server, and tells the listener.
+    fn run(&self) -> Outcome<Arc<Tokens>> {
+        let call = Control::new(self.time_limit);
+        let former = self.latest().unwrap_or_default();
+        let tokens = match self.ask(&former, &call) {
+            Ok(tokens) => Arc::new(tokens),
+            Err(refusal) => return Err(self.remember(refusal)),
+        };
+        let listener = self.listener.with(|slot| slot.clone());
+        self.state.with(|state| state.latest = Some(Arc::clone(&tokens)));
+        log::line(Level::Info, || "the authorization server gave new tokens".into());
+        if let Some(listener) = listener {
+            TELLING.with(|telling| telling.set(std::ptr::from_ref(self) as usize));
+            let told = catch_unwind(AssertUnwindSafe(|| listener(&tokens)));
+            TELLING.with(|telling| telling.set(0));
+            drop(told);
+        }
+        Ok(tokens)
+    }
+
+    fn ask(&self, former: &Tokens, call: &Arc<Control>) -> Result<Tokens, Refusal> {
+        let ask = |grant: &Grant| self.applicant.ask(&self.client, grant, former, call);
+        if can_renew(former) {
+            let renewed = ask(&Grant::Refresh(former.refresh_token.clone()));
+            return match (&renewed, &self.grant) {
+                (Err(refusal), Some(password @ Grant::Password { .. })) if refusal.is_final => ask(password),
+                _ => renewed,
+            };
+        }
+        match &self.grant {
+            Some(grant) if !grant.is_code() || !self.state.with(|state| state.code_is_spent) => ask(grant),
+            _ => Err(Refusal { failure: self.no_way_on(), sent: false, is_final: true }),
+        }
+    }
+
+    fn no_way_on(&self) -> Failure {
+        Failure::new(
+            Code::OauthError,
+            "the access token is of no use any more and there is no refresh token; authorize anew",
+        )
+    }
+
+    fn remember(&self, refusal: Refusal) -> Failure {
+        let mut failure = refusal.failure;
+        let code_is_lost = self.grant.as_ref().is_some_and(Grant::is_code) && refusal.sent && self.latest().is_none();
+        if code_is_lost {
+            failure = failure.because("(the code was sent and may be used up; get a new one)").transient(false);
+        }
+        log::line(Level::Error, || format!("no new tokens: {}", failure.message()));
+        self.state.with(|state| {
+            state.code_is_spent |= code_is_lost;
+            if refusal.is_final || code_is_lost {
+                state.refused = Some(failure.clone());
+            }
+        });
+        failure
+    }
+}
+
+fn can_renew(tokens: &Tokens) -> bool {
+    !tokens.refresh_token.is_empty()
+}

@@ -1,0 +1,7 @@
+//! OAuth: how a session gets its tokens, keeps them, and renews them once for all its threads.
+#![forbid(unsafe_code)]
+
+pub mod grant;
+pub mod keeper;
+pub mod redirect;
+pub mod tokens;

@@ -1,0 +1,269 @@
+//! The options of a session: their names, defaults, ranges, and what is wrong with a bad one.
+#![forbid(unsafe_code)]
+
+use std::time::Duration;
+
+use serde_json::value::RawValue;
+
+use crate::address::Address;
+use crate::error::{Failure, Outcome};
+use crate::params::{Text, members};
+use crate::secret::Secret;
+
+/// Which certificate authorities are trusted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum TlsRoots {
+    /// Mozilla's list, built into the library.
+    WebPki,
+    /// Those of the operating system.
+    System,
+}
+
+/// Options as checked; [`Options::default`] is what an empty object gives.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// Whether any JSON body is handed over as success.
+    pub pass_error: bool,
+    /// Where signed calls go.
+    pub api_url: Address,
+    /// Under which the public pages are.
+    pub public_url: Address,
+    /// Where grants and renewals go; else the grant's own address.
+    pub token_url: Option<Address>,
+    /// What the authorization server gets as `client_secret`; empty: one of the keys.
+    pub client_secret: Secret,
+    /// A token session's refresh token.
+    pub refresh_token: Secret,
+    /// A token session's access token lives this many seconds from now on.
+    pub expires_in: Option<u64>,
+    /// Whether tokens are renewed without being asked.
+    pub auto_refresh: bool,
+    /// The time limit of a whole call.
+    pub timeout: Duration,
+    /// The time limit of making one connection.
+    pub connect_timeout: Duration,
+    /// How often a failed request is repeated at most.
+    pub retries: u32,
+    /// The pause before the first repetition; later ones are longer.
+    pub retry_delay: Duration,
+    /// The largest answer, after decompression.
+    pub max_response_bytes: u64,
+    /// The longest request line that goes as GET.
+    pub get_limit: usize,
+    /// How many unused connections are kept.
+    pub max_idle_connections: usize,
+    /// The `User-Agent` header.
+    pub user_agent: String,
+    /// A proxy's address, or `env`.
+    pub proxy: Option<Secret>,
+    /// Whom to trust.
+    pub tls_roots: TlsRoots,
+    /// A PEM file of those to trust instead.
+    pub ca_file: Option<String>,
+    /// Whether plain http may leave this machine.
+    pub allow_http: bool,
+}
+
+macro_rules! options {
+    ($($name:literal = $default:literal, $meaning:literal;)*) => {
+        /// The name, the default and the meaning of each option, as documented.
+        pub const DOCUMENTED: &[(&str, &str, &str)] = &[$(($name, $default, $meaning)),*];
+    };
+}
+include!("option_names.rs");
+
+/// The longest time limit: beyond it a number is more likely a slip than a wish.
+const LONGEST_MS: u64 = 1 << 40;
+
+impl Default for Options {
+    fn default() -> Options {
+        let address = |name| {
+            let text = DOCUMENTED.iter().find(|row| row.0 == name).expect("an address is documented").1;
+            Address::parse(name, text).expect("a documented address is valid")
+        };
+        Options {
+            pass_error: false,
+            api_url: address("api_url"),
+            public_url: address("public_url"),
+            token_url: None,
+            client_secret: Secret::default(),
+            refresh_token: Secret::default(),
+            expires_in: None,
+            auto_refresh: true,
+            timeout: Duration::from_millis(30_000),
+            connect_timeout: Duration::from_millis(10_000),
+            retries: 2,
+            retry_delay: Duration::from_millis(200),
+            max_response_bytes: 16_777_216,
+            get_limit: 4096,
+            max_idle_connections: 16,
+            user_agent: concat!("mailru/", env!("CARGO_PKG_VERSION")).to_owned(),
+            proxy: None,
+            tls_roots: TlsRoots::WebPki,
+            ca_file: None,
+            allow_http: false,
+        }
+    }
+}
+
+impl Options {
+    /// Reads the options object strictly; `None` gives the defaults.
+    pub fn parse(options_json: Option<&str>) -> Outcome<Options> {
+        let mut options = Options::default();
+        for (name, raw) in members("options_json", options_json.unwrap_or("{}"))? {
+            let value = Value { name: &name, raw };
+            if raw.get() == "null" {
+                known(&name)?;
+                continue;
+            }
+            match name.as_ref() {
+                "pass_error" => options.pass_error = value.flag()?,
+                "api_url" => options.api_url = value.address()?,
+                "public_url" => options.public_url = value.address()?,
+                "token_url" => options.token_url = Some(value.address()?),
+                "client_secret" => options.client_secret = value.secret()?,
+                "refresh_token" => options.refresh_token = value.secret()?,
+                "expires_in" => options.expires_in = Some(value.number(0, LONGEST_MS / 1000)?),
+                "auto_refresh" => options.auto_refresh = value.flag()?,
+                "timeout_ms" => options.timeout = Duration::from_millis(value.number(1, LONGEST_MS)?),
+                "connect_timeout_ms" => options.connect_timeout = Duration::from_millis(value.number(1, LONGEST_MS)?),
+                "retries" => options.retries = value.number(0, 100)? as u32,
+                "retry_delay_ms" => options.retry_delay = Duration::from_millis(value.number(0, 3_600_000)?),
+                "max_response_bytes" => options.max_response_bytes = value.number(1, 1 << 40)?,
+                // An address of 64 KiB and more is refused by the HTTP library.
+                "get_limit" => options.get_limit = value.number(0, 60_000)? as usize,
+                "max_idle_connections" => options.max_idle_connections = value.number(0, 10_000)? as usize,
+                "user_agent" => options.user_agent = value.header()?,
+                "proxy" => options.proxy = Some(value.secret()?),
+                "tls_roots" => options.tls_roots = value.roots()?,
+                "ca_file" => options.ca_file = Some(value.text()?),
+                "allow_http" => options.allow_http = value.flag()?,
+                _ => known(&name)?,
+            }
+        }
+        options.check_addresses()?;
+        Ok(options)
+    }
+
+    fn check_addresses(&self) -> Outcome<()> {
+        if self.allow_http {
+            return Ok(());
+        }
+        self.api_url.refuse_plain_http("api_url")?;
+        self.public_url.refuse_plain_http("public_url")?;
+        self.token_url.iter().try_for_each(|address| address.refuse_plain_http("token_url"))
+    }
+}
+
+fn known(name: &str) -> Outcome<()> {
+    if DOCUMENTED.iter().any(|row| row.0 == name) {
+        return Ok(());
+    }
+    let names: Vec<_> = DOCUMENTED.iter().map(|row| row.0).collect();
+    Err(Failure::argument(name, format!("is no option; the options are {}", names.join(", "))))
+}
+
+/// One option's value; its checks name the option and never show what was given, which may be secret.
+struct Value<'a> {
+    name: &'a str,
+    raw: &'a RawValue,
+}
+
+impl Value<'_> {
+    fn wrong(&self, right: &str) -> Failure {
+        Failure::argument(self.name, format!("must be {right}"))
+    }
+
+    fn flag(&self) -> Outcome<bool> {
+        serde_json::from_str(self.raw.get()).map_err(|_| self.wrong("true or false"))
+    }
+
+    fn number(&self, least: u64, most: u64) -> Outcome<u64> {
+        let number: Option<u64> = serde_json::from_str(self.raw.get()).ok();
+        number
+            .filter(|number| (least..=most).contains(number))
+            .ok_or_else(|| self.wrong(&format!("a whole number from {least} to {most}")))
+    }
+
+    fn text(&self) -> Outcome<String> {
+        let text: Option<Text> = serde_json::from_str(self.raw.get()).ok();
+        text.map(|text| text.0.into_owned())
+            .filter(|text| !text.is_empty())
+            .ok_or_else(|| self.wrong("a string that is not empty"))
+    }
+
+    fn secret(&self) -> Outcome<Secret> {
+        let text: Option<Text> = serde_json::from_str(self.raw.get()).ok();
+        text.map(|text| Secret::new(&text.0)).ok_or_else(|| self.wrong("a string"))
+    }
+
+    fn address(&self) -> Outcome<Address> {
+        Address::parse(self.name, &self.text()?)
+    }
+
+    fn header(&self) -> Outcome<String> {
+        let text = self.text()?;
+        let printable = text.bytes().all(|byte| (b' '..=b'~').contains(&byte));
+        printable.then_some(text).ok_or_else(|| self.wrong("printable ASCII characters"))
+    }
+
+    fn roots(&self) -> Outcome<TlsRoots> {
+        match self.text().as_deref() {
+            Ok("webpki") => Ok(TlsRoots::WebPki),
+            Ok("system") => Ok(TlsRoots::System),
+            _ => Err(self.wrong("\"webpki\" or \"system\"")),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A wrong value for each option; the list also shows that each documented name is read.
+    #[test]
+    fn wrong_values_name_the_option() {
+        for (name, default, _) in DOCUMENTED {
+            let wrong = if ["true", "false"].contains(default) { "\"yes\"" } else { "[]" };
+            let json = format!("{{\"{name}\":{wrong}}}");
+            let failure = Options::parse(Some(&json)).expect_err(name).into_json();
+            assert!(failure.contains(&format!("\"argument\":\"{name}\"")), "{failure}");
+            let null = format!("{{\"{name}\":null}}");
+            assert!(Options::parse(Some(&null)).is_ok(), "{name}: null is not given");
+        }
+    }
+
+    #[test]
+    fn out_of_range_and_unknown() {
+        for (json, named) in [
+            (r#"{"timeout_ms":0}"#, "timeout_ms"),
+            (r#"{"timeout_ms":-1}"#, "timeout_ms"),
+            (r#"{"timeout_ms":1.5}"#, "timeout_ms"),
+            (r#"{"timeout_ms":18446744073709551616}"#, "timeout_ms"),
+            (r#"{"connect_timeout_ms":0}"#, "connect_timeout_ms"),
+            (r#"{"retries":101}"#, "retries"),
+            (r#"{"max_response_bytes":0}"#, "max_response_bytes"),
+            (r#"{"user_agent":"a\r\nb"}"#, "user_agent"),
+            (r#"{"tls_roots":"none"}"#, "tls_roots"),
+            (r#"{"api_url":"http://example.org"}"#, "api_url"),
+            (r#"{"timeout":1}"#, "timeout"),
+            (r#"{"pass_error":true,"pass_error":true}"#, "pass_error"),
+            ("[]", "options_json"),
+        ] {
+            let failure = Options::parse(Some(json)).expect_err(json).into_json();
+            assert!(failure.contains(&format!("\"argument\":\"{named}\"")), "{failure}");
+        }
+        assert!(Options::parse(Some(r#"{"unknown":null}"#)).is_err());
+        assert!(Options::parse(Some(r#"{"api_url":"http://example.org","allow_http":true}"#)).is_ok());
+    }
+
+    #[test]
+    fn secrets_are_not_shown() {
+        let options = Options::parse(Some(
+            r#"{"client_secret":"hunter2","refresh_token":"hunter2","proxy":"http://u:hunter2@h"}"#,
+        ));
+        assert!(!format!("{options:?}").contains("hunter2"));
+        let failure = Options::parse(Some(r#"{"client_secret":["hunter2"]}"#)).expect_err("not a string").into_json();
+        assert!(!failure.contains("hunter2"));
+    }
+}

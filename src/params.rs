@@ -1,0 +1,288 @@
+//! The parameters of a call: from the host's JSON object to names and texts.
+#![forbid(unsafe_code)]
+
+use std::borrow::Cow;
+use std::fmt;
+
+use serde_json::value::RawValue;
+
+use crate::error::{Failure, Outcome};
+
+/// The deepest nesting that is accepted, in what the host sends and in what the platform answers.
+pub const DEEPEST: usize = 128;
+
+/// The names that each signed call sets itself.
+const RESERVED: [&str; 6] = ["method", "app_id", "session_key", "secure", "sig", "cb"];
+
+/// Parameters in the order in which the host wrote them, each name once, values as they are sent.
+pub type Parameters<'a> = Vec<(Cow<'a, str>, Cow<'a, str>)>;
+
+/// Checks a method's name: letters, digits and underscores in parts joined by dots.
+pub fn check_method(method: &str) -> Outcome<()> {
+    let part = |part: &str| !part.is_empty() && part.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_');
+    if method.split('.').all(part) {
+        return Ok(());
+    }
+    Err(Failure::argument("method", "must be letters, digits and underscores joined by dots, such as friends.get"))
+}
+
+/// Reads the parameters of a signed call; `None` is none.
+pub fn signed(params_json: Option<&str>) -> Outcome<Parameters<'_>> {
+    let parameters = unsigned(params_json)?;
+    for (name, value) in &parameters {
+        if RESERVED.contains(&name.as_ref()) {
+            return Err(Failure::argument(name, "is set by the library; leave it out of params_json"));
+        }
+        if name == "format" && value != "json" {
+            return Err(Failure::argument("format", "may only be \"json\": answers are JSON"));
+        }
+    }
+    Ok(parameters)
+}
+
+/// Reads parameters of which no name is reserved; `None` is none.
+pub fn unsigned(params_json: Option<&str>) -> Outcome<Parameters<'_>> {
+    let Some(json) = params_json else { return Ok(Vec::new()) };
+    let mut parameters = Parameters::new();
+    for (name, raw) in members("params_json", json)? {
+        if name.is_empty() {
+            return Err(Failure::argument("params_json", "has a parameter without a name"));
+        }
+        if let Some(value) = text(&name, raw)? {
+            parameters.push((name, value));
+        }
+    }
+    Ok(parameters)
+}
+
+/// The members of a JSON object as they were written; a repeated name is an error.
+///
+/// Values stay raw text, since numbers would not survive a conversion.
+pub fn members<'a>(argument: &str, json: &'a str) -> Outcome<Vec<(Cow<'a, str>, &'a RawValue)>> {
+    let Members(members) = serde_json::from_str(json).map_err(|error| {
+        // The parser's own text is kept out: it may quote the input, and so a secret.
+        let place = format!("line {} column {}", error.line(), error.column());
+        Failure::argument(argument, format!("must be a JSON object; it is not one at {place}"))
+    })?;
+    // A few names are compared faster than hashed; many, as sorted neighbours.
+    let repeated = if members.len() <= 16 {
+        members
+            .iter()
+            .enumerate()
+            .find(|(at, member)| members[..*at].iter().any(|other| other.0 == member.0))
+            .map(|it| &it.1.0)
+    } else {
+        let mut names: Vec<_> = members.iter().map(|member| &member.0).collect();
+        names.sort_unstable();
+        names.windows(2).find(|pair| pair[0] == pair[1]).map(|pair| pair[0])
+    };
+    match repeated {
+        Some(name) => Err(Failure::argument(name, format!("stands twice in {argument}; give it once"))),
+        None => Ok(members),
+    }
+}
+
+struct Members<'a>(Vec<(Cow<'a, str>, &'a RawValue)>);
+
+impl<'de> serde::Deserialize<'de> for Members<'de> {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Collect;
+        impl<'de> serde::de::Visitor<'de> for Collect {
+            type Value = Members<'de>;
+
+            fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+                formatter.write_str("an object")
+            }
+
+            fn visit_map<M: serde::de::MapAccess<'de>>(self, mut map: M) -> Result<Self::Value, M::Error> {
+                let mut members = Vec::with_capacity(8);
+                while let Some(Text(name)) = map.next_key()? {
+                    members.push((name, map.next_value()?));
+                }
+                Ok(Members(members))
+            }
+        }
+        deserializer.deserialize_map(Collect)
+    }
+}
+
+/// A JSON string, borrowed where it has no escapes.
+pub struct Text<'a>(pub Cow<'a, str>);
+
+impl<'de> serde::Deserialize<'de> for Text<'de> {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Take;
+        impl<'de> serde::de::Visitor<'de> for Take {
+            type Value = Text<'de>;
+
+            fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+                formatter.write_str("a string")
+            }
+
+            fn visit_borrowed_str<E>(self, text: &'de str) -> Result<Self::Value, E> {
+                Ok(Text(Cow::Borrowed(text)))
+            }
+
+            fn visit_str<E>(self, text: &str) -> Result<Self::Value, E> {
+                Ok(Text(Cow::Owned(text.to_owned())))
+            }
+        }
+        deserializer.deserialize_str(Take)
+    }
+}
+
+/// What a JSON value is sent as; `None` leaves the parameter out.
+fn text<'a>(name: &str, raw: &'a RawValue) -> Outcome<Option<Cow<'a, str>>> {
+    let written = raw.get();
+    Ok(Some(match written.as_bytes()[0] {
+        b'n' => return Ok(None),
+        b'[' => match joined(name, raw)? {
+            Some(list) => Cow::Owned(list),
+            None => Cow::Owned(compact(name, raw)?),
+        },
+        b'{' => Cow::Owned(compact(name, raw)?),
+        _ => scalar(name, raw)?,
+    }))
+}
+
+/// A string as it is, a number as it was written, a boolean as 1 or 0.
+fn scalar<'a>(name: &str, raw: &'a RawValue) -> Outcome<Cow<'a, str>> {
+    Ok(match raw.get() {
+        "true" => Cow::Borrowed("1"),
+        "false" => Cow::Borrowed("0"),
+        string if string.starts_with('"') => parse::<Text>(name, raw)?.0,
+        number => Cow::Borrowed(number),
+    })
+}
+
+/// An array of strings, numbers and booleans joined by commas; `None` if it holds anything else.
+fn joined(name: &str, raw: &RawValue) -> Outcome<Option<String>> {
+    let elements: Vec<&RawValue> = parse(name, raw)?;
+    let mut list = String::with_capacity(raw.get().len());
+    for (position, element) in elements.iter().enumerate() {
+        if matches!(element.get().as_bytes()[0], b'n' | b'[' | b'{') {
+            return Ok(None);
+        }
+        if position > 0 {
+            list.push(',');
+        }
+        list.push_str(&scalar(name, element)?);
+    }
+    Ok(Some(list))
+}
+
+/// A value as JSON without white space, its numbers and strings as they were written.
+fn compact(name: &str, raw: &RawValue) -> Outcome<String> {
+    let mut json = String::with_capacity(raw.get().len());
+    compact_into(&mut json, name, raw, DEEPEST)?;
+    Ok(json)
+}
+
+fn compact_into(json: &mut String, name: &str, raw: &RawValue, levels: usize) -> Outcome<()> {
+    let deeper = || {
+        levels.checked_sub(1).ok_or_else(|| Failure::argument(name, format!("is nested deeper than {DEEPEST} levels")))
+    };
+    match raw.get().as_bytes()[0] {
+        b'[' => {
+            json.push('[');
+            for (position, element) in parse::<Vec<&RawValue>>(name, raw)?.into_iter().enumerate() {
+                if position > 0 {
+                    json.push(',');
+                }
+                compact_into(json, name, element, deeper()?)?;
+            }
+            json.push(']');
+        }
+        b'{' => {
+            json.push('{');
+            for (position, (key, value)) in parse::<Members>(name, raw)?.0.into_iter().enumerate() {
+                if position > 0 {
+                    json.push(',');
+                }
+                json.push_str(&serde_json::Value::from(key).to_string());
+                json.push(':');
+                compact_into(json, name, value, deeper()?)?;
+            }
+            json.push('}');
+        }
+        _ => json.push_str(raw.get()),
+    }
+    Ok(())
+}
+
+fn parse<'a, T: serde::Deserialize<'a>>(name: &str, raw: &'a RawValue) -> Outcome<T> {
+    serde_json::from_str(raw.get())
+        .map_err(|_| Failure::argument(name, "holds text that is not Unicode, such as half of a surrogate pair"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn sent(json: &str) -> String {
+        let parameters = unsigned(Some(json)).expect("valid parameters");
+        parameters.iter().map(|(name, value)| format!("{name}={value};")).collect()
+    }
+
+    #[test]
+    fn values_are_sent_as_documented() {
+        assert_eq!(
+            sent(r#"{"a":"x","b":"","c":0,"d":-1.50e+3,"e":true,"f":false,"g":null}"#),
+            "a=x;b=;c=0;d=-1.50e+3;e=1;f=0;"
+        );
+        assert_eq!(
+            sent(r#"{"id":15410773191172635989,"long":0.1000000000000000055511151231257827}"#),
+            "id=15410773191172635989;long=0.1000000000000000055511151231257827;"
+        );
+        assert_eq!(sent(r#"{"l":[1, "two" ,true,false , 4.0],"e":[]}"#), "l=1,two,1,0,4.0;e=;");
+        assert_eq!(
+            sent(r#"{"o": { "b" : [1.0, null], "a" : "\u0041 " },"n":[ [1] , 2 ]}"#),
+            r#"o={"b":[1.0,null],"a":"\u0041 "};n=[[1],2];"#
+        );
+        assert_eq!(
+            sent(r#"{"private":{"$serde_json::private::Number":"1"}}"#),
+            r#"private={"$serde_json::private::Number":"1"};"#
+        );
+        assert_eq!(sent(r#"{"\u0438\u043c\u044f":"\ud83d\ude00"}"#), "имя=😀;");
+    }
+
+    #[test]
+    fn bad_parameters_are_named() {
+        for (json, named) in [
+            ("[1]", "params_json"),
+            ("{\"a\":1,}", "params_json"),
+            ("", "params_json"),
+            (r#"{"":1}"#, "params_json"),
+            (r#"{"a":1,"a":2}"#, "a"),
+            (r#"{"a":"\ud800"}"#, "a"),
+            (r#"{"sig":"x"}"#, "sig"),
+            (r#"{"s\u0069g":null,"sig":1}"#, "sig"),
+            (r#"{"format":"xml"}"#, "format"),
+        ] {
+            let json = signed(Some(json)).expect_err("must be refused").into_json();
+            assert!(json.contains(&format!("\"argument\":\"{named}\"")), "{json}");
+        }
+        let deep = format!("{{\"a\":{}1{}}}", "[".repeat(200_000), "]".repeat(200_000));
+        assert!(signed(Some(&deep)).expect_err("too deep").message().contains("128 levels"));
+    }
+
+    #[test]
+    fn many_names_are_checked_for_repetition() {
+        let object = |last: &str| {
+            let names: String = (0..1000).map(|n| format!("\"p{n}\":{n},")).collect();
+            format!("{{{names}\"{last}\":0}}")
+        };
+        assert_eq!(unsigned(Some(&object("last"))).expect("each once").len(), 1001);
+        assert!(unsigned(Some(&object("p500"))).is_err());
+    }
+
+    #[test]
+    fn method_names() {
+        for good in ["friends.get", "a", "achievements.group_add", "X.y.Z_9"] {
+            assert!(check_method(good).is_ok(), "{good}");
+        }
+        for bad in ["", ".", "a.", ".a", "a..b", "a b", "a/b", "метод", "a&b=c"] {
+            assert!(check_method(bad).is_err(), "{bad}");
+        }
+    }
+}

@@ -1,0 +1,454 @@
+//! A session: an application's keys, a user's tokens, and what can be done with them.
+#![forbid(unsafe_code)]
+
+use std::borrow::Cow;
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde_json::json;
+
+use crate::address::{Address, encode_into};
+use crate::catalogue;
+use crate::control::{Cancellation, Control};
+use crate::error::{Code, Failure, Outcome};
+use crate::http::answer::Answer;
+use crate::http::{Client, Content, Repetition, Request};
+use crate::oauth::grant::{Applicant, FULL_SCOPE, Grant};
+use crate::oauth::keeper::Keeper;
+use crate::oauth::tokens::Tokens;
+use crate::options::Options;
+use crate::params::{self, Parameters};
+use crate::secret::Secret;
+use crate::signature::{Circuit, Signer};
+use crate::upload::Upload;
+
+/// The platform's "session key or uid incorrect": the token is of no use.
+const TOKEN_REFUSED: i64 = 102;
+
+/// An application's keys, and in which circuit they sign.
+pub struct Keys {
+    /// The application's id.
+    pub app_id: String,
+    /// Signs in the client-server circuit.
+    pub private_key: Secret,
+    /// Signs in the server-server circuit.
+    pub secret_key: Secret,
+    /// `None`: inferred at each call.
+    pub circuit: Option<Circuit>,
+}
+
+/// Told of each new set of tokens, as JSON.
+pub type TokenCallback = Arc<dyn Fn(&str) + Send + Sync>;
+
+/// Where a session's tokens come from.
+pub enum Source {
+    /// The host gives them.
+    Host {
+        /// Sent as `session_key`, unless empty.
+        access_token: String,
+        /// The session user; may be empty.
+        uid: String,
+    },
+    /// The authorization server gives them.
+    Grant(Grant),
+}
+
+/// What signs and names the calls of a session that is not public.
+struct Identity {
+    keys: Keys,
+    keeper: Arc<Keeper>,
+}
+
+/// A session; any number of threads may use it at once.
+pub struct Session {
+    identity: Option<Arc<Identity>>,
+    client: Arc<Client>,
+    calls: Cancellation,
+    api_url: Address,
+    public_url: Address,
+    pass_error: bool,
+    get_limit: usize,
+    timeout: Duration,
+}
+
+impl Session {
+    /// A session that reads public pages and signs nothing.
+    pub fn public(options: Options) -> Outcome<Session> {
+        let client = Arc::new(Client::new(&options)?);
+        Ok(Session::assemble(None, client, options))
+    }
+
+    /// A session that signs. Nothing is sent yet.
+    pub fn new(keys: Keys, source: Source, options: Options) -> Outcome<Session> {
+        keys.check()?;
+        let client = Arc::new(Client::new(&options)?);
+        let applicant = Applicant {
+            client_id: keys.app_id.clone(),
+            client_secret: [&options.client_secret, &keys.secret_key, &keys.private_key]
+                .into_iter()
+                .find(|secret| !secret.is_empty())
+                .cloned()
+                .unwrap_or_default(),
+            token_url: options.token_url.clone(),
+            needs_uid: keys.sign_only_for_a_user(),
+        };
+        let (auto_refresh, timeout) = (options.auto_refresh, options.timeout);
+        let keeper = match source {
+            Source::Host { access_token, uid } => {
+                let tokens = Tokens::given(&access_token, &uid, options.refresh_token.clone(), options.expires_in);
+                Keeper::with_tokens(tokens, applicant, auto_refresh, timeout, Arc::clone(&client))
+            }
+            Source::Grant(grant) => {
+                let grant = checked(grant)?;
+                for (name, given) in
+                    [("refresh_token", !options.refresh_token.is_empty()), ("expires_in", options.expires_in.is_some())]
+                {
+                    if given {
+                        return Err(Failure::argument(
+                            name,
+                            "is an option of sessions made with an access token; this one gets its own",
+                        ));
+                    }
+                }
+                Keeper::with_grant(grant, applicant, auto_refresh, timeout, Arc::clone(&client))
+            }
+        };
+        let identity = Identity { keys, keeper: Arc::new(keeper) };
+        Ok(Session::assemble(Some(Arc::new(identity)), client, options))
+    }
+
+    fn assemble(identity: Option<Arc<Identity>>, client: Arc<Client>, options: Options) -> Session {
+        Session {
+            identity,
+            client,
+            calls: Cancellation::default(),
+            api_url: options.api_url,
+            public_url: options.public_url,
+            pass_error: options.pass_error,
+            get_limit: options.get_limit,
+            timeout: options.timeout,
+        }
+    }
+
+    /// Calls a method and hands over the platform's own JSON.
+    ///
+    /// `limit` replaces the session's time limit, `cancellation` may end this call.
+    pub fn call(
+        &self,
+        method: &str,
+        params_json: Option<&str>,
+        limit: Option<Duration>,
+        cancellation: Option<&Cancellation>,
+    ) -> Outcome<String> {
+        params::check_method(method)?;
+        let parameters = params::signed(params_json)?;
+        let identity = self.identity()?;
+        self.run(limit, cancellation, |call| {
+            let answer =
+                identity.with_tokens(call, |tokens| self.send_signed(identity, tokens, method, &parameters, call))?;
+            answer.into_outcome(self.pass_error)
+        })
+    }
+
+    /// Checks what [`Self::call`] would refuse at once, for a call that is made later.
+    pub fn check_call(&self, method: &str, params_json: Option<&str>) -> Outcome<()> {
+        params::check_method(method)?;
+        params::signed(params_json)?;
+        self.identity().map(|_| ())
+    }
+
+    /// Calls a method with a file, which is not signed.
+    pub fn upload(&self, method: &str, params_json: Option<&str>, upload: &Upload<'_>) -> Outcome<String> {
+        params::check_method(method)?;
+        let parameters = params::signed(params_json)?;
+        upload.check(&parameters)?;
+        let identity = self.identity()?;
+        self.run(None, None, |call| {
+            let answer = identity.with_tokens(call, |tokens| {
+                let signed = identity.sign(tokens, method, &parameters)?;
+                let multipart = upload.multipart(&signed);
+                let url = self.api_url.as_str().to_owned();
+                let content = Content::Multipart(&multipart);
+                self.send(Request { name: method, url, content, repetition: repetition(method) }, call)
+            })?;
+            answer.into_outcome(self.pass_error)
+        })
+    }
+
+    /// Reads a public page: unsigned, and for every kind of session.
+    pub fn public_page(&self, path: &str, params_json: Option<&str>) -> Outcome<String> {
+        check_path(path)?;
+        let parameters = params::unsigned(params_json)?;
+        self.run(None, None, |call| {
+            let mut url = format!("{}/{path}", self.public_url.as_str());
+            if !parameters.is_empty() {
+                url.push('?');
+                encode_into(&mut url, pairs(&parameters));
+            }
+            let request = Request { name: path, url, content: Content::Nothing, repetition: Repetition::Harmless };
+            self.send(request, call)?.into_outcome(self.pass_error)
+        })
+    }
+
+    /// Gets tokens, or renews them, and shows them.
+    pub fn authorize(&self) -> Outcome<String> {
+        let Some(identity) = &self.identity else {
+            return Err(Failure::argument(
+                "session",
+                "is a public session, which has no tokens; make one of another kind",
+            ));
+        };
+        self.run(None, None, |call| {
+            let tokens = identity.keeper.authorize(call)?;
+            Ok(identity.show(&tokens))
+        })
+    }
+
+    /// The tokens as they are, without asking anybody.
+    pub fn tokens(&self) -> String {
+        let tokens = self.identity.as_ref().and_then(|identity| Some(identity.show(&*identity.keeper.latest()?)));
+        tokens.unwrap_or_else(|| Tokens::default().to_json(None))
+    }
+
+    /// Shows a call as it would be sent now as GET, and what was hashed for its signature.
+    pub fn sign(&self, method: &str, params_json: Option<&str>) -> Outcome<String> {
+        params::check_method(method)?;
+        let parameters = params::signed(params_json)?;
+        let identity = self.identity()?;
+        let tokens = identity.keeper.usable()?.ok_or_else(|| {
+            Failure::new(Code::SignatureUndefined, "the session has no token yet; call mailru_authorize first")
+        })?;
+        let signer = identity.keys.signer(&tokens)?;
+        let signed = identity.sign(&tokens, method, &parameters)?;
+        let sent: serde_json::Map<_, _> =
+            signed.iter().map(|(name, value)| (name.to_string(), value.as_ref().into())).collect();
+        Ok(json!({
+            "url": self.api_url.with_query(pairs(&signed), 0),
+            "sig": sent["sig"],
+            "circuit": signer.circuit.name(),
+            "base": signer.base(&signed),
+            "params": sent,
+        })
+        .to_string())
+    }
+
+    /// Has each new set of tokens told to the host before it is used; `None` ends that.
+    pub fn on_token(&self, callback: Option<TokenCallback>) -> Outcome<()> {
+        let Some(identity) = &self.identity else {
+            return Err(Failure::argument("session", "is a public session, which has no tokens"));
+        };
+        let listener = callback.map(|callback| {
+            let circuits = identity.keys.circuits();
+            let tell: Arc<dyn Fn(&Tokens) + Send + Sync> =
+                Arc::new(move |tokens: &Tokens| callback(&tokens.to_json(circuits.of(tokens))));
+            tell
+        });
+        identity.keeper.listen(listener);
+        Ok(())
+    }
+
+    /// Ends the calls under way; later ones work.
+    pub fn cancel(&self) {
+        self.calls.cancel();
+    }
+
+    /// Ends the calls under way and refuses later ones: the host let go of the session.
+    pub fn end(&self) {
+        self.calls.end();
+    }
+
+    fn identity(&self) -> Outcome<&Arc<Identity>> {
+        self.identity.as_ref().ok_or_else(|| {
+            Failure::new(Code::SignatureUndefined, "a public session signs nothing; it is for mailru_public only")
+        })
+    }
+
+    /// Runs one call: within its time, and ended by whoever may end it.
+    fn run(
+        &self,
+        limit: Option<Duration>,
+        cancellation: Option<&Cancellation>,
+        work: impl FnOnce(&Arc<Control>) -> Outcome<String>,
+    ) -> Outcome<String> {
+        let call = Control::new(limit.unwrap_or(self.timeout));
+        let _of_session = self.calls.join(&call)?;
+        let _of_handle = cancellation.map(|cancellation| cancellation.join(&call)).transpose()?;
+        work(&call)
+    }
+
+    fn send_signed(
+        &self,
+        identity: &Identity,
+        tokens: &Tokens,
+        method: &str,
+        parameters: &Parameters<'_>,
+        call: &Arc<Control>,
+    ) -> Outcome<Answer> {
+        let signed = identity.sign(tokens, method, parameters)?;
+        let expected = parameters.iter().map(|(name, value)| name.len() + value.len() + 2).sum::<usize>() + 192;
+        let url = self.api_url.with_query(pairs(&signed), expected);
+        let repetition = repetition(method);
+        if self.api_url.request_line(&url) <= self.get_limit {
+            return self.send(Request { name: method, url, content: Content::Nothing, repetition }, call);
+        }
+        let mut form = String::with_capacity(url.len());
+        encode_into(&mut form, pairs(&signed));
+        let url = self.api_url.as_str().to_owned();
+        self.send(Request { name: method, url, content: Content::Form(&form), repetition }, call)
+    }
+
+    fn send(&self, request: Request, call: &Arc<Control>) -> Outcome<Answer> {
+        Ok(self.client.send(&request, call)?)
+    }
+}
+
+impl Identity {
+    /// Runs a request with the session's tokens; if the platform refuses them, once more with others.
+    fn with_tokens(&self, call: &Arc<Control>, request: impl Fn(&Tokens) -> Outcome<Answer>) -> Outcome<Answer> {
+        let tokens = self.keeper.tokens_for(call)?;
+        let answer = request(&tokens)?;
+        if answer.platform_code() != Some(TOKEN_REFUSED) {
+            return Ok(answer);
+        }
+        match self.keeper.tokens_instead_of(&tokens, call) {
+            Some(others) => request(&*others?),
+            None => Ok(answer),
+        }
+    }
+
+    /// All parameters of a call, sorted, with their signature.
+    fn sign<'a>(
+        &'a self,
+        tokens: &'a Tokens,
+        method: &'a str,
+        parameters: &'a Parameters<'_>,
+    ) -> Outcome<Parameters<'a>> {
+        let signer = self.keys.signer(tokens)?;
+        let borrowed = |name: &'static str, value: &'a str| (Cow::Borrowed(name), Cow::Borrowed(value));
+        let mut all = Parameters::with_capacity(parameters.len() + 5);
+        all.extend(
+            parameters.iter().map(|(name, value)| (Cow::Borrowed(name.as_ref()), Cow::Borrowed(value.as_ref()))),
+        );
+        all.push(borrowed("method", method));
+        all.push(borrowed("app_id", &self.keys.app_id));
+        if !tokens.access_token.is_empty() {
+            all.push(borrowed("session_key", tokens.access_token.expose()));
+        }
+        if signer.circuit == Circuit::ServerServer {
+            all.push(borrowed("secure", "1"));
+        }
+        signer.sign(&mut all);
+        Ok(all)
+    }
+
+    fn show(&self, tokens: &Tokens) -> String {
+        tokens.to_json(self.keys.circuits().of(tokens))
+    }
+}
+
+/// Which circuits a session's keys allow.
+#[derive(Clone, Copy)]
+struct Circuits {
+    client: bool,
+    server: bool,
+}
+
+impl Circuits {
+    /// The circuit for these tokens: for their user if that is possible, else for the application.
+    fn of(self, tokens: &Tokens) -> Option<Circuit> {
+        match self {
+            Circuits { client: true, .. } if !tokens.uid.is_empty() => Some(Circuit::ClientServer),
+            Circuits { server: true, .. } => Some(Circuit::ServerServer),
+            _ => None,
+        }
+    }
+}
+
+impl Keys {
+    fn check(&self) -> Outcome<()> {
+        let needed = match self.circuit {
+            Some(Circuit::ClientServer) => Some(("private_key", &self.private_key)),
+            Some(Circuit::ServerServer) => Some(("secret_key", &self.secret_key)),
+            None => None,
+        };
+        if self.app_id.is_empty() {
+            return Err(Failure::argument("app_id", "is empty; give the application's id"));
+        }
+        match needed {
+            Some((name, key)) if key.is_empty() => {
+                Err(Failure::argument(name, "is empty; this kind of session signs with it"))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn circuits(&self) -> Circuits {
+        Circuits {
+            client: !self.private_key.is_empty() && self.circuit != Some(Circuit::ServerServer),
+            server: !self.secret_key.is_empty() && self.circuit != Some(Circuit::ClientServer),
+        }
+    }
+
+    fn sign_only_for_a_user(&self) -> bool {
+        matches!(self.circuits(), Circuits { client: true, server: false })
+    }
+
+    fn signer<'a>(&'a self, tokens: &'a Tokens) -> Outcome<Signer<'a>> {
+        match self.circuits().of(tokens) {
+            Some(circuit @ Circuit::ClientServer) => Ok(Signer { circuit, uid: &tokens.uid, key: &self.private_key }),
+            Some(circuit @ Circuit::ServerServer) => Ok(Signer { circuit, uid: "", key: &self.secret_key }),
+            None => Err(Failure::new(
+                Code::SignatureUndefined,
+                "the session cannot sign: give it uid and private_key, or secret_key",
+            )),
+        }
+    }
+}
+
+/// A grant whose texts are all there; an empty scope becomes the full one.
+fn checked(grant: Grant) -> Outcome<Grant> {
+    let given = |name: &str, text: &str| match text {
+        "" => Err(Failure::argument(name, "is empty; the grant needs it")),
+        _ => Ok(()),
+    };
+    match grant {
+        Grant::Code { code, redirect_uri } => {
+            given("code", code.expose())?;
+            given("redirect_uri", &redirect_uri)?;
+            Ok(Grant::Code { code, redirect_uri })
+        }
+        Grant::Password { email, password, scope } => {
+            given("email", &email)?;
+            given("password", password.expose())?;
+            let scope = if scope.is_empty() { FULL_SCOPE.to_owned() } else { scope };
+            Ok(Grant::Password { email, password, scope })
+        }
+        Grant::Refresh(token) => {
+            given("refresh_token", token.expose())?;
+            Ok(Grant::Refresh(token))
+        }
+    }
+}
+
+fn repetition(method: &str) -> Repetition {
+    if catalogue::only_reads(method) { Repetition::Harmless } else { Repetition::Risky }
+}
+
+/// A path below the public address that cannot leave it.
+fn check_path(path: &str) -> Outcome<()> {
+    let segment = |segment: &str| {
+        !matches!(segment, "" | "." | "..")
+            && segment.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'_' | b'-'))
+    };
+    if path.split('/').all(segment) {
+        return Ok(());
+    }
+    Err(Failure::argument(
+        "path",
+        "must be segments of letters, digits, '.', '_' and '-' joined by '/', such as mail/nick; none may be '.' or '..'",
+    ))
+}
+
+fn pairs<'a>(parameters: &'a Parameters<'_>) -> impl Iterator<Item = (&'a str, &'a str)> {
+    parameters.iter().map(|(name, value)| (name.as_ref(), value.as_ref()))
+}

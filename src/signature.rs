@@ -1,0 +1,160 @@
+//! Signatures of the REST API, as the platform's guide defines them for its two circuits.
+//!
+//! The parameters, sorted by name, are joined as `name=value` without separators, un-encoded. The
+//! client-server circuit puts the user's id in front and `private_key` behind, the server-server
+//! circuit puts `secret_key` behind and has `secure=1` among the parameters. The signature is the
+//! MD5 of that, in lower-case hexadecimal digits.
+#![forbid(unsafe_code)]
+
+use std::borrow::Cow;
+
+use subtle::ConstantTimeEq;
+
+use crate::params::Parameters;
+use crate::secret::Secret;
+
+/// Who signs: the user's program with `private_key`, or the application's server with `secret_key`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Circuit {
+    /// Signed for one user, whose id is part of what is hashed.
+    ClientServer,
+    /// Signed for the application, marked by `secure=1`.
+    ServerServer,
+}
+
+impl Circuit {
+    /// The name by which the platform's guide calls it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Circuit::ClientServer => "client-server",
+            Circuit::ServerServer => "server-server",
+        }
+    }
+
+    /// The name of the key it signs with.
+    pub fn key_name(self) -> &'static str {
+        match self {
+            Circuit::ClientServer => "private_key",
+            Circuit::ServerServer => "secret_key",
+        }
+    }
+}
+
+/// What a session signs with at the moment of a call.
+#[derive(Debug, Clone, Copy)]
+pub struct Signer<'a> {
+    /// The circuit, which decides the formula.
+    pub circuit: Circuit,
+    /// The session user's id; hashed in the client-server circuit only.
+    pub uid: &'a str,
+    /// The circuit's key.
+    pub key: &'a Secret,
+}
+
+impl Signer<'_> {
+    /// Sorts the parameters by name and appends their signature as `sig`.
+    pub fn sign(&self, parameters: &mut Parameters<'_>) {
+        sort(parameters);
+        let signature = digest(self.prefix(), parameters, self.key.expose());
+        parameters.push((Cow::Borrowed("sig"), Cow::Owned(signature)));
+    }
+
+    /// The text that [`Self::sign`] hashed, with the key's name in place of the key.
+    pub fn base(&self, signed: &Parameters<'_>) -> String {
+        let mut base = self.prefix().to_owned();
+        for (name, value) in signed.iter().filter(|(name, _)| name != "sig") {
+            base.extend([name, "=", value]);
+        }
+        base.extend(["<", self.circuit.key_name(), ">"]);
+        base
+    }
+
+    fn prefix(&self) -> &str {
+        match self.circuit {
+            Circuit::ClientServer => self.uid,
+            Circuit::ServerServer => "",
+        }
+    }
+}
+
+/// Whether `signature` is the server-server signature of these parameters (which are sorted here).
+///
+/// Compared in constant time. Hexadecimal digits may be upper-case.
+pub fn verifies(signature: &str, parameters: &mut Parameters<'_>, secret_key: &Secret) -> bool {
+    sort(parameters);
+    equal(signature, &digest("", parameters, secret_key.expose()))
+}
+
+/// Whether two hexadecimal digests are equal, in constant time.
+pub fn equal(given: &str, computed: &str) -> bool {
+    given.to_ascii_lowercase().as_bytes().ct_eq(computed.as_bytes()).into()
+}
+
+/// By name alone: sorting the joined texts would put `a=…` and `a1=…` in another order.
+fn sort(parameters: &mut Parameters<'_>) {
+    parameters.sort_unstable_by(|one, other| one.0.as_bytes().cmp(other.0.as_bytes()));
+}
+
+fn digest(prefix: &str, sorted: &Parameters<'_>, key: &str) -> String {
+    let mut context = md5::Context::new();
+    context.consume(prefix);
+    for (name, value) in sorted {
+        context.consume(name.as_bytes());
+        context.consume("=");
+        context.consume(value.as_bytes());
+    }
+    context.consume(key);
+    format!("{:x}", context.finalize())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SESSION: (&str, &str) = ("session_key", "be6ef89965d58e56dec21acb9b62bdaa");
+
+    fn signature(circuit: Circuit, parameters: &[(&'static str, &'static str)]) -> String {
+        let key = match circuit {
+            Circuit::ClientServer => Secret::new("7815696ecbf1c96e6894b779456d330e"),
+            Circuit::ServerServer => Secret::new("3dad9cbf9baaa0360c0f2ba372d25716"),
+        };
+        let mut parameters = parameters.iter().map(|&(name, value)| (name.into(), value.into())).collect();
+        Signer { circuit, uid: "1324730981306483817", key: &key }.sign(&mut parameters);
+        parameters.pop().expect("sig comes last").1.into_owned()
+    }
+
+    #[test]
+    fn worked_examples_of_the_guide() {
+        let client = [("app_id", "423004"), ("method", "friends.get"), SESSION];
+        assert_eq!(signature(Circuit::ClientServer, &client), "5073f15c6d5b6ab2fde23ac43332b002");
+        let server = [("secure", "1"), ("app_id", "423004"), ("method", "friends.get"), SESSION];
+        assert_eq!(signature(Circuit::ServerServer, &server), "4a05af66f80da18b308fa7e536912bae");
+    }
+
+    #[test]
+    fn further_vectors() {
+        let with_zero = [("app_id", "423004"), ("method", "friends.get"), ("secure", "0"), SESSION];
+        assert_eq!(signature(Circuit::ClientServer, &with_zero), "ebe80f4b77ae55b909fff4d9c6806da7");
+        let with_format =
+            [("app_id", "423004"), ("method", "friends.get"), ("secure", "1"), SESSION, ("format", "json")];
+        assert_eq!(signature(Circuit::ServerServer, &with_format), "76cf7b1206b02ec19b443f7340a3fb9d");
+        let unicode = [
+            ("app_id", "423004"),
+            SESSION,
+            ("method", "messages.getThread"),
+            ("secure", "1"),
+            ("text", "Привет, мир!&=+"),
+            ("uid", "1"),
+        ];
+        assert_eq!(signature(Circuit::ServerServer, &unicode), "88276312abf0305a8075ea99b4c0d868");
+    }
+
+    #[test]
+    fn names_are_sorted_not_joined_texts() {
+        let key = Secret::new("key");
+        let mut parameters: Parameters = vec![("a1".into(), "x".into()), ("a".into(), "y".into())];
+        let signer = Signer { circuit: Circuit::ServerServer, uid: "", key: &key };
+        signer.sign(&mut parameters);
+        assert_eq!(signer.base(&parameters), "a=ya1=x<secret_key>");
+    }
+}
