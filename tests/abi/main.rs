@@ -1,0 +1,6 @@
+//! The library as its hosts see it: every test goes through the C functions, most of them to a
+//! sandbox process over a real socket.
+
+mod support;
+
+mod first;

@@ -1,0 +1,205 @@
+//! The C functions, called as a host would, with their strings turned into Rust's.
+
+use std::ffi::{CStr, CString, c_char};
+use std::ptr::null_mut;
+
+use mailru::ffi::*;
+use serde_json::Value;
+
+use super::{APP_ID, PRIVATE_KEY, SECRET_KEY, SESSION_KEY, UID};
+
+/// A text for C.
+pub fn c(text: &str) -> CString {
+    CString::new(text).expect("no NUL in a test's text")
+}
+
+/// A pointer to a text, or NULL.
+pub fn pointer(text: &Option<CString>) -> *const c_char {
+    text.as_ref().map_or(std::ptr::null(), |text| text.as_ptr())
+}
+
+/// Takes a string of the library's over and releases it.
+pub fn taken(json: *mut c_char) -> String {
+    assert!(!json.is_null(), "an answer is never NULL");
+    // SAFETY: the library's string, not NULL, released here and nowhere else.
+    unsafe {
+        let text = CStr::from_ptr(json).to_str().expect("answers are UTF-8").to_owned();
+        mailru_string_free(json);
+        text
+    }
+}
+
+/// A name of a code.
+pub fn name(code: i32) -> &'static str {
+    // SAFETY: static and never NULL.
+    unsafe { CStr::from_ptr(mailru_code_name(code)) }.to_str().expect("ASCII")
+}
+
+/// A code and the JSON that came with it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Answer {
+    pub code: i32,
+    pub json: String,
+}
+
+impl Answer {
+    /// Runs a function that answers with JSON and a code.
+    pub fn of(function: impl FnOnce(*mut i32) -> *mut c_char) -> Answer {
+        let mut code = -1;
+        let json = taken(function(&mut code));
+        Answer { code, json }
+    }
+
+    /// The name of the code.
+    pub fn name(&self) -> &'static str {
+        name(self.code)
+    }
+
+    /// The JSON as a tree.
+    pub fn value(&self) -> Value {
+        serde_json::from_str(&self.json).unwrap_or_else(|error| panic!("{error}: {}", self.json))
+    }
+
+    /// A member of the error object; null if it is absent.
+    pub fn error(&self, member: &str) -> Value {
+        self.value()["error"][member].clone()
+    }
+
+    /// The JSON of success; fails the test otherwise.
+    #[track_caller]
+    pub fn expect_ok(self) -> String {
+        assert_eq!(self.name(), "MAILRU_OK", "{}", self.json);
+        self.json
+    }
+
+    /// Checks the code and the shape of the failure.
+    #[track_caller]
+    pub fn expect(self, name: &str) -> Answer {
+        assert_eq!(self.name(), name, "{}", self.json);
+        if self.code != MAILRU_OK && self.code != MAILRU_API_ERROR {
+            assert_eq!(self.error("error_code"), -self.code, "{}", self.json);
+            assert!(self.error("error_msg").is_string() && self.error("transient").is_boolean(), "{}", self.json);
+        }
+        self
+    }
+}
+
+pub const MAILRU_OK: i32 = 0;
+pub const MAILRU_API_ERROR: i32 = 10;
+
+/// A session that is freed when dropped.
+pub struct Session(pub mailru_session);
+
+impl Drop for Session {
+    fn drop(&mut self) {
+        mailru_session_free(self.0);
+    }
+}
+
+/// Runs a constructor: the session, or its error's JSON.
+pub fn made(constructor: impl FnOnce(*mut *mut c_char) -> mailru_session) -> Result<Session, String> {
+    let mut error = null_mut();
+    match constructor(&mut error) {
+        0 => Err(taken(error)),
+        session => {
+            assert!(error.is_null(), "no error on success");
+            Ok(Session(session))
+        }
+    }
+}
+
+/// The guide's user with the guide's session key, in the client-server circuit.
+pub fn client(options: &str) -> Session {
+    let [app, key, token, uid, options] = [APP_ID, PRIVATE_KEY, SESSION_KEY, UID, options].map(c);
+    // SAFETY: the strings outlive the call.
+    let session = made(|error| unsafe {
+        mailru_client_session_new(app.as_ptr(), key.as_ptr(), token.as_ptr(), uid.as_ptr(), options.as_ptr(), error)
+    });
+    session.expect("the constructor accepts the guide's credentials")
+}
+
+/// The guide's application with the guide's session key, in the server-server circuit.
+pub fn server(options: &str) -> Session {
+    let [app, key, token, options] = [APP_ID, SECRET_KEY, SESSION_KEY, options].map(c);
+    // SAFETY: the strings outlive the call.
+    let session = made(|error| unsafe {
+        mailru_server_session_new(app.as_ptr(), key.as_ptr(), token.as_ptr(), options.as_ptr(), error)
+    });
+    session.expect("the constructor accepts the guide's credentials")
+}
+
+impl Session {
+    /// `mailru_call`; `None` is NULL.
+    pub fn call<'a>(&self, method: &str, params_json: impl Into<Option<&'a str>>) -> Answer {
+        let (method, params_json) = (c(method), params_json.into().map(c));
+        // SAFETY: the strings outlive the call.
+        Answer::of(|code| unsafe { mailru_call(self.0, method.as_ptr(), pointer(&params_json), code) })
+    }
+
+    /// `mailru_call_within`.
+    pub fn call_within<'a>(
+        &self,
+        method: &str,
+        params_json: impl Into<Option<&'a str>>,
+        timeout_ms: i64,
+        cancel: mailru_cancel,
+    ) -> Answer {
+        let (method, params_json) = (c(method), params_json.into().map(c));
+        // SAFETY: the strings outlive the call.
+        Answer::of(|code| unsafe {
+            mailru_call_within(self.0, method.as_ptr(), pointer(&params_json), timeout_ms, cancel, code)
+        })
+    }
+
+    /// `mailru_sign`.
+    pub fn sign<'a>(&self, method: &str, params_json: impl Into<Option<&'a str>>) -> Answer {
+        let (method, params_json) = (c(method), params_json.into().map(c));
+        // SAFETY: the strings outlive the call.
+        Answer::of(|code| unsafe { mailru_sign(self.0, method.as_ptr(), pointer(&params_json), code) })
+    }
+
+    /// `mailru_public`.
+    pub fn public<'a>(&self, path: &str, params_json: impl Into<Option<&'a str>>) -> Answer {
+        let (path, params_json) = (c(path), params_json.into().map(c));
+        // SAFETY: the strings outlive the call.
+        Answer::of(|code| unsafe { mailru_public(self.0, path.as_ptr(), pointer(&params_json), code) })
+    }
+
+    /// `mailru_upload`.
+    pub fn upload<'a>(
+        &self,
+        method: &str,
+        params_json: impl Into<Option<&'a str>>,
+        field: &str,
+        file_name: &str,
+        data: &[u8],
+    ) -> Answer {
+        let (method, params_json) = (c(method), params_json.into().map(c));
+        let (field, file_name) = (c(field), c(file_name));
+        // SAFETY: the strings and the data outlive the call.
+        Answer::of(|code| unsafe {
+            mailru_upload(
+                self.0,
+                method.as_ptr(),
+                pointer(&params_json),
+                field.as_ptr(),
+                file_name.as_ptr(),
+                data.as_ptr(),
+                data.len(),
+                code,
+            )
+        })
+    }
+
+    /// `mailru_authorize`.
+    pub fn authorize(&self) -> Answer {
+        // SAFETY: the code is a local variable.
+        Answer::of(|code| unsafe { mailru_authorize(self.0, code) })
+    }
+
+    /// `mailru_tokens`.
+    pub fn tokens(&self) -> Answer {
+        // SAFETY: the code is a local variable.
+        Answer::of(|code| unsafe { mailru_tokens(self.0, code) })
+    }
+}

@@ -1,0 +1,94 @@
+//! A sandbox process of the test's own.
+
+use std::io::{BufRead, BufReader};
+use std::process::{Child, Command, Stdio};
+
+use serde_json::{Value, json};
+
+use super::profile_folder;
+
+/// A running sandbox; it ends when dropped, or when the test dies.
+pub struct Sandbox {
+    process: Child,
+    control: String,
+    base: String,
+    agent: ureq::Agent,
+}
+
+impl Sandbox {
+    /// Starts one on a free port.
+    pub fn start() -> Sandbox {
+        Sandbox::start_with(&[])
+    }
+
+    /// Starts one with further arguments of its command line.
+    pub fn start_with(arguments: &[&str]) -> Sandbox {
+        let program = profile_folder().join("examples/sandbox");
+        let mut process = Command::new(&program)
+            .arg("--exit-with-stdin")
+            .args(arguments)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap_or_else(|error| panic!("{}: {error}; `cargo build --example sandbox` makes it", program.display()));
+        let mut lines = BufReader::new(process.stdout.take().expect("stdout is piped")).lines();
+        let mut line = || lines.next().expect("the sandbox prints its addresses").expect("the sandbox prints text");
+        let base = line();
+        let control = line().strip_prefix("control ").expect("the second line is the control address").to_owned();
+        Sandbox { process, control, base, agent: ureq::Agent::new_with_defaults() }
+    }
+
+    /// The address that the platform would have.
+    pub fn base(&self) -> &str {
+        &self.base
+    }
+
+    /// Options that lead a session here, and more options besides.
+    pub fn options(&self, more: Value) -> String {
+        let base = &self.base;
+        let mut options = json!({
+            "api_url": format!("{base}/platform/api"),
+            "public_url": format!("{base}/platform"),
+            "token_url": format!("{base}/oauth/token"),
+        });
+        let all = options.as_object_mut().expect("an object");
+        all.extend(more.as_object().expect("options are an object").clone());
+        options.to_string()
+    }
+
+    /// Asks the control interface.
+    pub fn get(&self, path: &str) -> Value {
+        let mut answer =
+            self.agent.get(format!("{}/sandbox/{path}", self.control)).call().expect("the control answers");
+        serde_json::from_str(&answer.body_mut().read_to_string().expect("text")).expect("the control answers JSON")
+    }
+
+    /// Tells the control interface.
+    pub fn post(&self, path: &str, body: Value) -> Value {
+        let request = self.agent.post(format!("{}/sandbox/{path}", self.control));
+        let mut answer = request.send(body.to_string()).unwrap_or_else(|error| panic!("{path} {body}: {error}"));
+        serde_json::from_str(&answer.body_mut().read_to_string().expect("text")).expect("the control answers JSON")
+    }
+
+    /// Lets requests that match `on` misbehave: `times` of them, or all with `null`.
+    pub fn fault(&self, on: Value, times: Value, fault: Value) {
+        self.post("faults", json!({ "on": on, "times": times, "fault": fault }));
+    }
+
+    /// Ends all misbehaviour.
+    pub fn behave(&self) {
+        self.agent.delete(format!("{}/sandbox/faults", self.control)).call().expect("the control answers");
+    }
+
+    /// Every request since the start.
+    pub fn requests(&self) -> Vec<Value> {
+        self.get("requests").as_array().expect("an array").clone()
+    }
+}
+
+impl Drop for Sandbox {
+    fn drop(&mut self) {
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}
