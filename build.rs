@@ -36,7 +36,8 @@ fn reading_methods() {
 }
 
 /// The files of the boundary, in the order in which the header should be read.
-const BOUNDARY: [&str; 8] = ["version", "mod", "callbacks", "constructors", "calls", "cancels", "tokens", "helpers"];
+const BOUNDARY: [&str; 9] =
+    ["version", "mod", "callbacks", "constructors", "calls", "cancels", "tokens", "queue", "helpers"];
 
 /// Writes `include/mailru.h` if it would change: a build without changes leaves the tree alone.
 fn header() {

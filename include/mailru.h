@@ -178,6 +178,11 @@ typedef void (*mailru_log_callback)(void *user_data, int32_t level, const char *
 typedef void (*mailru_release_callback)(void *user_data);
 
 /*
+ A queue of calls: a number, 0 is none.
+ */
+typedef uint64_t mailru_queue;
+
+/*
  Told of each new set of tokens, as the JSON of mailru_tokens, before any of them is used: the
  place to store them. tokens_json is valid until the function returns. Runs on a thread of the
  library's; mailru_tokens may be called in it, while a call that needs the session's token is
@@ -609,6 +614,78 @@ int32_t mailru_set_log(mailru_log_callback callback,
                        int32_t level);
 
 /*
+ A queue: many calls for few threads of the host, such as the one of an event loop.
+
+ workers: the most threads that perform calls, at most 1024; 0 for 8. They are started as needed
+ and end when there was nothing to do for some seconds.
+ capacity: the most submissions that are not handed out yet; 0 for 1024.
+ error: receives NULL, or on failure the error's JSON, to be released with mailru_string_free. It
+ may be NULL.
+ Returns a handle to be released with mailru_queue_free, or 0 on failure. Does not block.
+ */
+mailru_queue mailru_queue_new(uint32_t workers, uint32_t capacity, char **error);
+
+/*
+ Hands a call to a queue and returns at once.
+
+ queue: the queue; any number of threads and sessions may share it.
+ session, method, params_json: as for mailru_call; what that would refuse is refused here.
+ tag: comes back with the completion, to tell what it belongs to; not looked at.
+ error: receives NULL, or the error's JSON if the submission was refused, to be released with
+ mailru_string_free. It may be NULL.
+ Returns MAILRU_OK if the submission was accepted: then it is handed out exactly once, unless the
+ queue is freed first. Its time limit begins when a worker takes it. mailru_session_cancel and
+ mailru_session_free complete the session's submissions as MAILRU_CANCELLED.
+ Codes: MAILRU_OK, MAILRU_INVALID_ARGUMENT, MAILRU_INVALID_HANDLE, MAILRU_SIGNATURE_UNDEFINED,
+ MAILRU_QUEUE_FULL, MAILRU_NETWORK_ERROR (no thread could be started).
+ */
+int32_t mailru_queue_submit(mailru_queue queue,
+                            mailru_session session,
+                            const char *method,
+                            const char *params_json,
+                            uint64_t tag,
+                            char **error);
+
+/*
+ Takes the next completion from a queue, in the order of completion.
+
+ timeout_ms: how long to wait for one in milliseconds; 0 does not wait, -1 waits until one comes,
+ also while nothing is pending.
+ tag: receives the submission's tag, or 0; may be NULL.
+ code: receives the call's code, or the reason why there is no completion; may be NULL.
+ Returns what mailru_call would have returned, to be released with mailru_string_free; NULL with
+ MAILRU_QUEUE_EMPTY. If the queue is freed, before or meanwhile, the error's JSON with
+ MAILRU_INVALID_HANDLE. Another negative timeout_ms is MAILRU_INVALID_ARGUMENT.
+ */
+char *mailru_queue_next(mailru_queue queue, int32_t timeout_ms, uint64_t *tag, int32_t *code);
+
+/*
+ Completes what bears this tag as MAILRU_CANCELLED: waiting submissions at once, calls under way
+ within 50 ms. What has completed already keeps its outcome.
+
+ Returns MAILRU_OK, also if nothing bears the tag, or MAILRU_INVALID_HANDLE. Does not block.
+ */
+int32_t mailru_queue_cancel(mailru_queue queue, uint64_t tag);
+
+/*
+ A descriptor that is readable exactly while a completion waits, for epoll, libuv or asyncio:
+ level-triggered. It belongs to the queue, which closes it: the host neither reads nor closes it.
+
+ Returns the descriptor, the same each time, or -1 on failure: a handle that is no queue, no
+ descriptor left, or a system without descriptors (Windows), where a thread of the host's calls
+ mailru_queue_next with a wait instead. Does not block.
+ */
+int32_t mailru_queue_fd(mailru_queue queue);
+
+/*
+ Lets go of a queue: its calls under way are cancelled, what is pending is not handed out any
+ more, and threads blocked in mailru_queue_next wake. Other calls of its sessions go on.
+
+ 0, a freed handle and a handle of another kind are ignored. Does not block.
+ */
+void mailru_queue_free(mailru_queue queue);
+
+/*
  Gets the tokens of a code, password or refresh session, if it has none yet; renews those of a
  session that holds a refresh token; else answers with the tokens as they are. One request is made
  however many threads ask, and all get its outcome. Calls do this by themselves.
@@ -1012,6 +1089,78 @@ int32_t mailru_session_on_token(mailru_session session,
                                 mailru_token_callback callback,
                                 void *user_data,
                                 mailru_release_callback release);
+
+/*
+ A queue: many calls for few threads of the host, such as the one of an event loop.
+
+ workers: the most threads that perform calls, at most 1024; 0 for 8. They are started as needed
+ and end when there was nothing to do for some seconds.
+ capacity: the most submissions that are not handed out yet; 0 for 1024.
+ error: receives NULL, or on failure the error's JSON, to be released with mailru_string_free. It
+ may be NULL.
+ Returns a handle to be released with mailru_queue_free, or 0 on failure. Does not block.
+ */
+mailru_queue mailru_queue_new(uint32_t workers, uint32_t capacity, char **error);
+
+/*
+ Hands a call to a queue and returns at once.
+
+ queue: the queue; any number of threads and sessions may share it.
+ session, method, params_json: as for mailru_call; what that would refuse is refused here.
+ tag: comes back with the completion, to tell what it belongs to; not looked at.
+ error: receives NULL, or the error's JSON if the submission was refused, to be released with
+ mailru_string_free. It may be NULL.
+ Returns MAILRU_OK if the submission was accepted: then it is handed out exactly once, unless the
+ queue is freed first. Its time limit begins when a worker takes it. mailru_session_cancel and
+ mailru_session_free complete the session's submissions as MAILRU_CANCELLED.
+ Codes: MAILRU_OK, MAILRU_INVALID_ARGUMENT, MAILRU_INVALID_HANDLE, MAILRU_SIGNATURE_UNDEFINED,
+ MAILRU_QUEUE_FULL, MAILRU_NETWORK_ERROR (no thread could be started).
+ */
+int32_t mailru_queue_submit(mailru_queue queue,
+                            mailru_session session,
+                            const char *method,
+                            const char *params_json,
+                            uint64_t tag,
+                            char **error);
+
+/*
+ Takes the next completion from a queue, in the order of completion.
+
+ timeout_ms: how long to wait for one in milliseconds; 0 does not wait, -1 waits until one comes,
+ also while nothing is pending.
+ tag: receives the submission's tag, or 0; may be NULL.
+ code: receives the call's code, or the reason why there is no completion; may be NULL.
+ Returns what mailru_call would have returned, to be released with mailru_string_free; NULL with
+ MAILRU_QUEUE_EMPTY. If the queue is freed, before or meanwhile, the error's JSON with
+ MAILRU_INVALID_HANDLE. Another negative timeout_ms is MAILRU_INVALID_ARGUMENT.
+ */
+char *mailru_queue_next(mailru_queue queue, int32_t timeout_ms, uint64_t *tag, int32_t *code);
+
+/*
+ Completes what bears this tag as MAILRU_CANCELLED: waiting submissions at once, calls under way
+ within 50 ms. What has completed already keeps its outcome.
+
+ Returns MAILRU_OK, also if nothing bears the tag, or MAILRU_INVALID_HANDLE. Does not block.
+ */
+int32_t mailru_queue_cancel(mailru_queue queue, uint64_t tag);
+
+/*
+ A descriptor that is readable exactly while a completion waits, for epoll, libuv or asyncio:
+ level-triggered. It belongs to the queue, which closes it: the host neither reads nor closes it.
+
+ Returns the descriptor, the same each time, or -1 on failure: a handle that is no queue, no
+ descriptor left, or a system without descriptors (Windows), where a thread of the host's calls
+ mailru_queue_next with a wait instead. Does not block.
+ */
+int32_t mailru_queue_fd(mailru_queue queue);
+
+/*
+ Lets go of a queue: its calls under way are cancelled, what is pending is not handed out any
+ more, and threads blocked in mailru_queue_next wake. Other calls of its sessions go on.
+
+ 0, a freed handle and a handle of another kind are ignored. Does not block.
+ */
+void mailru_queue_free(mailru_queue queue);
 
 /*
  Releases a string that a function of this library returned, and no other: never with free().

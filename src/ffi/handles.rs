@@ -10,6 +10,7 @@ use std::sync::Arc;
 use crate::control::Cancellation;
 use crate::error::{Code, Failure, Outcome};
 use crate::fork::Guarded;
+use crate::queue::Queue;
 use crate::session::Session;
 
 /// How many bits are drawn by chance.
@@ -22,6 +23,7 @@ const LIMIT: u64 = 1 << 53;
 pub enum Entry {
     Session(Arc<Session>),
     Cancel(Arc<Cancellation>),
+    Queue(Arc<Queue>),
 }
 
 struct Table {
@@ -58,6 +60,14 @@ pub fn cancel(number: u64) -> Outcome<Arc<Cancellation>> {
     match find(number) {
         Some(Entry::Cancel(cancellation)) => Ok(cancellation),
         _ => Err(invalid("cancel")),
+    }
+}
+
+/// The queue behind a handle; one from before a fork is none.
+pub fn queue(number: u64) -> Outcome<Arc<Queue>> {
+    match find(number) {
+        Some(Entry::Queue(queue)) if queue.is_here() => Ok(queue),
+        _ => Err(invalid("queue")),
     }
 }
 

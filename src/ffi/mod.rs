@@ -15,6 +15,7 @@ mod constructors;
 mod handles;
 mod helpers;
 mod process;
+mod queue;
 mod strings;
 mod tokens;
 mod version;
@@ -24,6 +25,7 @@ pub use self::calls::*;
 pub use self::cancels::*;
 pub use self::constructors::*;
 pub use self::helpers::*;
+pub use self::queue::*;
 pub use self::tokens::*;
 pub use self::version::MAILRU_ABI_VERSION;
 
@@ -36,6 +38,10 @@ use crate::error::{Code, Failure, Outcome};
 /// A session: a number, 0 is none.
 #[allow(non_camel_case_types)]
 pub type mailru_session = u64;
+
+/// A queue of calls: a number, 0 is none.
+#[allow(non_camel_case_types)]
+pub type mailru_queue = u64;
 
 /// A cancel handle: a number, 0 is none.
 #[allow(non_camel_case_types)]
