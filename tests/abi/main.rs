@@ -5,3 +5,4 @@ mod support;
 
 mod first;
 mod queue;
+mod readme;
