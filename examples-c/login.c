@@ -69,9 +69,10 @@ static void store(void *user_data, const char *tokens_json) {
     const char *file = user_data;
     char fresh[TEXT];
     snprintf(fresh, sizeof fresh, "%s.new", file);
-    size_t length = strlen(tokens_json);
+    ssize_t length = (ssize_t)strlen(tokens_json);
     int descriptor = open(fresh, O_WRONLY | O_CREAT | O_TRUNC, S_IRUSR | S_IWUSR);
-    bool written = descriptor >= 0 && write(descriptor, tokens_json, length) == (ssize_t)length && fsync(descriptor) == 0;
+    bool written =
+        descriptor >= 0 && write(descriptor, tokens_json, (size_t)length) == length && fsync(descriptor) == 0;
     if (descriptor >= 0) close(descriptor);
     if (written && rename(fresh, file) == 0) {
         printf("new tokens are stored in %s\n", file);

@@ -12,9 +12,10 @@
 
 #include <stdio.h>
 
-static const char MADE_UP[] = "{\"app_id\":\"524632\",\"transaction_id\":\"3751\",\"service_id\":\"10\",\"uid\":\"104\","
-                              "\"mailiki_price\":\"10\",\"other_price\":\"10000\",\"profit\":\"5000\","
-                              "\"sig\":\"961a705e28008186d443fe211608184c\"}";
+static const char MADE_UP[] =
+    "{\"app_id\":\"524632\",\"transaction_id\":\"3751\",\"service_id\":\"10\",\"uid\":\"104\","
+    "\"mailiki_price\":\"10\",\"other_price\":\"10000\",\"profit\":\"5000\","
+    "\"sig\":\"961a705e28008186d443fe211608184c\"}";
 
 int main(int count, char **arguments) {
     const char *params = count > 1 ? arguments[1] : MADE_UP;

@@ -10,7 +10,7 @@ trap 'rm -rf "$folder"' EXIT
 trap 'exit 130' INT
 trap 'exit 143' TERM
 
-for example in quickstart errors threads payment_callback; do
+for example in quickstart errors threads event_loop payment_callback; do
     echo "== $example"
     "$build/$example"
 done
