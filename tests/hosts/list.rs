@@ -1,0 +1,41 @@
+//! The hosts: what each needs, how it is built, how it runs. The scripts find its folder in `$SOURCE`, a folder for
+//! what it makes in `$BUILD`, the installed library in `$PREFIX`, packages in `$TOOLS`.
+
+pub struct Host {
+    pub name: &'static str,
+    /// Its folder beside this file.
+    pub folder: &'static str,
+    /// Succeeds where its tools are.
+    pub tools: &'static str,
+    pub build: &'static str,
+    pub run: &'static str,
+}
+
+pub const HOSTS: &[Host] = &[
+    Host {
+        name: "c",
+        folder: "c",
+        tools: "cc --version && pkg-config --version",
+        build: r#"cc -std=c99 -Wall -Wextra -Wpedantic -Werror "$SOURCE/conformance.c" \
+            $(pkg-config --cflags --libs mailru) -pthread -o "$BUILD/conformance""#,
+        run: r#""$BUILD/conformance""#,
+    },
+    Host {
+        name: "cpp",
+        folder: "cpp",
+        tools: "c++ --version && pkg-config --version",
+        // What runs is C++17; C++20 must compile as cleanly.
+        build: r#"flags="-Wall -Wextra -Wpedantic -Werror -Wshadow -Wconversion $(pkg-config --cflags mailru)"
+            c++ -std=c++20 $flags -fsyntax-only "$SOURCE/conformance.cpp"
+            c++ -std=c++17 $flags "$SOURCE/conformance.cpp" $(pkg-config --libs mailru) -pthread \
+                -o "$BUILD/conformance""#,
+        run: r#""$BUILD/conformance""#,
+    },
+    Host {
+        name: "go",
+        folder: "go",
+        tools: "go version && pkg-config --version && cc --version",
+        build: r#"cd "$SOURCE" && go vet ./... && go build -o "$BUILD/conformance" ./conformance"#,
+        run: r#""$BUILD/conformance""#,
+    },
+];
