@@ -38,4 +38,32 @@ pub const HOSTS: &[Host] = &[
         build: r#"cd "$SOURCE" && go vet ./... && go build -o "$BUILD/conformance" ./conformance"#,
         run: r#""$BUILD/conformance""#,
     },
+    Host {
+        name: "python",
+        folder: "python",
+        tools: "python3 --version",
+        build: r#"true"#,
+        run: r#"python3 -B "$SOURCE/conformance.py""#,
+    },
+    Host {
+        name: "asyncio",
+        folder: "python",
+        tools: "python3 -c 'import asyncio; asyncio.timeout'",
+        build: r#"true"#,
+        run: r#"python3 -B -X dev -W error "$SOURCE/conformance_asyncio.py""#,
+    },
+    Host {
+        name: "cffi",
+        folder: "cffi",
+        tools: r#""$TOOLS/venv/bin/python" -c 'import cffi' && pkg-config --version"#,
+        build: r#"true"#,
+        run: r#""$TOOLS/venv/bin/python" -B "$SOURCE/conformance.py""#,
+    },
+    Host {
+        name: "node",
+        folder: "node",
+        tools: r#"node --version && test -d "$TOOLS/node_modules/koffi""#,
+        build: r#"true"#,
+        run: r#"NODE_PATH="$TOOLS/node_modules" node "$SOURCE/conformance.js""#,
+    },
 ];
