@@ -2,6 +2,7 @@
 
 import asyncio
 import pathlib
+import time
 
 import cases
 import mailru
@@ -15,21 +16,28 @@ def own_threads():
     return sum(not (task / "comm").read_text().startswith("mailru-") for task in tasks)
 
 
+async def until(holds, otherwise):
+    begun = time.monotonic()
+    while not holds():
+        assert time.monotonic() < begun + 2, otherwise
+        await asyncio.sleep(0.01)
+
+
 async def together(calls, session, case):
     threads = own_threads()
     count = int(case.parameters)
     tasks = [asyncio.create_task(calls.call(session, case.method, {"tag": tag})) for tag in range(count)]
-    await asyncio.sleep(0.2)
-    assert calls.in_flight == count and own_threads() == threads, "a call has a thread of the host's"
+    await asyncio.sleep(0)
+    # A thread that begins has not taken its name yet.
+    await until(lambda: own_threads() == threads, "a call has a thread of the host's")
+    assert calls.in_flight, "too late to tell"
     for tag, text in enumerate(await asyncio.gather(*tasks)):
         assert f'"tag":"{tag}"' in text, text
 
 
 async def ended(calls):
-    """Waits for the library to have let go of cancelled calls."""
-    async with asyncio.timeout(2):
-        while calls.in_flight:
-            await asyncio.sleep(0.01)
+    """The library has let go of cancelled calls."""
+    await until(lambda: not calls.in_flight, "a cancelled call goes on")
 
 
 async def deadline(calls, session, case):
