@@ -4,5 +4,8 @@
 mod support;
 
 mod first;
+mod header;
+mod programs;
 mod queue;
 mod readme;
+mod shared_object;
