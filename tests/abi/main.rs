@@ -3,6 +3,7 @@
 
 mod support;
 
+mod connections;
 mod first;
 mod header;
 mod programs;
