@@ -3,4 +3,12 @@
 
 mod support;
 
+mod answers;
+mod constructors;
 mod first;
+mod handles;
+mod options;
+mod parameters;
+mod parameters_random;
+mod requests;
+mod signing;
