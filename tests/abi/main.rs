@@ -4,9 +4,14 @@
 mod support;
 
 mod answers;
+mod callbacks;
 mod constructors;
 mod first;
 mod handles;
+mod oauth_faults;
+mod oauth_grants;
+mod oauth_refusals;
+mod oauth_renewal;
 mod options;
 mod parameters;
 mod parameters_random;
