@@ -167,17 +167,6 @@ typedef uint64_t mailru_session;
 typedef uint64_t mailru_cancel;
 
 /*
- Given one line of the log, with its level: 1 error, 2 warning, 3 info, 4 debug. message is valid
- until the function returns. Runs on whichever thread the line comes from, several at once.
- */
-typedef void (*mailru_log_callback)(void *user_data, int32_t level, const char *message);
-
-/*
- Called once, when user_data will not be used again; may be NULL.
- */
-typedef void (*mailru_release_callback)(void *user_data);
-
-/*
  Told of each new set of tokens, as the JSON of mailru_tokens, before any of them is used: the
  place to store them. tokens_json is valid until the function returns. Runs on a thread of the
  library's; mailru_tokens may be called in it, while a call that needs the session's token is
@@ -185,472 +174,27 @@ typedef void (*mailru_release_callback)(void *user_data);
  */
 typedef void (*mailru_token_callback)(void *user_data, const char *tokens_json);
 
+/*
+ Called once, when user_data will not be used again; may be NULL.
+ */
+typedef void (*mailru_release_callback)(void *user_data);
+
+/*
+ A queue of calls: a number, 0 is none.
+ */
+typedef uint64_t mailru_queue;
+
+/*
+ Given one line of the log, with its level: 1 error, 2 warning, 3 info, 4 debug. message is valid
+ until the function returns. Runs on whichever thread the line comes from, several at once.
+ */
+typedef void (*mailru_log_callback)(void *user_data, int32_t level, const char *message);
+
 #ifdef __cplusplus
 extern "C" {
 #endif // __cplusplus
 
 /*
- Calls a method of the platform and waits for its answer.
-
- session: a handle from one of the constructors.
- method: any name of dotted letters, digits and underscores, such as "friends.get".
- params_json: a JSON object of the method's parameters, or NULL for none. A string is sent as it
- is, a number exactly as written, true and false as 1 and 0; null leaves the parameter out; an
- array of these is joined by commas; anything else is sent as compact JSON. The names method,
- app_id, session_key, secure, sig and cb are the library's own and refused; format may only be
- "json".
- code: receives the outcome's code; may be NULL.
- Returns the platform's own JSON, byte for byte, or on failure the error's JSON: in both cases to
- be released with mailru_string_free. NULL only if memory ran out.
-
- Blocks until the answer is there, at most for the option timeout_ms, retries and the renewal of
- the token included. mailru_session_cancel and mailru_session_free from another thread end it.
- Codes: MAILRU_OK, MAILRU_INVALID_ARGUMENT, MAILRU_INVALID_HANDLE, MAILRU_SIGNATURE_UNDEFINED,
- MAILRU_REENTERED, and all from MAILRU_API_ERROR to MAILRU_CANCELLED.
- */
-char *mailru_call(mailru_session session,
-                  const char *method,
-                  const char *params_json,
-                  int32_t *code);
-
-/*
- mailru_call with a time limit and a cancel handle of its own, as a Go context, an abort signal
- or a cancelled task needs it.
-
- timeout_ms: the limit of this call in milliseconds; 0 for the session's.
- cancel: a handle from mailru_cancel_new that may end this call, or 0 for none.
- All else is as for mailru_call. A negative timeout_ms is MAILRU_INVALID_ARGUMENT; a cancel handle
- that was fired is MAILRU_CANCELLED at once.
- */
-char *mailru_call_within(mailru_session session,
-                         const char *method,
-                         const char *params_json,
-                         int64_t timeout_ms,
-                         mailru_cancel cancel,
-                         int32_t *code);
-
-/*
- Calls a method with a file, as multipart/form-data: photos.upload, guestbook.post.
-
- session, method, params_json, code, the result and the codes: as for mailru_call.
- field: the form field of the file, such as "img_file"; it is not signed.
- file_name: what the file is called.
- data, size: the file, read in place and not kept; data may not be NULL.
- Blocks as mailru_call does.
- */
-char *mailru_upload(mailru_session session,
-                    const char *method,
-                    const char *params_json,
-                    const char *field,
-                    const char *file_name,
-                    const uint8_t *data,
-                    size_t size,
-                    int32_t *code);
-
-/*
- Reads a public page's JSON, such as "mail/nick", which turns a page's address into a user's id.
-
- session: any session; nothing is signed.
- path: segments of letters, digits, '.', '_' and '-' joined by '/'; none may be "." or "..".
- params_json: a JSON object of query parameters, none of them reserved, or NULL.
- code, the result and the time limit: as for mailru_call.
- Codes: those of mailru_call but MAILRU_SIGNATURE_UNDEFINED and MAILRU_REENTERED.
- */
-char *mailru_public(mailru_session session,
-                    const char *path,
-                    const char *params_json,
-                    int32_t *code);
-
-/*
- Shows a call as it would be sent now as GET: the answer to every "Incorrect signature".
-
- session, method, params_json: as for mailru_call.
- Returns {"url","sig","circuit","base","params"}, where base is the text that was hashed, ending in
- <private_key> or <secret_key> in place of the key; or the error's JSON. Release either with
- mailru_string_free. url and params hold the session key: they are not for logs.
- Touches no network and does not block. A session that gets its token by a grant and has none yet
- is MAILRU_SIGNATURE_UNDEFINED. Other codes: MAILRU_OK, MAILRU_INVALID_ARGUMENT,
- MAILRU_INVALID_HANDLE, MAILRU_REENTERED.
- */
-char *mailru_sign(mailru_session session,
-                  const char *method,
-                  const char *params_json,
-                  int32_t *code);
-
-/*
- Ends the calls of a session that are under way on other threads, in whatever phase, within
- 50 ms, as MAILRU_CANCELLED. Later calls work. A request to the authorization server goes on, so
- that no token is lost; only the waiting for it ends.
-
- Returns MAILRU_OK or MAILRU_INVALID_HANDLE. Does not block.
- */
-int32_t mailru_session_cancel(mailru_session session);
-
-/*
- Lets go of a session. Calls under way on other threads end with their answer or as
- MAILRU_CANCELLED; later uses of the handle are MAILRU_INVALID_HANDLE. A request to the
- authorization server that was sent goes on, and its tokens still reach the token callback.
-
- 0, a freed handle and a handle of another kind are ignored. Does not block.
- */
-void mailru_session_free(mailru_session session);
-
-/*
- A cancel handle for mailru_call_within. It may serve many calls and threads.
-
- Returns a handle to be released with mailru_cancel_free; 0 only if something is very wrong. Does
- not block.
- */
-mailru_cancel mailru_cancel_new(void);
-
-/*
- Ends the calls that hold this cancel handle within 50 ms, in whatever phase, as MAILRU_CANCELLED,
- and later ones at once: a handle that was fired stays fired.
-
- Returns MAILRU_OK or MAILRU_INVALID_HANDLE. Does not block.
- */
-int32_t mailru_cancel_fire(mailru_cancel cancel);
-
-/*
- Lets go of a cancel handle. Calls that hold it go on. 0, a freed handle and a handle of another
- kind are ignored. Does not block.
- */
-void mailru_cancel_free(mailru_cancel cancel);
-
-/*
- A session for public pages: mailru_public works on it, signed calls are
- MAILRU_SIGNATURE_UNDEFINED.
-
- options_json: a JSON object of options, or NULL for the defaults. An unknown name or a wrong
- value is an error that names it.
- error: receives NULL, or on failure the error's JSON, to be released with mailru_string_free. It
- may be NULL if the reason is not wanted.
- Returns a handle to be released with mailru_session_free, or 0 on failure. Neither this nor any
- other constructor touches the network, and none blocks.
- */
-mailru_session mailru_public_session_new(const char *options_json, char **error);
-
-/*
- A session with an access token that the program has already, in whichever circuit its keys and
- uid allow at each call: with uid and private_key client-server, else with secret_key
- server-server, else calls are MAILRU_SIGNATURE_UNDEFINED.
-
- app_id: the application's id; required.
- private_key, secret_key, uid: NULL means the same as empty, not given.
- access_token: required; empty for calls that need no session_key.
- The options refresh_token and expires_in let the session renew the token by itself.
- options_json, error and the result: as for mailru_public_session_new.
- */
-mailru_session mailru_token_session_new(const char *app_id,
-                                        const char *private_key,
-                                        const char *secret_key,
-                                        const char *access_token,
-                                        const char *uid,
-                                        const char *options_json,
-                                        char **error);
-
-/*
- A session with an access token, signed in the client-server circuit for the user uid.
-
- app_id, private_key: required and not empty.
- access_token: required; empty for calls that need no session_key.
- uid: the session user's id; NULL or empty makes calls MAILRU_SIGNATURE_UNDEFINED.
- options_json, error and the result: as for mailru_public_session_new.
- */
-mailru_session mailru_client_session_new(const char *app_id,
-                                         const char *private_key,
-                                         const char *access_token,
-                                         const char *uid,
-                                         const char *options_json,
-                                         char **error);
-
-/*
- A session signed in the server-server circuit with secret_key, which must never leave the
- application's server.
-
- app_id, secret_key: required and not empty.
- access_token: required; empty if calls name their user by the parameter uid, or need none.
- options_json, error and the result: as for mailru_public_session_new.
- */
-mailru_session mailru_server_session_new(const char *app_id,
-                                         const char *secret_key,
-                                         const char *access_token,
-                                         const char *options_json,
-                                         char **error);
-
-/*
- A session that trades the code of a redirect for its tokens, on the first call that needs them
- or by mailru_authorize. The code is sent once. The circuit is chosen as for
- mailru_token_session_new, with the uid that comes with the tokens.
-
- app_id: required. private_key, secret_key: NULL means the same as empty, not given.
- code: from mailru_parse_redirect; required and not empty.
- redirect_uri: the same as in the address that was opened; required and not empty.
- options_json, error and the result: as for mailru_public_session_new.
- */
-mailru_session mailru_code_session_new(const char *app_id,
-                                       const char *private_key,
-                                       const char *secret_key,
-                                       const char *code,
-                                       const char *redirect_uri,
-                                       const char *options_json,
-                                       char **error);
-
-/*
- As mailru_code_session_new, signed in the client-server circuit.
-
- app_id, private_key, code, redirect_uri: required and not empty.
- options_json, error and the result: as for mailru_public_session_new.
- */
-mailru_session mailru_code_client_session_new(const char *app_id,
-                                              const char *private_key,
-                                              const char *code,
-                                              const char *redirect_uri,
-                                              const char *options_json,
-                                              char **error);
-
-/*
- As mailru_code_session_new, signed in the server-server circuit.
-
- app_id, secret_key, code, redirect_uri: required and not empty.
- options_json, error and the result: as for mailru_public_session_new.
- */
-mailru_session mailru_code_server_session_new(const char *app_id,
-                                              const char *secret_key,
-                                              const char *code,
-                                              const char *redirect_uri,
-                                              const char *options_json,
-                                              char **error);
-
-/*
- A session that trades the user's e-mail and password for its tokens, on the first call that
- needs them or by mailru_authorize. The platform allows it to native applications that a
- moderator has approved. The circuit is chosen as for mailru_token_session_new.
-
- app_id: required. private_key, secret_key: NULL means the same as empty, not given.
- email, password: required and not empty.
- scope: privileges separated by spaces; NULL or empty is the full scope,
- "photos guestbook stream messages events".
- options_json, error and the result: as for mailru_public_session_new.
- */
-mailru_session mailru_password_session_new(const char *app_id,
-                                           const char *private_key,
-                                           const char *secret_key,
-                                           const char *email,
-                                           const char *password,
-                                           const char *scope,
-                                           const char *options_json,
-                                           char **error);
-
-/*
- As mailru_password_session_new, signed in the client-server circuit.
-
- app_id, private_key, email, password: required and not empty. scope: may be NULL.
- options_json, error and the result: as for mailru_public_session_new.
- */
-mailru_session mailru_password_client_session_new(const char *app_id,
-                                                  const char *private_key,
-                                                  const char *email,
-                                                  const char *password,
-                                                  const char *scope,
-                                                  const char *options_json,
-                                                  char **error);
-
-/*
- As mailru_password_session_new, signed in the server-server circuit.
-
- app_id, secret_key, email, password: required and not empty. scope: may be NULL.
- options_json, error and the result: as for mailru_public_session_new.
- */
-mailru_session mailru_password_server_session_new(const char *app_id,
-                                                  const char *secret_key,
-                                                  const char *email,
-                                                  const char *password,
-                                                  const char *scope,
-                                                  const char *options_json,
-                                                  char **error);
-
-/*
- A session that trades a refresh token, kept from an earlier session, for new tokens, on the
- first call that needs them or by mailru_authorize. The circuit is chosen as for
- mailru_token_session_new.
-
- app_id: required. private_key, secret_key: NULL means the same as empty, not given.
- refresh_token: required and not empty.
- options_json, error and the result: as for mailru_public_session_new.
- */
-mailru_session mailru_refresh_session_new(const char *app_id,
-                                          const char *private_key,
-                                          const char *secret_key,
-                                          const char *refresh_token,
-                                          const char *options_json,
-                                          char **error);
-
-/*
- As mailru_refresh_session_new, signed in the client-server circuit.
-
- app_id, private_key, refresh_token: required and not empty.
- options_json, error and the result: as for mailru_public_session_new.
- */
-mailru_session mailru_refresh_client_session_new(const char *app_id,
-                                                 const char *private_key,
-                                                 const char *refresh_token,
-                                                 const char *options_json,
-                                                 char **error);
-
-/*
- As mailru_refresh_session_new, signed in the server-server circuit.
-
- app_id, secret_key, refresh_token: required and not empty.
- options_json, error and the result: as for mailru_public_session_new.
- */
-mailru_session mailru_refresh_server_session_new(const char *app_id,
-                                                 const char *secret_key,
-                                                 const char *refresh_token,
-                                                 const char *options_json,
-                                                 char **error);
-
-/*
- Releases a string that a function of this library returned, and no other: never with free().
- NULL is fine. Does not block.
- */
-void mailru_string_free(char *json);
-
-/*
- The library's version, such as "0.1.0". Static: not to be released.
- */
-const char *mailru_version(void);
-
-/*
- The number of the library's binary interface: a program may check that it equals
- MAILRU_ABI_VERSION of the header it was compiled with.
- */
-uint32_t mailru_abi_version(void);
-
-/*
- The name of a code, such as "MAILRU_OK"; for a number that is no code "MAILRU_UNKNOWN_CODE".
- Static: not to be released; never NULL.
- */
-const char *mailru_code_name(int32_t code);
-
-/*
- The catalogue of the platform's methods: a JSON array of {name, summary, write, privilege,
- params}. Methods that are not in it can be called as well; they count as writing.
-
- code: receives MAILRU_OK; may be NULL. Release the string with mailru_string_free. Does not block.
- */
-char *mailru_methods(int32_t *code);
-
-/*
- The address at which a user lets the application in; the browser is then sent to redirect_uri.
-
- app_id, redirect_uri: required and not empty.
- response_type: "code" for sites and servers, "token" for desktop programs; NULL is "code".
- scope: privileges separated by spaces; NULL leaves it out.
- state: comes back with the redirect, to tell that it belongs to this login; NULL leaves it out.
- Returns {"url"} or the error's JSON; release either with mailru_string_free. Does not block.
- Codes: MAILRU_OK, MAILRU_INVALID_ARGUMENT.
- */
-char *mailru_authorize_url(const char *app_id,
-                           const char *redirect_uri,
-                           const char *response_type,
-                           const char *scope,
-                           const char *state,
-                           int32_t *code);
-
-/*
- Reads the address to which the browser was sent after mailru_authorize_url.
-
- url: the whole address, with its query or fragment; required.
- expected_state: the state that was sent, compared in constant time; NULL skips the comparison.
- Returns {"code"} for mailru_code_session_new, or the tokens in the shape of mailru_tokens for
- mailru_token_session_new, or the error's JSON. Release it with mailru_string_free. Does not block.
- Codes: MAILRU_OK, MAILRU_INVALID_ARGUMENT, MAILRU_OAUTH_ERROR (the user or the server refused, the
- state is absent or another, or there is neither code nor token).
- */
-char *mailru_parse_redirect(const char *url, const char *expected_state, int32_t *code);
-
-/*
- Checks a payment callback of the platform: sig over all other parameters with the secret key, in
- constant time.
-
- secret_key: required and not empty.
- params_json: a JSON object of every parameter that was received; required, with sig in it.
- Returns {"verified":true}, or the error's JSON; release either with mailru_string_free. Does not
- block. Codes: MAILRU_OK, MAILRU_SIGNATURE_MISMATCH, MAILRU_INVALID_ARGUMENT.
- */
-char *mailru_verify(const char *secret_key, const char *params_json, int32_t *code);
-
-/*
- Checks the launch parameters of an embedded application: authentication_key, and sig over those
- of the platform's own names that are present, in constant time.
-
- secret_key: required and not empty.
- params_json: a JSON object of the parameters of the application's address; required, with
- app_id, vid, authentication_key and sig in it. The application's own parameters may stay in it.
- Returns {"verified":true}, or the error's JSON; release either with mailru_string_free. Does not
- block. Codes: MAILRU_OK, MAILRU_SIGNATURE_MISMATCH, MAILRU_INVALID_ARGUMENT.
- */
-char *mailru_verify_launch(const char *secret_key, const char *params_json, int32_t *code);
-
-/*
- Has the library's log told to a function, for the whole process: one line for each request
- (method, attempt, status, bytes, time), repetition and renewal, and never a secret.
-
- callback: replaces the one set before; NULL switches the log off.
- user_data: handed to the callback, and never looked at.
- release: called once, when user_data will not be used again; may be NULL. On failure, too.
- level: 0 off, 1 error, 2 warning, 3 info, 4 debug; lines up to it are told. It is off by default.
- Returns MAILRU_OK, or MAILRU_INVALID_ARGUMENT for another level. Does not block.
- */
-int32_t mailru_set_log(mailru_log_callback callback,
-                       void *user_data,
-                       mailru_release_callback release,
-                       int32_t level);
-
-/*
- Gets the tokens of a code, password or refresh session, if it has none yet; renews those of a
- session that holds a refresh token; else answers with the tokens as they are. One request is made
- however many threads ask, and all get its outcome. Calls do this by themselves.
-
- code: receives the outcome's code; may be NULL.
- Returns the JSON of mailru_tokens, or the error's; release either with mailru_string_free.
- Blocks until the outcome is there, at most for the option timeout_ms. A cancellation ends only the
- waiting. A remembered refusal is tried again, except for a code, which is sent once.
- Codes: MAILRU_OK, MAILRU_INVALID_ARGUMENT (a public session), MAILRU_INVALID_HANDLE,
- MAILRU_REENTERED, MAILRU_OAUTH_ERROR, and those of mailru_call for the network and the answer.
- */
-char *mailru_authorize(mailru_session session, int32_t *code);
-
-/*
- Shows the tokens of a session at once, without network, for the host to store.
-
- code: receives the outcome's code; may be NULL.
- Returns {"access_token","refresh_token","expires_in","expires_at","uid","token_type","circuit"},
- null where unknown; expires_in is the whole lifetime in seconds as it was given, expires_at the
- end in seconds since 1970. Or the error's JSON. Release either with mailru_string_free.
- Codes: MAILRU_OK, MAILRU_INVALID_HANDLE.
- */
-char *mailru_tokens(mailru_session session, int32_t *code);
-
-/*
- Has a function called for every new set of tokens, before any of them is used, on a thread of
- the library's; also for a grant that outlived its callers or its session. A long stay in it harms
- no other session.
-
- callback: replaces the one set before; NULL removes it.
- user_data: handed to the callback, and never looked at.
- release: called once, when user_data will not be used again: at once, or on the thread that used
- it last; may be NULL. On failure it is called, too.
- Returns MAILRU_OK, MAILRU_INVALID_HANDLE, or MAILRU_INVALID_ARGUMENT for a public session. Does
- not block.
- */
-int32_t mailru_session_on_token(mailru_session session,
-                                mailru_token_callback callback,
-                                void *user_data,
-                                mailru_release_callback release);
-
-/*
  A session for public pages: mailru_public works on it, signed calls are
  MAILRU_SIGNATURE_UNDEFINED.
 
@@ -1012,6 +556,78 @@ int32_t mailru_session_on_token(mailru_session session,
                                 mailru_token_callback callback,
                                 void *user_data,
                                 mailru_release_callback release);
+
+/*
+ A queue: many calls for few threads of the host, such as the one of an event loop.
+
+ workers: the most threads that perform calls, at most 1024; 0 for 8. They are started as needed
+ and end when there was nothing to do for some seconds.
+ capacity: the most submissions that are not handed out yet; 0 for 1024.
+ error: receives NULL, or on failure the error's JSON, to be released with mailru_string_free. It
+ may be NULL.
+ Returns a handle to be released with mailru_queue_free, or 0 on failure. Does not block.
+ */
+mailru_queue mailru_queue_new(uint32_t workers, uint32_t capacity, char **error);
+
+/*
+ Hands a call to a queue and returns at once.
+
+ queue: the queue; any number of threads and sessions may share it.
+ session, method, params_json: as for mailru_call; what that would refuse is refused here.
+ tag: comes back with the completion, to tell what it belongs to; not looked at.
+ error: receives NULL, or the error's JSON if the submission was refused, to be released with
+ mailru_string_free. It may be NULL.
+ Returns MAILRU_OK if the submission was accepted: then it is handed out exactly once, unless the
+ queue is freed first. Its time limit begins when a worker takes it. mailru_session_cancel and
+ mailru_session_free complete the session's submissions as MAILRU_CANCELLED.
+ Codes: MAILRU_OK, MAILRU_INVALID_ARGUMENT, MAILRU_INVALID_HANDLE, MAILRU_SIGNATURE_UNDEFINED,
+ MAILRU_QUEUE_FULL, MAILRU_NETWORK_ERROR (no thread could be started).
+ */
+int32_t mailru_queue_submit(mailru_queue queue,
+                            mailru_session session,
+                            const char *method,
+                            const char *params_json,
+                            uint64_t tag,
+                            char **error);
+
+/*
+ Takes the next completion from a queue, in the order of completion.
+
+ timeout_ms: how long to wait for one in milliseconds; 0 does not wait, -1 waits until one comes,
+ also while nothing is pending.
+ tag: receives the submission's tag, or 0; may be NULL.
+ code: receives the call's code, or the reason why there is no completion; may be NULL.
+ Returns what mailru_call would have returned, to be released with mailru_string_free; NULL with
+ MAILRU_QUEUE_EMPTY. If the queue is freed, before or meanwhile, the error's JSON with
+ MAILRU_INVALID_HANDLE. Another negative timeout_ms is MAILRU_INVALID_ARGUMENT.
+ */
+char *mailru_queue_next(mailru_queue queue, int32_t timeout_ms, uint64_t *tag, int32_t *code);
+
+/*
+ Completes what bears this tag as MAILRU_CANCELLED: waiting submissions at once, calls under way
+ within 50 ms. What has completed already keeps its outcome.
+
+ Returns MAILRU_OK, also if nothing bears the tag, or MAILRU_INVALID_HANDLE. Does not block.
+ */
+int32_t mailru_queue_cancel(mailru_queue queue, uint64_t tag);
+
+/*
+ A descriptor that is readable exactly while a completion waits, for epoll, libuv or asyncio:
+ level-triggered. It belongs to the queue, which closes it: the host neither reads nor closes it.
+
+ Returns the descriptor, the same each time, or -1 on failure: a handle that is no queue, no
+ descriptor left, or a system without descriptors (Windows), where a thread of the host's calls
+ mailru_queue_next with a wait instead. Does not block.
+ */
+int32_t mailru_queue_fd(mailru_queue queue);
+
+/*
+ Lets go of a queue: its calls under way are cancelled, what is pending is not handed out any
+ more, and threads blocked in mailru_queue_next wake. Other calls of its sessions go on.
+
+ 0, a freed handle and a handle of another kind are ignored. Does not block.
+ */
+void mailru_queue_free(mailru_queue queue);
 
 /*
  Releases a string that a function of this library returned, and no other: never with free().

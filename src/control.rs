@@ -3,7 +3,7 @@
 
 use std::mem;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Condvar, Mutex, PoisonError, Weak};
+use std::sync::{Arc, Condvar, Mutex, OnceLock, PoisonError, Weak};
 use std::time::{Duration, Instant};
 
 use crate::error::{Code, Failure, Outcome};
@@ -20,7 +20,7 @@ pub trait Interrupt: Send + Sync {
 /// Each wait of the call (for a name, a socket, a delay, another thread's renewal) goes through its
 /// control, so that each ends in time and within moments of a cancellation.
 pub struct Control {
-    deadline: Instant,
+    deadline: OnceLock<Instant>,
     limit: Duration,
     cancelled: AtomicBool,
     blocked_in: Mutex<Option<Weak<dyn Interrupt>>>,
@@ -30,11 +30,15 @@ pub struct Control {
 impl Control {
     /// A call that begins now and may last this long.
     pub fn new(limit: Duration) -> Arc<Control> {
-        let now = Instant::now();
-        // A limit beyond the clock's range is as good as none: a century.
-        let century = Duration::from_secs(100 * 365 * 24 * 3600);
+        let call = Control::waiting(limit);
+        call.begin();
+        call
+    }
+
+    /// A call whose time does not run before [`Self::begin`].
+    pub fn waiting(limit: Duration) -> Arc<Control> {
         Arc::new(Control {
-            deadline: now.checked_add(limit).unwrap_or_else(|| now + century),
+            deadline: OnceLock::new(),
             limit,
             cancelled: AtomicBool::new(false),
             blocked_in: Mutex::new(None),
@@ -42,9 +46,14 @@ impl Control {
         })
     }
 
+    /// Lets the call's time run from now on.
+    pub fn begin(&self) {
+        let _ = self.deadline.set(after(self.limit));
+    }
+
     /// When the call's time is over.
     pub fn deadline(&self) -> Instant {
-        self.deadline
+        *self.deadline.get_or_init(|| after(self.limit))
     }
 
     /// Ends the call, whatever it waits for.
@@ -72,7 +81,7 @@ impl Control {
         if self.is_cancelled() {
             return Err(cancelled());
         }
-        match self.deadline.saturating_duration_since(Instant::now()) {
+        match self.deadline().saturating_duration_since(Instant::now()) {
             Duration::ZERO => Err(self.timed_out()),
             left => Ok(left),
         }
@@ -125,13 +134,20 @@ impl Control {
     }
 }
 
+/// The time limit's end; one beyond the clock's range is as good as none: a century.
+fn after(limit: Duration) -> Instant {
+    let now = Instant::now();
+    let century = Duration::from_secs(100 * 365 * 24 * 3600);
+    now.checked_add(limit).unwrap_or_else(|| now + century)
+}
+
 fn cancelled() -> Failure {
     Failure::new(Code::Cancelled, "the call was cancelled")
 }
 
 /// The calls that can be ended together: those of a session, of a cancel handle, of a queue.
-#[derive(Default)]
-pub struct Cancellation(Guarded<Calls>);
+#[derive(Default, Clone)]
+pub struct Cancellation(Arc<Guarded<Calls>>);
 
 #[derive(Default)]
 struct Calls {
@@ -154,13 +170,13 @@ impl Calls {
 
 impl Cancellation {
     /// Lets a call begin; it takes part until the membership is dropped.
-    pub fn join<'a>(&'a self, call: &'a Arc<Control>) -> Outcome<Membership<'a>> {
+    pub fn join(&self, call: &Arc<Control>) -> Outcome<Membership> {
         self.0.with(|calls| {
             if calls.ended {
                 return Err(cancelled());
             }
             calls.running().push(Arc::clone(call));
-            Ok(Membership { calls: self, call })
+            Ok(Membership { calls: self.clone(), call: Arc::clone(call) })
         })
     }
 
@@ -175,24 +191,19 @@ impl Cancellation {
         self.0.with(|calls| calls.ended = true);
         self.cancel();
     }
-
-    /// Whether no call may begin any more.
-    pub fn has_ended(&self) -> bool {
-        self.0.with(|calls| calls.ended)
-    }
 }
 
 /// A call's part in a [`Cancellation`].
-pub struct Membership<'a> {
-    calls: &'a Cancellation,
-    call: &'a Arc<Control>,
+pub struct Membership {
+    calls: Cancellation,
+    call: Arc<Control>,
 }
 
-impl Drop for Membership<'_> {
+impl Drop for Membership {
     fn drop(&mut self) {
         let own = self.calls.0.with(|calls| {
             let running = calls.running();
-            let place = running.iter().position(|call| Arc::ptr_eq(call, self.call))?;
+            let place = running.iter().position(|call| Arc::ptr_eq(call, &self.call))?;
             Some(running.swap_remove(place))
         });
         drop(own);

@@ -8,7 +8,8 @@
 //! 2. [`http`]: a request out, a checked answer back.
 //! 3. [`oauth`]: tokens obtained, kept, renewed.
 //! 4. [`session`], [`upload`]: the platform's calls.
-//! 5. [`ffi`]: every exported function, and all `unsafe`.
+//! 5. [`queue`]: many calls for few threads of the host.
+//! 6. [`ffi`]: every exported function, and all `unsafe`.
 
 pub mod address;
 pub mod catalogue;
@@ -21,6 +22,7 @@ pub mod log;
 pub mod oauth;
 pub mod options;
 pub mod params;
+pub mod queue;
 pub mod secret;
 pub mod session;
 pub mod signature;

@@ -9,7 +9,7 @@ use serde_json::json;
 
 use crate::address::{Address, encode_into};
 use crate::catalogue;
-use crate::control::{Cancellation, Control};
+use crate::control::{Cancellation, Control, Membership};
 use crate::error::{Code, Failure, Outcome};
 use crate::http::answer::Answer;
 use crate::http::{Client, Content, Repetition, Request};
@@ -137,21 +137,29 @@ impl Session {
         limit: Option<Duration>,
         cancellation: Option<&Cancellation>,
     ) -> Outcome<String> {
+        self.run(limit, cancellation, |call| self.perform(method, params_json, call))
+    }
+
+    /// Accepts a call that is performed later: refuses now what [`Self::call`] would refuse at once.
+    ///
+    /// While the membership lasts, whoever ends the session's calls ends this one, too.
+    pub fn admit(&self, method: &str, params_json: Option<&str>) -> Outcome<(Arc<Control>, Membership)> {
+        params::check_method(method)?;
+        params::signed(params_json)?;
+        self.identity()?;
+        let call = Control::waiting(self.timeout);
+        let membership = self.calls.join(&call)?;
+        Ok((call, membership))
+    }
+
+    /// Performs a call that takes part in the session's already.
+    pub fn perform(&self, method: &str, params_json: Option<&str>, call: &Arc<Control>) -> Outcome<String> {
         params::check_method(method)?;
         let parameters = params::signed(params_json)?;
         let identity = self.identity()?;
-        self.run(limit, cancellation, |call| {
-            let answer =
-                identity.with_tokens(call, |tokens| self.send_signed(identity, tokens, method, &parameters, call))?;
-            answer.into_outcome(self.pass_error)
-        })
-    }
-
-    /// Checks what [`Self::call`] would refuse at once, for a call that is made later.
-    pub fn check_call(&self, method: &str, params_json: Option<&str>) -> Outcome<()> {
-        params::check_method(method)?;
-        params::signed(params_json)?;
-        self.identity().map(|_| ())
+        let answer =
+            identity.with_tokens(call, |tokens| self.send_signed(identity, tokens, method, &parameters, call))?;
+        answer.into_outcome(self.pass_error)
     }
 
     /// Calls a method with a file, which is not signed.

@@ -10,7 +10,20 @@ use std::sync::Arc;
 use crate::control::Cancellation;
 use crate::error::{Code, Failure, Outcome};
 use crate::fork::Guarded;
+use crate::queue::Queue;
 use crate::session::Session;
+
+/// A session: a number, 0 is none.
+#[allow(non_camel_case_types)]
+pub type mailru_session = u64;
+
+/// A queue of calls: a number, 0 is none.
+#[allow(non_camel_case_types)]
+pub type mailru_queue = u64;
+
+/// A cancel handle: a number, 0 is none.
+#[allow(non_camel_case_types)]
+pub type mailru_cancel = u64;
 
 /// How many bits are drawn by chance.
 const CHANCE_BITS: u32 = 20;
@@ -22,6 +35,7 @@ const LIMIT: u64 = 1 << 53;
 pub enum Entry {
     Session(Arc<Session>),
     Cancel(Arc<Cancellation>),
+    Queue(Arc<Queue>),
 }
 
 struct Table {
@@ -58,6 +72,14 @@ pub fn cancel(number: u64) -> Outcome<Arc<Cancellation>> {
     match find(number) {
         Some(Entry::Cancel(cancellation)) => Ok(cancellation),
         _ => Err(invalid("cancel")),
+    }
+}
+
+/// The queue behind a handle; one from before a fork is none.
+pub fn queue(number: u64) -> Outcome<Arc<Queue>> {
+    match find(number) {
+        Some(Entry::Queue(queue)) if queue.is_here() => Ok(queue),
+        _ => Err(invalid("queue")),
     }
 }
 

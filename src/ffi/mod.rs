@@ -15,6 +15,7 @@ mod constructors;
 mod handles;
 mod helpers;
 mod process;
+mod queue;
 mod strings;
 mod tokens;
 mod version;
@@ -23,7 +24,9 @@ pub use self::callbacks::{mailru_log_callback, mailru_release_callback, mailru_t
 pub use self::calls::*;
 pub use self::cancels::*;
 pub use self::constructors::*;
+pub use self::handles::{mailru_cancel, mailru_queue, mailru_session};
 pub use self::helpers::*;
+pub use self::queue::*;
 pub use self::tokens::*;
 pub use self::version::MAILRU_ABI_VERSION;
 
@@ -32,14 +35,6 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use self::strings::to_c;
 use crate::error::{Code, Failure, Outcome};
-
-/// A session: a number, 0 is none.
-#[allow(non_camel_case_types)]
-pub type mailru_session = u64;
-
-/// A cancel handle: a number, 0 is none.
-#[allow(non_camel_case_types)]
-pub type mailru_cancel = u64;
 
 /// Runs an export that answers with JSON.
 ///

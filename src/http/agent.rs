@@ -5,11 +5,13 @@ use std::fs;
 use std::mem;
 use std::time::Duration;
 
+use ureq::config::Config;
 use ureq::tls::{Certificate, PemItem, RootCerts, TlsConfig, parse_pem};
-use ureq::unversioned::transport::{ConnectProxyConnector, Connector, RustlsConnector};
+use ureq::unversioned::transport::{ConnectProxyConnector, ConnectionDetails, Connector, RustlsConnector, Transport};
 use ureq::{Agent, Proxy};
 
 use super::connector::{Connected, Dial};
+use super::proxy;
 use super::resolver::AtOnce;
 use crate::error::{Failure, Outcome};
 use crate::fork::{self, Guarded};
@@ -45,12 +47,13 @@ struct Settings {
 impl AgentSource {
     /// Checks the settings; no agent is made yet.
     pub fn new(options: &Options) -> Outcome<AgentSource> {
+        warm_up();
         let settings = Settings {
             connect_timeout: options.connect_timeout,
             max_idle: options.max_idle_connections,
             user_agent: options.user_agent.clone(),
             output_buffer: options.get_limit + HEAD_ROOM,
-            proxy: proxy(options)?,
+            proxy: proxy::chosen(options.proxy.as_ref())?,
             roots: roots(options)?,
         };
         Ok(AgentSource { settings, made: Guarded::new(None) })
@@ -85,7 +88,8 @@ impl Settings {
             .proxy(self.proxy.clone())
             .user_agent(&self.user_agent)
             .input_buffer_size(INPUT_BUFFER)
-            .max_response_header_size(INPUT_BUFFER)
+            // One byte less: a buffer filled to the brim looks like a connection that has ended.
+            .max_response_header_size(INPUT_BUFFER - 1)
             .output_buffer_size(self.output_buffer)
             .max_idle_connections(self.max_idle)
             .max_idle_connections_per_host(self.max_idle)
@@ -100,14 +104,28 @@ impl Settings {
     }
 }
 
-fn proxy(options: &Options) -> Outcome<Option<Proxy>> {
-    match &options.proxy {
-        None => Ok(None),
-        Some(environment) if environment.expose() == "env" => Ok(Proxy::try_from_env()),
-        // The text may hold a password: it is not repeated.
-        Some(address) => Proxy::new(address.expose())
-            .map(Some)
-            .map_err(|_| Failure::argument("proxy", "must be an address such as http://host:3128, or \"env\"")),
+/// Has ureq set up what it sets up once in a process: a fork in that moment would leave the child
+/// waiting for a thread that it does not have. In a guarded section no fork happens.
+fn warm_up() {
+    static WARM: Guarded<bool> = Guarded::new(false);
+    WARM.with(|warm| {
+        if !std::mem::replace(warm, true) {
+            let nowhere = Agent::with_parts(Config::default(), Nowhere, AtOnce);
+            // It cannot succeed and need not: the set-up comes before the connection.
+            drop(nowhere.get("http://localhost").call());
+        }
+    });
+}
+
+/// Makes no connection.
+#[derive(Debug)]
+struct Nowhere;
+
+impl Connector for Nowhere {
+    type Out = Box<dyn Transport>;
+
+    fn connect(&self, _: &ConnectionDetails, _: Option<()>) -> Result<Option<Self::Out>, ureq::Error> {
+        Ok(None)
     }
 }
 

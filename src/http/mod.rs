@@ -7,8 +7,12 @@ mod agent;
 mod connector;
 mod exchange;
 mod failure;
+mod line;
+mod proxy;
 mod resolver;
 mod retry;
+mod socks;
+mod wire;
 
 use std::io::Read;
 use std::sync::Arc;
@@ -106,9 +110,13 @@ impl Client {
                 return outcome;
             }
             let pause = retry::pause(self.retry_delay, failed);
-            if call.time_left().is_ok_and(|left| left <= pause) {
+            if !call.is_cancelled() && call.time_left().map_or(true, |left| left <= pause) {
                 return outcome;
             }
+            log::line(Level::Warning, || {
+                let (next, most) = (failed + 1, self.retries + 1);
+                format!("{}: attempt {next} of at most {most} follows in {} ms", request.name, pause.as_millis())
+            });
             // Cancelled in the pause: what the earlier attempts sent stays sent.
             call.pause(pause).map_err(|failure| Broken {
                 sent: outcome.as_ref().map_or_else(|it| it.sent, |_| true),
@@ -119,10 +127,12 @@ impl Client {
 
     fn attempt(&self, request: &Request, uri: &Uri, call: &Arc<Control>, number: u32) -> Result<Answer, Broken> {
         let begun = Instant::now();
-        let exchange = Exchange::begin(call, uri.clone());
-        let outcome = match call.check() {
-            Ok(()) => self.run(request, uri).map_err(|error| Broken::new(error, &exchange)),
-            Err(failure) => Err(Broken::unsent(failure)),
+        let outcome = {
+            let exchange = Exchange::begin(call, uri.clone());
+            match call.check() {
+                Ok(()) => self.run(request, uri).map_err(|error| Broken::new(error, &exchange)),
+                Err(failure) => Err(Broken::unsent(failure)),
+            }
         };
         let milliseconds = || begun.elapsed().as_millis();
         match &outcome {

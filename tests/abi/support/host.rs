@@ -215,3 +215,52 @@ impl Session {
         Answer::of(|code| unsafe { mailru_tokens(self.0, code) })
     }
 }
+
+/// A queue that is freed when dropped.
+pub struct Queue(pub mailru_queue);
+
+impl Drop for Queue {
+    fn drop(&mut self) {
+        mailru_queue_free(self.0);
+    }
+}
+
+impl Queue {
+    /// `mailru_queue_new`.
+    pub fn new(workers: u32, capacity: u32) -> Queue {
+        let mut error = null_mut();
+        // SAFETY: the error is a local variable.
+        let queue = unsafe { mailru_queue_new(workers, capacity, &mut error) };
+        assert!(queue != 0 && error.is_null());
+        Queue(queue)
+    }
+
+    /// `mailru_queue_submit`.
+    pub fn submit<'a>(
+        &self,
+        session: &Session,
+        method: &str,
+        params_json: impl Into<Option<&'a str>>,
+        tag: u64,
+    ) -> Answer {
+        let (method, params_json) = (c(method), params_json.into().map(c));
+        let mut error = null_mut();
+        // SAFETY: the strings outlive the call; the error is a local variable.
+        let code =
+            unsafe { mailru_queue_submit(self.0, session.0, method.as_ptr(), pointer(&params_json), tag, &mut error) };
+        assert_eq!(error.is_null(), code == MAILRU_OK, "an error where and only where it was refused");
+        Answer { code, json: if error.is_null() { String::new() } else { taken(error) } }
+    }
+
+    /// `mailru_queue_next`; `None` is an empty queue.
+    pub fn next(&self, timeout_ms: i32) -> Option<(u64, Answer)> {
+        let (mut tag, mut code) = (u64::MAX, -1);
+        // SAFETY: both are local variables.
+        let json = unsafe { mailru_queue_next(self.0, timeout_ms, &mut tag, &mut code) };
+        if json.is_null() {
+            assert_eq!((name(code), tag), ("MAILRU_QUEUE_EMPTY", 0));
+            return None;
+        }
+        Some((tag, Answer { code, json: taken(json) }))
+    }
+}

@@ -1,0 +1,161 @@
+//! The queue: submissions in, completions out, and a descriptor to wait on.
+
+use std::ffi::c_char;
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::handles::{self, Entry};
+use super::strings::{optional, text, to_c};
+use super::{code_of, guarded, handle, mailru_queue, mailru_session, put};
+use crate::error::{Code, Failure, Outcome};
+use crate::queue::Queue;
+
+/// A queue: many calls for few threads of the host, such as the one of an event loop.
+///
+/// workers: the most threads that perform calls, at most 1024; 0 for 8. They are started as needed
+/// and end when there was nothing to do for some seconds.
+/// capacity: the most submissions that are not handed out yet; 0 for 1024.
+/// error: receives NULL, or on failure the error's JSON, to be released with mailru_string_free. It
+/// may be NULL.
+/// Returns a handle to be released with mailru_queue_free, or 0 on failure. Does not block.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn mailru_queue_new(workers: u32, capacity: u32, error: *mut *mut c_char) -> mailru_queue {
+    // SAFETY: the header makes the pointer the caller's promise.
+    unsafe { handle(error, || handles::insert(Entry::Queue(Queue::new(workers, capacity)?))) }
+}
+
+/// Hands a call to a queue and returns at once.
+///
+/// queue: the queue; any number of threads and sessions may share it.
+/// session, method, params_json: as for mailru_call; what that would refuse is refused here.
+/// tag: comes back with the completion, to tell what it belongs to; not looked at.
+/// error: receives NULL, or the error's JSON if the submission was refused, to be released with
+/// mailru_string_free. It may be NULL.
+/// Returns MAILRU_OK if the submission was accepted: then it is handed out exactly once, unless the
+/// queue is freed first. Its time limit begins when a worker takes it. mailru_session_cancel and
+/// mailru_session_free complete the session's submissions as MAILRU_CANCELLED.
+/// Codes: MAILRU_OK, MAILRU_INVALID_ARGUMENT, MAILRU_INVALID_HANDLE, MAILRU_SIGNATURE_UNDEFINED,
+/// MAILRU_QUEUE_FULL, MAILRU_NETWORK_ERROR (no thread could be started).
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn mailru_queue_submit(
+    queue: mailru_queue,
+    session: mailru_session,
+    method: *const c_char,
+    params_json: *const c_char,
+    tag: u64,
+    error: *mut *mut c_char,
+) -> i32 {
+    // SAFETY: the header makes the pointers the caller's promise.
+    unsafe { put(error, std::ptr::null_mut()) };
+    let work = || {
+        let queue = handles::queue(queue)?;
+        let session = handles::session(session)?;
+        // SAFETY: as above.
+        let (method, params_json) = unsafe { (text("method", method)?, optional("params_json", params_json)?) };
+        queue.submit(session, method, params_json, tag)
+    };
+    match guarded(work) {
+        Ok(()) => Code::Ok.number(),
+        Err(failure) => {
+            let number = failure.code().number();
+            if !error.is_null() {
+                // SAFETY: as above.
+                unsafe { put(error, to_c(failure.into_json())) };
+            }
+            number
+        }
+    }
+}
+
+/// Takes the next completion from a queue, in the order of completion.
+///
+/// timeout_ms: how long to wait for one in milliseconds; 0 does not wait, -1 waits until one comes,
+/// also while nothing is pending.
+/// tag: receives the submission's tag, or 0; may be NULL.
+/// code: receives the call's code, or the reason why there is no completion; may be NULL.
+/// Returns what mailru_call would have returned, to be released with mailru_string_free; NULL with
+/// MAILRU_QUEUE_EMPTY. If the queue is freed, before or meanwhile, the error's JSON with
+/// MAILRU_INVALID_HANDLE. Another negative timeout_ms is MAILRU_INVALID_ARGUMENT.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn mailru_queue_next(
+    queue: mailru_queue,
+    timeout_ms: i32,
+    tag: *mut u64,
+    code: *mut i32,
+) -> *mut c_char {
+    // SAFETY: the header makes the pointers the caller's promise.
+    unsafe {
+        put(tag, 0);
+        put(code, Code::InternalError.number());
+    }
+    let taken = guarded(|| handles::queue(queue)?.next(wait(timeout_ms)?));
+    let outcome = match taken {
+        Ok(completion) => {
+            // SAFETY: as above.
+            unsafe { put(tag, completion.tag) };
+            completion.outcome
+        }
+        Err(failure) => Err(failure),
+    };
+    let (number, json) = match outcome {
+        Ok(json) => (Code::Ok.number(), Some(json)),
+        Err(failure) if failure.code() == Code::QueueEmpty => (Code::QueueEmpty.number(), None),
+        Err(failure) => (failure.code().number(), Some(failure.into_json())),
+    };
+    // SAFETY: as above.
+    unsafe { put(code, number) };
+    json.map_or(std::ptr::null_mut(), to_c)
+}
+
+fn wait(timeout_ms: i32) -> Outcome<Option<Duration>> {
+    match u64::try_from(timeout_ms) {
+        Ok(milliseconds) => Ok(Some(Duration::from_millis(milliseconds))),
+        Err(_) if timeout_ms == -1 => Ok(None),
+        Err(_) => Err(Failure::argument(
+            "timeout_ms",
+            "is negative; give milliseconds, 0 to poll, or -1 to wait until one comes",
+        )),
+    }
+}
+
+/// Completes what bears this tag as MAILRU_CANCELLED: waiting submissions at once, calls under way
+/// within 50 ms. What has completed already keeps its outcome.
+///
+/// Returns MAILRU_OK, also if nothing bears the tag, or MAILRU_INVALID_HANDLE. Does not block.
+#[unsafe(no_mangle)]
+pub extern "C" fn mailru_queue_cancel(queue: mailru_queue, tag: u64) -> i32 {
+    code_of(|| {
+        handles::queue(queue)?.cancel(tag);
+        Ok(())
+    })
+}
+
+/// A descriptor that is readable exactly while a completion waits, for epoll, libuv or asyncio:
+/// level-triggered. It belongs to the queue, which closes it: the host neither reads nor closes it.
+///
+/// Returns the descriptor, the same each time, or -1 on failure: a handle that is no queue, no
+/// descriptor left, or a system without descriptors (Windows), where a thread of the host's calls
+/// mailru_queue_next with a wait instead. Does not block.
+#[unsafe(no_mangle)]
+pub extern "C" fn mailru_queue_fd(queue: mailru_queue) -> i32 {
+    guarded(|| handles::queue(queue)?.descriptor()).unwrap_or(-1)
+}
+
+/// Lets go of a queue: its calls under way are cancelled, what is pending is not handed out any
+/// more, and threads blocked in mailru_queue_next wake. Other calls of its sessions go on.
+///
+/// 0, a freed handle and a handle of another kind are ignored. Does not block.
+#[unsafe(no_mangle)]
+pub extern "C" fn mailru_queue_free(queue: mailru_queue) {
+    code_of(|| {
+        if let Some(Entry::Queue(queue)) = handles::remove(queue, |entry| matches!(entry, Entry::Queue(_))) {
+            if queue.is_here() {
+                queue.free();
+            } else {
+                // The parent's: its locks may be held by threads that do not exist here.
+                std::mem::forget(Arc::clone(&queue));
+            }
+        }
+        Ok(())
+    });
+}
