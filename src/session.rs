@@ -13,6 +13,7 @@ use crate::control::{Cancellation, Control, Membership};
 use crate::error::{Code, Failure, Outcome};
 use crate::http::answer::Answer;
 use crate::http::{Client, Content, Repetition, Request};
+use crate::log::{self, Level};
 use crate::oauth::grant::{Applicant, FULL_SCOPE, Grant};
 use crate::oauth::keeper::Keeper;
 use crate::oauth::tokens::Tokens;
@@ -90,6 +91,7 @@ impl Session {
                 .cloned()
                 .unwrap_or_default(),
             token_url: options.token_url.clone(),
+            keys: [keys.private_key.clone(), keys.secret_key.clone()],
             needs_uid: keys.sign_only_for_a_user(),
         };
         let (auto_refresh, timeout) = (options.auto_refresh, options.timeout);
@@ -100,15 +102,10 @@ impl Session {
             }
             Source::Grant(grant) => {
                 let grant = checked(grant)?;
-                for (name, given) in
-                    [("refresh_token", !options.refresh_token.is_empty()), ("expires_in", options.expires_in.is_some())]
-                {
-                    if given {
-                        return Err(Failure::argument(
-                            name,
-                            "is an option of sessions made with an access token; this one gets its own",
-                        ));
-                    }
+                if !options.refresh_token.is_empty() || options.expires_in.is_some() {
+                    log::line(Level::Warning, || {
+                        "the options refresh_token and expires_in are for sessions made with an access token".into()
+                    });
                 }
                 Keeper::with_grant(grant, applicant, auto_refresh, timeout, Arc::clone(&client))
             }
@@ -306,13 +303,17 @@ impl Session {
     }
 
     fn send(&self, request: Request, call: &Arc<Control>) -> Outcome<Answer> {
-        Ok(self.client.send(&request, call)?)
+        Ok(self.client.send(request, call)?)
     }
 }
 
 impl Identity {
     /// Runs a request with the session's tokens; if the platform refuses them, once more with others.
     fn with_tokens(&self, call: &Arc<Control>, request: impl Fn(&Tokens) -> Outcome<Answer>) -> Outcome<Answer> {
+        // Whatever tokens a grant brought: without a key nothing is signed, so nothing is spent for it.
+        if matches!(self.keys.circuits(), Circuits { client: false, server: false }) {
+            return Err(undefined());
+        }
         let tokens = self.keeper.tokens_for(call)?;
         let answer = request(&tokens)?;
         if answer.platform_code() != Some(TOKEN_REFUSED) {
@@ -405,12 +406,13 @@ impl Keys {
         match self.circuits().of(tokens) {
             Some(circuit @ Circuit::ClientServer) => Ok(Signer { circuit, uid: &tokens.uid, key: &self.private_key }),
             Some(circuit @ Circuit::ServerServer) => Ok(Signer { circuit, uid: "", key: &self.secret_key }),
-            None => Err(Failure::new(
-                Code::SignatureUndefined,
-                "the session cannot sign: give it uid and private_key, or secret_key",
-            )),
+            None => Err(undefined()),
         }
     }
+}
+
+fn undefined() -> Failure {
+    Failure::new(Code::SignatureUndefined, "the session cannot sign: give it uid and private_key, or secret_key")
 }
 
 /// A grant whose texts are all there; an empty scope becomes the full one.
