@@ -14,7 +14,7 @@ PREFIX = /usr/local
 LIBDIR = $(PREFIX)/lib
 INCLUDEDIR = $(PREFIX)/include
 INSTALL = install
-CARGO = cargo
+CARGO ?= cargo
 
 ROOT := $(dir $(abspath $(lastword $(MAKEFILE_LIST))))..
 VERSION := $(shell sed -n 's/^version = "\([^"]*\)"/\1/p' "$(ROOT)/Cargo.toml" | head -n 1)

@@ -27,7 +27,7 @@ fn fresh(name: &str) -> PathBuf {
 
 /// Runs `make install` with the libraries that cargo made for this test.
 fn install(prefix: &Path, destination: Option<&Path>) {
-    let make = r#"make -s -C "$ROOT/examples-c" -f install.mk install BUILT="$BUILT" PREFIX="$PREFIX" DESTDIR="$TO""#;
+    let make = r#"make -s -C "$ROOT/examples-c" install BUILT="$BUILT" PREFIX="$PREFIX" DESTDIR="$TO""#;
     let script = Script::new(make, prefix).set("ROOT", root()).set("BUILT", profile_folder().join("deps"));
     script.set("TO", destination.unwrap_or(Path::new(""))).run().expect("make install");
 }

@@ -33,6 +33,15 @@ fn cpp_frees_and_forgets_whatever_happens() {
 }
 
 #[test]
+fn the_cpp_example_runs() {
+    let script = r#"
+        c++ -std=c++17 -Wall -Wextra -Wpedantic -Werror -Wshadow -Wconversion "$SOURCE/../../../examples-c/cpp.cpp" \
+            $(pkg-config --cflags --libs mailru) -pthread -o "$BUILD/example"
+        "$BUILD/example" | grep 'new tokens'"#;
+    run("cpp", "c++ --version && pkg-config --version", script);
+}
+
+#[test]
 fn go_is_clean_under_its_race_detector() {
     run("go", "go version && pkg-config --version && cc --version", r#"cd "$SOURCE" && go test -race -count=1 ./..."#);
 }

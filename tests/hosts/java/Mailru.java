@@ -224,8 +224,10 @@ public final class Mailru {
             CompletableFuture<String> future = new CompletableFuture<>() {
                 @Override
                 public boolean cancel(boolean mayInterruptIfRunning) {
+                    // First, so that the future's outcome is the cancellation, not the call's.
+                    boolean cancelled = super.cancel(mayInterruptIfRunning);
                     LIBRARY.mailru_queue_cancel(QUEUE, tag);
-                    return super.cancel(mayInterruptIfRunning);
+                    return cancelled;
                 }
             };
             WAITING.put(tag, future);

