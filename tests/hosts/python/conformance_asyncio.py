@@ -63,6 +63,7 @@ async def cancelled(calls, session, case):
 
 
 async def renewal(calls, session, case):
+    # Never removed: a program may end like this.
     told = []
     session.on_token(told.append)
     await calls.call(session, "sandbox.echo")

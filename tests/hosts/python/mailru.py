@@ -7,8 +7,10 @@ A session serves many threads at once: ctypes lets others run while a call waits
 For asyncio there is mailru_asyncio.
 """
 
+import atexit
 import itertools
 import json
+import time
 import weakref
 from ctypes import CDLL, CFUNCTYPE, POINTER, byref, c_char_p, c_int32, c_int64, c_size_t, c_uint32, c_uint64, c_void_p
 from ctypes import string_at
@@ -102,6 +104,8 @@ def _made(function, *arguments):
 # The functions that the library may still call, by the number that it was given for them.
 _functions = {}
 _numbers = itertools.count(1)
+# The numbers of the sessions that were given one.
+_telling = set()
 
 
 @_TOKENS
@@ -112,6 +116,20 @@ def _told(number, tokens):
 @_RELEASE
 def _forgotten(number):
     del _functions[number]
+
+
+def _stop_telling():
+    """Has the library call nothing any more: a thread that calls Python while Python ends would end the process."""
+    for session in _telling:
+        _library.mailru_session_on_token(session, _TOKENS(), None, _RELEASE())
+    end = time.monotonic() + 5
+    while _functions and time.monotonic() < end:
+        time.sleep(0.001)
+
+
+def _free_session(number):
+    _telling.discard(number)
+    _library.mailru_session_free(number)
 
 
 class _Handle:
@@ -144,7 +162,7 @@ class Session(_Handle):
     def __init__(self, constructor, *arguments, options=None):
         texts = [_encoded(argument) for argument in arguments]
         number = _made(getattr(_library, constructor), *texts, _parameters(options))
-        super().__init__(number, _library.mailru_session_free)
+        super().__init__(number, _free_session)
 
     @classmethod
     def client(cls, app_id, private_key, access_token, uid, options=None):
@@ -200,6 +218,10 @@ class Session(_Handle):
         if function is None:
             code = _library.mailru_session_on_token(self.number, _TOKENS(), None, _RELEASE())
         else:
+            if not _telling:
+                # Only now, so that it runs before weakref's function, which frees the sessions.
+                atexit.register(_stop_telling)
+            _telling.add(self.number)
             number = next(_numbers)
             _functions[number] = function
             code = _library.mailru_session_on_token(self.number, _told, number, _forgotten)
