@@ -3,7 +3,7 @@
 #![forbid(unsafe_code)]
 
 use std::fmt;
-use std::io::{self, Read, Write};
+use std::io::{self, Read};
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
@@ -63,6 +63,13 @@ pub fn current() -> Result<Rc<Exchange>, Error> {
     Exchange::current()
         .ok_or_else(|| ended(Failure::new(Code::InternalError, "a connection is used outside of a call")))
 }
+
+/// A write on a connection that has ended is an error to us, not a SIGPIPE, which would end the host. Where there is
+/// no such flag, socket2 makes sockets that raise none.
+#[cfg(all(unix, not(target_vendor = "apple")))]
+const NO_SIGNAL: libc::c_int = libc::MSG_NOSIGNAL;
+#[cfg(not(all(unix, not(target_vendor = "apple"))))]
+const NO_SIGNAL: i32 = 0;
 
 /// The transport on a [`Line`].
 pub struct Wire {
@@ -136,7 +143,7 @@ impl Transport for Wire {
                 self.write_limit = limit;
             }
             exchange.sending();
-            match (&self.line.socket).write(&self.buffers.output()[written..amount]) {
+            match self.line.socket.send_with_flags(&self.buffers.output()[written..amount], NO_SIGNAL) {
                 Ok(0) => return Err(broken(&io::ErrorKind::WriteZero.into(), &exchange)),
                 Ok(count) => written += count,
                 Err(error) if passes(&error) => {}

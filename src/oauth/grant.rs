@@ -118,7 +118,7 @@ impl Applicant {
         encode_into(&mut form, common.into_iter().chain(grant.fields()));
         let request =
             Request { name: grant.name(), url, content: Content::Form(&form), repetition: Repetition::Useless };
-        let answer = client.send(&request, call)?;
+        let answer = client.send(request, call)?;
         self.read(&answer, grant, former).map_err(|failure| Refusal {
             is_final: answer.status < 500 && failure.code() == Code::OauthError,
             next: next_refresh_token(&answer, grant),

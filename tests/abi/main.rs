@@ -5,6 +5,7 @@ mod support;
 
 mod answers;
 mod callbacks;
+mod connections;
 mod constructors;
 mod first;
 mod handles;
