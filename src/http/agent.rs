@@ -147,8 +147,13 @@ fn roots(options: &Options) -> Outcome<RootCerts> {
             Err(_) => Some(Err(wrong("is damaged".into()))),
         })
         .collect::<Outcome<_>>()?;
-    if certificates.is_empty() {
-        return Err(wrong("holds no certificate".into()));
+    // A bundle may hold a certificate of a kind that rustls does not know; one that it does must be there.
+    let usable = |certificate: &&Certificate| {
+        let der = rustls::pki_types::CertificateDer::from(certificate.der());
+        rustls::RootCertStore::empty().add(der).is_ok()
+    };
+    if certificates.iter().find(usable).is_none() {
+        return Err(wrong("holds no usable certificate".into()));
     }
     Ok(RootCerts::from(certificates.into_iter()))
 }

@@ -3,7 +3,7 @@
 #![forbid(unsafe_code)]
 
 use std::fmt;
-use std::io::{self, Read, Write};
+use std::io::{self, Read};
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
@@ -19,6 +19,13 @@ use crate::error::{Code, Failure};
 
 /// How far a socket's own time limit may lie beyond the call's: setting it costs a system call.
 const SLACK: Duration = Duration::from_millis(20);
+
+/// A write to a connection that the server has closed must not kill the host by SIGPIPE. Where there
+/// is no such flag, socket2 has set an option of the socket's to the same effect.
+#[cfg(not(target_vendor = "apple"))]
+const NO_SIGNAL: i32 = libc::MSG_NOSIGNAL;
+#[cfg(target_vendor = "apple")]
+const NO_SIGNAL: i32 = 0;
 
 /// A failure of ours on its way through ureq.
 #[derive(Debug)]
@@ -136,7 +143,7 @@ impl Transport for Wire {
                 self.write_limit = limit;
             }
             exchange.sending();
-            match (&self.line.socket).write(&self.buffers.output()[written..amount]) {
+            match self.line.socket.send_with_flags(&self.buffers.output()[written..amount], NO_SIGNAL) {
                 Ok(0) => return Err(broken(&io::ErrorKind::WriteZero.into(), &exchange)),
                 Ok(count) => written += count,
                 Err(error) if passes(&error) => {}
