@@ -306,7 +306,7 @@ impl Session {
     }
 
     fn send(&self, request: Request, call: &Arc<Control>) -> Outcome<Answer> {
-        Ok(self.client.send(&request, call)?)
+        Ok(self.client.send(request, call)?)
     }
 }
 

@@ -1,10 +1,12 @@
-//! The HTTP agent of a session: its settings, made when first needed, anew after a fork.
+//! HTTP agents: one for all sessions with the same settings, made when first needed, anew after a fork.
 #![forbid(unsafe_code)]
 
 use std::fs;
 use std::mem;
+use std::sync::{Arc, Weak};
 use std::time::Duration;
 
+use rustls::pki_types::CertificateDer;
 use ureq::config::Config;
 use ureq::tls::{Certificate, PemItem, RootCerts, TlsConfig, parse_pem};
 use ureq::unversioned::transport::{ConnectProxyConnector, ConnectionDetails, Connector, RustlsConnector, Transport};
@@ -24,7 +26,11 @@ const INPUT_BUFFER: usize = 32 * 1024;
 /// Room for a request's head besides its address.
 const HEAD_ROOM: usize = 4 * 1024;
 
-/// Makes agents that share settings; at any time there is at most one.
+/// The sources in use. Sessions with the same settings share one, and so their connections: a server
+/// with a session for each of its users connects no more often than with one session for all.
+static IN_USE: Guarded<Vec<Weak<AgentSource>>> = Guarded::new(Vec::new());
+
+/// Makes the agent of its settings; at any time there is at most one.
 pub struct AgentSource {
     settings: Settings,
     made: Guarded<Option<Made>>,
@@ -35,18 +41,27 @@ struct Made {
     generation: u32,
 }
 
+#[derive(PartialEq)]
 struct Settings {
     connect_timeout: Duration,
     max_idle: usize,
     user_agent: String,
     output_buffer: usize,
     proxy: Option<Proxy>,
-    roots: RootCerts,
+    trusted: Trusted,
+}
+
+/// Whose certificates are accepted.
+#[derive(PartialEq)]
+enum Trusted {
+    Roots(TlsRoots),
+    /// Those of a file, in DER form.
+    These(Vec<Vec<u8>>),
 }
 
 impl AgentSource {
-    /// Checks the settings; no agent is made yet.
-    pub fn new(options: &Options) -> Outcome<AgentSource> {
+    /// Checks the settings and finds or makes their source; no agent is made yet.
+    pub fn of(options: &Options) -> Outcome<Arc<AgentSource>> {
         warm_up();
         let settings = Settings {
             connect_timeout: options.connect_timeout,
@@ -54,9 +69,17 @@ impl AgentSource {
             user_agent: options.user_agent.clone(),
             output_buffer: options.get_limit + HEAD_ROOM,
             proxy: proxy::chosen(options.proxy.as_ref())?,
-            roots: roots(options)?,
+            trusted: trusted(options)?,
         };
-        Ok(AgentSource { settings, made: Guarded::new(None) })
+        let new = Arc::new(AgentSource { settings, made: Guarded::new(None) });
+        Ok(IN_USE.with(|sources| {
+            sources.retain(|source| source.strong_count() > 0);
+            let same = sources.iter().filter_map(Weak::upgrade).find(|source| source.settings == new.settings);
+            same.unwrap_or_else(|| {
+                sources.push(Arc::downgrade(&new));
+                new
+            })
+        }))
     }
 
     /// The agent of this process.
@@ -94,7 +117,7 @@ impl Settings {
             .max_idle_connections(self.max_idle)
             .max_idle_connections_per_host(self.max_idle)
             .max_idle_age(IDLE_AGE)
-            .tls_config(TlsConfig::builder().root_certs(self.roots.clone()).build())
+            .tls_config(TlsConfig::builder().root_certs(self.trusted.roots()).build())
             .build();
         let connectors = ConnectProxyConnector::default()
             .chain(Dial { connect_timeout: self.connect_timeout })
@@ -129,31 +152,35 @@ impl Connector for Nowhere {
     }
 }
 
-fn roots(options: &Options) -> Outcome<RootCerts> {
-    let Some(path) = &options.ca_file else {
-        return Ok(match options.tls_roots {
-            TlsRoots::WebPki => RootCerts::WebPki,
-            TlsRoots::System => RootCerts::PlatformVerifier,
-        });
-    };
+impl Trusted {
+    fn roots(&self) -> RootCerts {
+        match self {
+            Trusted::Roots(TlsRoots::WebPki) => RootCerts::WebPki,
+            Trusted::Roots(TlsRoots::System) => RootCerts::PlatformVerifier,
+            Trusted::These(certificates) => {
+                RootCerts::from(certificates.iter().map(|der| Certificate::from_der(der).to_owned()))
+            }
+        }
+    }
+}
+
+fn trusted(options: &Options) -> Outcome<Trusted> {
+    let Some(path) = &options.ca_file else { return Ok(Trusted::Roots(options.tls_roots)) };
     let wrong = |problem: String| {
         Failure::argument("ca_file", format!("{problem}; it must be a file of certificates in PEM form"))
     };
     let pem = fs::read(path).map_err(|error| wrong(format!("cannot be read ({error})")))?;
-    let certificates: Vec<Certificate<'static>> = parse_pem(&pem)
+    let certificates: Vec<Vec<u8>> = parse_pem(&pem)
         .filter_map(|item| match item {
-            Ok(PemItem::Certificate(certificate)) => Some(Ok(certificate)),
+            Ok(PemItem::Certificate(certificate)) => Some(Ok(certificate.der().to_vec())),
             Ok(_) => None,
             Err(_) => Some(Err(wrong("is damaged".into()))),
         })
         .collect::<Outcome<_>>()?;
     // A bundle may hold a certificate of a kind that rustls does not know; one that it does must be there.
-    let usable = |certificate: &&Certificate| {
-        let der = rustls::pki_types::CertificateDer::from(certificate.der());
-        rustls::RootCertStore::empty().add(der).is_ok()
-    };
-    if certificates.iter().find(usable).is_none() {
+    let is_usable = |der: &Vec<u8>| rustls::RootCertStore::empty().add(CertificateDer::from(der.as_slice())).is_ok();
+    if !certificates.iter().any(is_usable) {
         return Err(wrong("holds no usable certificate".into()));
     }
-    Ok(RootCerts::from(certificates.into_iter()))
+    Ok(Trusted::These(certificates))
 }

@@ -20,13 +20,6 @@ use crate::error::{Code, Failure};
 /// How far a socket's own time limit may lie beyond the call's: setting it costs a system call.
 const SLACK: Duration = Duration::from_millis(20);
 
-/// A write to a connection that the server has closed must not kill the host by SIGPIPE. Where there
-/// is no such flag, socket2 has set an option of the socket's to the same effect.
-#[cfg(not(target_vendor = "apple"))]
-const NO_SIGNAL: i32 = libc::MSG_NOSIGNAL;
-#[cfg(target_vendor = "apple")]
-const NO_SIGNAL: i32 = 0;
-
 /// A failure of ours on its way through ureq.
 #[derive(Debug)]
 pub struct Ended {
@@ -70,6 +63,13 @@ pub fn current() -> Result<Rc<Exchange>, Error> {
     Exchange::current()
         .ok_or_else(|| ended(Failure::new(Code::InternalError, "a connection is used outside of a call")))
 }
+
+/// A write on a connection that has ended is an error to us, not a SIGPIPE, which would end the host. Where there is
+/// no such flag, socket2 makes sockets that raise none.
+#[cfg(all(unix, not(target_vendor = "apple")))]
+const NO_SIGNAL: libc::c_int = libc::MSG_NOSIGNAL;
+#[cfg(not(all(unix, not(target_vendor = "apple"))))]
+const NO_SIGNAL: i32 = 0;
 
 /// The transport on a [`Line`].
 pub struct Wire {

@@ -113,7 +113,7 @@ impl Applicant {
         encode_into(&mut form, common.into_iter().chain(grant.fields()));
         let request =
             Request { name: grant.name(), url, content: Content::Form(&form), repetition: Repetition::Useless };
-        let answer = client.send(&request, call)?;
+        let answer = client.send(request, call)?;
         let is_final = answer.status < 500;
         self.read(&answer, grant, former).map_err(|failure| Refusal {
             is_final: is_final && failure.code() == Code::OauthError,

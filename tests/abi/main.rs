@@ -3,5 +3,10 @@
 
 mod support;
 
+mod connections;
 mod first;
+mod header;
+mod programs;
 mod queue;
+mod readme;
+mod shared_object;

@@ -1,15 +1,34 @@
 //! The sandbox checked over its own sockets, by a client that knows no more HTTP than it must.
 
+mod answer;
+mod bombs;
+mod catalogue;
+mod control;
+mod demo;
+mod faults;
+mod grants;
+mod incoming;
+mod journal;
+mod oauth;
+mod params;
+mod people;
+mod platform;
+mod play;
+mod server;
+mod service;
+mod signature;
+mod wire;
+mod world;
+
 use std::sync::Arc;
 
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
-use crate::catalogue;
 use crate::grants::{DEMO_APP, DEMO_PRIVATE_KEY, DEMO_SECRET_KEY, DEMO_SESSION_KEY};
 use crate::people::DEMO_UID;
-use crate::server::{self, Side};
+use crate::server::Side;
 use crate::signature::{Circuit, sign};
 use crate::world::World;
 
