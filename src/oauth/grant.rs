@@ -48,6 +48,31 @@ impl Grant {
         }
     }
 
+    /// The grant, if its texts are all there; an empty scope becomes the full one.
+    pub fn checked(self) -> Outcome<Grant> {
+        let given = |name: &str, text: &str| match text {
+            "" => Err(Failure::argument(name, "is empty; the grant needs it")),
+            _ => Ok(()),
+        };
+        match self {
+            Grant::Code { code, redirect_uri } => {
+                given("code", code.expose())?;
+                given("redirect_uri", &redirect_uri)?;
+                Ok(Grant::Code { code, redirect_uri })
+            }
+            Grant::Password { email, password, scope } => {
+                given("email", &email)?;
+                given("password", password.expose())?;
+                let scope = if scope.is_empty() { FULL_SCOPE.to_owned() } else { scope };
+                Ok(Grant::Password { email, password, scope })
+            }
+            Grant::Refresh(token) => {
+                given("refresh_token", token.expose())?;
+                Ok(Grant::Refresh(token))
+            }
+        }
+    }
+
     /// Whether what it trades works only once.
     pub fn is_code(&self) -> bool {
         matches!(self, Grant::Code { .. })

@@ -10,7 +10,7 @@ use std::mem;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use super::grant::{Applicant, Grant, Refusal};
 use super::tokens::Tokens;
@@ -135,9 +135,14 @@ impl Keeper {
             Some(tokens) if !tokens.want_renewal() => return dead_end.map_or_else(|| Ok(Arc::clone(tokens)), Err),
             _ => {}
         }
-        let outcome = self.others_than(present.as_ref(), call);
+        // Renewal ahead of time is a courtesy: while the present tokens work, its failure is not the
+        // call's, and a slow one takes no more than half of the call's time.
+        let ahead = present.as_ref().is_some_and(|tokens| !tokens.have_expired());
+        let now = Instant::now();
+        let patience = call.deadline().saturating_duration_since(now);
+        let until = now + if ahead { patience / 2 } else { patience };
+        let outcome = self.others_than(present.as_ref(), call, until);
         match present {
-            // Renewal ahead of time is a courtesy: while the present tokens work, its failure is not the call's.
             Some(tokens) if outcome.is_err() && !tokens.have_expired() && call.check().is_ok() => Ok(tokens),
             _ => outcome,
         }
@@ -158,12 +163,19 @@ impl Keeper {
         });
         match renewed_meanwhile {
             Some(tokens) => Some(Ok(tokens)),
-            None if self.auto_refresh && can_renew(refused) => Some(self.others_than(Some(refused), call)),
+            None if self.auto_refresh && can_renew(refused) => {
+                Some(self.others_than(Some(refused), call, call.deadline()))
+            }
             None => None,
         }
     }
 
-    fn others_than(self: &Arc<Self>, former: Option<&Arc<Tokens>>, call: &Arc<Control>) -> Outcome<Arc<Tokens>> {
+    fn others_than(
+        self: &Arc<Self>,
+        former: Option<&Arc<Tokens>>,
+        call: &Arc<Control>,
+        until: Instant,
+    ) -> Outcome<Arc<Tokens>> {
         let found = self.find(|state| {
             let others =
                 state.usable.as_ref().filter(|tokens| !former.is_some_and(|former| Arc::ptr_eq(tokens, former)));
@@ -172,7 +184,7 @@ impl Keeper {
                 None => state.refused.clone().map(Found::Refused),
             }
         });
-        self.outcome(found, call)
+        self.outcome(found, call, until)
     }
 
     /// What `mailru_authorize` does: asks for tokens, also where that was refused before.
@@ -183,7 +195,7 @@ impl Keeper {
             None if state.code_is_spent => state.refused.clone().map(Found::Refused),
             _ => None,
         });
-        self.outcome(found, call)
+        self.outcome(found, call, call.deadline())
     }
 
     fn refuse_reentry(&self) -> Outcome<()> {
@@ -218,13 +230,12 @@ impl Keeper {
         found
     }
 
-    fn outcome(&self, found: Found, call: &Arc<Control>) -> Outcome<Arc<Tokens>> {
+    fn outcome(&self, found: Found, call: &Arc<Control>, until: Instant) -> Outcome<Arc<Tokens>> {
         match found {
             Found::Ready(tokens) => Ok(tokens),
             Found::Refused(failure) => Err(failure),
             Found::UnderWay(errand) | Found::Begun(errand) => {
-                let waited =
-                    errand.wait(call, call.deadline()).and_then(|outcome| outcome.ok_or_else(|| call.timed_out()));
+                let waited = errand.wait(call, until).and_then(|outcome| outcome.ok_or_else(|| call.timed_out()));
                 waited.unwrap_or_else(|failure| {
                     Err(match failure.code() {
                         Code::Timeout => {

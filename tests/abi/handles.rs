@@ -38,8 +38,9 @@ fn stale_foreign_and_made_up_numbers_are_told() {
     let number = stale.0;
     drop(stale);
     let cancel = mailru_cancel_new();
+    let queue = Queue::new(1, 1);
     let made_up = [0, 1, 2, alive.0 + 1, alive.0 - 1, !alive.0, u64::MAX, 1 << 53, (1 << 53) - 1, alive.0 | 1 << 60];
-    for wrong in [number, cancel].into_iter().chain(made_up) {
+    for wrong in [number, cancel, queue.0].into_iter().chain(made_up) {
         for (function, answer) in all_with(wrong) {
             assert_eq!(answer.name(), "MAILRU_INVALID_HANDLE", "{function}({wrong})");
             if !answer.json.is_empty() {
@@ -55,7 +56,20 @@ fn stale_foreign_and_made_up_numbers_are_told() {
             mailru_cancel_free(wrong);
         }
         mailru_session_free(wrong);
+        if wrong != queue.0 {
+            let queue = std::mem::ManuallyDrop::new(Queue(wrong));
+            let submitted = queue.submit(&alive, "friends.get", None, 1).expect("MAILRU_INVALID_HANDLE");
+            assert_eq!(submitted.error("argument"), "queue");
+            let (_, next) = queue.next(0).expect("an error and not emptiness");
+            assert_eq!(next.expect("MAILRU_INVALID_HANDLE").error("argument"), "queue");
+            assert_eq!(name(mailru_queue_cancel(wrong, 1)), "MAILRU_INVALID_HANDLE");
+            assert_eq!(mailru_queue_fd(wrong), -1);
+            mailru_queue_free(wrong);
+        }
     }
+    let foreign = std::mem::ManuallyDrop::new(Session(queue.0));
+    let answer = queue.submit(&foreign, "friends.get", None, 1).expect("MAILRU_INVALID_HANDLE");
+    assert_eq!(answer.error("argument"), "session");
     assert_eq!(name(mailru_cancel_fire(alive.0)), "MAILRU_INVALID_HANDLE", "a session is no cancel handle");
     mailru_cancel_free(alive.0);
     alive.call("friends.get", None).expect_ok();
@@ -72,7 +86,8 @@ fn numbers_are_never_used_again_and_kinds_never_coincide() {
     for round in 0..2000 {
         let session = Session(Constructor::of("public").make_raw(&[], null()));
         let cancel = mailru_cancel_new();
-        for number in [session.0, cancel] {
+        let queue = (round % 100 == 0).then(|| Queue::new(1, 1));
+        for number in [session.0, cancel].into_iter().chain(queue.as_ref().map(|queue| queue.0)) {
             assert!(number > 0 && number < 1 << 53, "{number}");
             assert!(seen.insert(number), "{number} again in round {round}");
         }

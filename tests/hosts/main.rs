@@ -1,5 +1,6 @@
 //! The library at home in other languages: the same cases from each, installed as a user would install it, and the
-//! programs of the documents.
+//! programs of the documents. Linux only: names of files, `ldd`, Debian's packages.
+#![cfg(target_os = "linux")]
 
 #[path = "../abi/support/mod.rs"]
 // The harness is shared with the tests that use all of it.
