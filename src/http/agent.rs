@@ -21,6 +21,8 @@ use crate::options::{Options, TlsRoots};
 
 /// Connections unused for longer are closed.
 const IDLE_AGE: Duration = Duration::from_secs(60);
+/// How many servers' unused connections are kept: the platform's, the authorization servers, tests'.
+const SERVERS: usize = 32;
 /// What one read takes in; the head of an answer must fit.
 const INPUT_BUFFER: usize = 32 * 1024;
 /// Room for a request's head besides its address.
@@ -114,7 +116,8 @@ impl Settings {
             // One byte less: a buffer filled to the brim looks like a connection that has ended.
             .max_response_header_size(INPUT_BUFFER - 1)
             .output_buffer_size(self.output_buffer)
-            .max_idle_connections(self.max_idle)
+            // The option's number is each server's: one must not crowd out another.
+            .max_idle_connections(self.max_idle.saturating_mul(SERVERS))
             .max_idle_connections_per_host(self.max_idle)
             .max_idle_age(IDLE_AGE)
             .tls_config(TlsConfig::builder().root_certs(self.trusted.roots()).build())

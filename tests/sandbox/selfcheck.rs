@@ -127,7 +127,8 @@ async fn refusals_have_their_codes() {
     let sandbox = Sandbox::start().await;
     let session = ("session_key", DEMO_SESSION_KEY);
     let stranger = Circuit::Client { uid: "1", private_key: DEMO_PRIVATE_KEY };
-    let cases: [(&str, &[(&str, &str)], &Circuit, i64); 10] = [
+    type Case<'a> = (&'a str, &'a [(&'a str, &'a str)], &'a Circuit<'a>, i64);
+    let cases: [Case; 10] = [
         ("friends.get", &[session], &CLIENT, 0),
         ("friends.get", &[session], &stranger, 104),
         ("friends.get", &[session], &SERVER, 104),
