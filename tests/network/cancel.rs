@@ -259,3 +259,37 @@ fn many_calls_at_once() {
     session.call("friends.get", None).expect_ok();
     eventually("the 50 connections are closed", || sandbox.get("stats")["connections_open"].as_u64() <= Some(2));
 }
+
+/// The moment between the beginning of a connection attempt and the wait for it is short; a
+/// cancellation that falls into it counts as well.
+#[test]
+fn at_any_moment_of_connecting() {
+    let hole = BlackHole::open();
+    let session = client(&json!({ "api_url": format!("http://127.0.0.1:{}/", hole.port) }).to_string());
+    let mut latencies: Vec<Duration> = (0..400)
+        .map(|_| {
+            let cancel = mailru_cancel_new();
+            let latency = thread::scope(|scope| {
+                let running = scope.spawn(|| {
+                    let answer = friends(&session, cancel);
+                    (Instant::now(), answer)
+                });
+                let until = Instant::now() + Duration::from_micros(fastrand::u64(0..600));
+                while Instant::now() < until {
+                    std::hint::spin_loop();
+                }
+                let begun = Instant::now();
+                mailru_cancel_fire(cancel);
+                let (ended, answer) = running.join().expect("no panic");
+                answer.expect("MAILRU_CANCELLED");
+                ended.saturating_duration_since(begun)
+            });
+            mailru_cancel_free(cancel);
+            latency
+        })
+        .collect();
+    latencies.sort();
+    println!("measured: 400 cancellations at any moment of connecting: at most {:?}", latencies[399]);
+    // One that is lost would end after connect_timeout_ms, 10 s.
+    assert!(latencies[300] <= ms(50) && latencies[399] < ms(3000), "{:?}", &latencies[300..]);
+}
