@@ -91,3 +91,39 @@ fn hook_fork() {
     // memory) leaves the process as able to fork as without the hook.
     unsafe { libc::pthread_atfork(Some(before), Some(in_parent), Some(in_child)) };
 }
+
+#[cfg(test)]
+mod tests {
+    use std::panic::catch_unwind;
+    use std::process::Command;
+
+    use super::*;
+
+    const NAME: &str = "ffi::process::tests::a_panic_of_ours_prints_nothing_and_the_hosts_own_does";
+
+    /// In a process of its own, whose streams are then looked at.
+    #[test]
+    fn a_panic_of_ours_prints_nothing_and_the_hosts_own_does() {
+        if std::env::var_os("MAILRU_TEST_PANIC").is_some() {
+            let inside = enter();
+            catch_unwind(|| panic!("hunter2")).expect_err("it panics");
+            assert!(last_panic().contains("process.rs:"));
+            drop(inside);
+            let ours = thread::Builder::new().name("mailru-grant".into()).spawn(|| panic!("hunter2"));
+            ours.expect("a thread").join().expect_err("it panics");
+            thread::spawn(|| panic!("of the host")).join().expect_err("it panics");
+            return;
+        }
+        let program = std::env::current_exe().expect("a test knows its path");
+        let output = Command::new(program)
+            .args(["--exact", NAME, "--nocapture", "--test-threads=1"])
+            .env("MAILRU_TEST_PANIC", "1")
+            .output()
+            .expect("the program runs");
+        let [said, printed] = [&output.stdout, &output.stderr].map(|bytes| String::from_utf8_lossy(bytes).into_owned());
+        assert!(output.status.success() && said.contains("1 passed"), "{said}{printed}");
+        assert!(!said.contains("hunter2") && !printed.contains("hunter2"), "{said}{printed}");
+        assert_eq!(printed.matches("panicked").count(), 1, "{printed}");
+        assert!(printed.contains("of the host"), "{printed}");
+    }
+}

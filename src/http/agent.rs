@@ -86,16 +86,16 @@ impl AgentSource {
 
     /// The agent of this process.
     ///
-    /// One from before a fork shares its connections with the parent, and its locks may be held for
-    /// ever: it is not even dropped, which could say goodbye on the parent's connections.
+    /// One from before a fork shares its connections with the parent. To let go of it closes this
+    /// process's descriptors and nothing else. If a thread of the parent was in the midst of it, so that
+    /// its lock stays shut, that thread's share of it stays as well, and it is not touched.
     pub fn agent(&self) -> Agent {
         let generation = fork::generation();
-        let existing = self.made.with(|made| {
-            if let Some(foreign) = made.take_if(|made| made.generation != generation) {
-                mem::forget(foreign);
-            }
-            made.as_ref().map(|made| made.agent.clone())
+        let (existing, foreign) = self.made.with(|made| {
+            let foreign = made.take_if(|made| made.generation != generation);
+            (made.as_ref().map(|made| made.agent.clone()), foreign)
         });
+        drop(foreign);
         if let Some(agent) = existing {
             return agent;
         }
@@ -135,7 +135,7 @@ impl Settings {
 fn warm_up() {
     static WARM: Guarded<bool> = Guarded::new(false);
     WARM.with(|warm| {
-        if !std::mem::replace(warm, true) {
+        if !mem::replace(warm, true) {
             let nowhere = Agent::with_parts(Config::default(), Nowhere, AtOnce);
             // It cannot succeed and need not: the set-up comes before the connection.
             drop(nowhere.get("http://localhost").call());

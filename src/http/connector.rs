@@ -4,7 +4,9 @@
 use std::io;
 use std::time::Duration;
 
-use ureq::unversioned::transport::{ConnectionDetails, Connector, Either, Transport, TransportAdapter};
+use ureq::unversioned::transport::{
+    Buffers, ConnectionDetails, Connector, Either, NextTimeout, Transport, TransportAdapter,
+};
 use ureq::{Error, Proxy, ProxyProtocol};
 
 use super::line::Line;
@@ -74,15 +76,46 @@ fn through(proxy: &Proxy, server: (&str, u16), wire: Wire, details: &ConnectionD
     }
 }
 
-/// The end of the chain: notes that the connection stands.
+/// The end of the chain: notes that the connection stands, and watches for the answer.
 #[derive(Debug)]
 pub struct Connected;
 
 impl<In: Transport> Connector<In> for Connected {
-    type Out = In;
+    type Out = Watched<In>;
 
-    fn connect(&self, details: &ConnectionDetails, chained: Option<In>) -> Result<Option<In>, Error> {
+    fn connect(&self, details: &ConnectionDetails, chained: Option<In>) -> Result<Option<Watched<In>>, Error> {
         current()?.connected(details.uri);
-        Ok(chained)
+        Ok(chained.map(Watched))
+    }
+}
+
+/// A transport above TLS, where every byte that comes in is a byte of an answer: below, a server
+/// sends some of its own accord.
+#[derive(Debug)]
+pub struct Watched<In>(In);
+
+impl<In: Transport> Transport for Watched<In> {
+    fn buffers(&mut self) -> &mut dyn Buffers {
+        self.0.buffers()
+    }
+
+    fn transmit_output(&mut self, amount: usize, timeout: NextTimeout) -> Result<(), Error> {
+        self.0.transmit_output(amount, timeout)
+    }
+
+    fn await_input(&mut self, timeout: NextTimeout) -> Result<bool, Error> {
+        let came = self.0.await_input(timeout)?;
+        if came {
+            current()?.received();
+        }
+        Ok(came)
+    }
+
+    fn is_open(&mut self) -> bool {
+        self.0.is_open()
+    }
+
+    fn is_tls(&self) -> bool {
+        self.0.is_tls()
     }
 }

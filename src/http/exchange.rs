@@ -121,7 +121,7 @@ impl Exchange {
         }
     }
 
-    /// Bytes were read.
+    /// Bytes of an answer were read.
     pub fn received(&self) {
         if self.phase.get() == Phase::Request {
             self.answered.set(true);

@@ -169,7 +169,6 @@ impl Transport for Wire {
                     return Ok(false);
                 }
                 Ok(count) => {
-                    exchange.received();
                     self.buffers.input_appended(count);
                     return Ok(true);
                 }

@@ -18,7 +18,7 @@ use crate::shell::{Script, all_required, folder, root};
 use crate::support::Sandbox;
 
 /// Those that exist are read.
-const DOCUMENTS: [&str; 2] = ["README.md", "tests/hosts/readme-programs.md"];
+const DOCUMENTS: [&str; 1] = ["README.md"];
 
 /// A language as its mark names it, its file, what must succeed where it is there, and how the file is run.
 const LANGUAGES: [[&str; 4]; 5] = [

@@ -38,16 +38,22 @@ def echo(who):
 
 if __name__ == "__main__":
     multiprocessing.set_start_method("fork")
-    wrong = echo("warm")
-    # Threads of the parent are in the middle of calls while the pool forks.
     results = []
-    threads = [threading.Thread(target=lambda: results.append(echo("thread"))) for _ in range(4)]
-    for thread in threads:
-        thread.start()
-    with multiprocessing.Pool(processes) as pool:
-        wrong += sum(pool.map(echo, [f"child{number}" for number in range(processes * 2)]))
-    for thread in threads:
+
+    def threads(count):
+        started = [threading.Thread(target=lambda: results.append(echo("thread"))) for _ in range(count)]
+        for thread in started:
+            thread.start()
+        return started
+
+    # Eight connections stand idle, for parent and children to quarrel about.
+    for thread in threads(8):
         thread.join()
-    wrong += sum(results)
-    print(f"{(1 + 4 + processes * 2) * calls} calls, {wrong} wrong")
-    sys.exit(1 if wrong else 0)
+    # And threads of the parent are in the middle of calls while the pool forks.
+    busy = threads(4)
+    with multiprocessing.Pool(processes) as pool:
+        results += pool.map(echo, [f"child{number}" for number in range(processes * 2)])
+    for thread in busy:
+        thread.join()
+    print(f"{len(results) * calls} calls, {sum(results)} wrong")
+    sys.exit(1 if sum(results) else 0)

@@ -1,5 +1,6 @@
 /* A host process in one of the situations that `host.rs` and `fork.rs` ask for. */
 
+#include <dirent.h>
 #include <errno.h>
 #include <pthread.h>
 #include <stdio.h>
@@ -107,6 +108,40 @@ static int share(int children)
     }
     /* crowds: the first, then one of the parent and one of each child in each round */
     printf("%d calls\n", 64 * (1 + 5 * (1 + children)));
+    return 0;
+}
+
+static int descriptors(void)
+{
+    int count = 0;
+    DIR *folder = opendir("/proc/self/fd");
+    while (readdir(folder))
+        count++;
+    closedir(folder);
+    return count;
+}
+
+/* inherit: a child lets go of the parent's idle connections, and the parent keeps them. */
+static int inherit(int unused)
+{
+    (void)unused;
+    int before = descriptors();
+    shared = session_new();
+    crowd();
+    int open = descriptors();
+    pid_t child = fork();
+    if (child == 0) {
+        echo(shared, "child", 0);
+        if (descriptors() != before + 1)
+            die("descriptors are left over", NULL);
+        _exit(0);
+    }
+    if (!finished(child))
+        die("the child failed", NULL);
+    echo(shared, "parent", 0);
+    if (descriptors() != open)
+        die("the parent's connections are gone", NULL);
+    puts(open > before ? "inherited" : "nothing to inherit");
     return 0;
 }
 
@@ -302,8 +337,8 @@ int main(int argc, char **argv)
         return 2;
     options = argv[2];
     int number = atoi(argv[3]);
-    const char *names[] = {"calls", "share", "storm", "first", "leave", "late", "pipes"};
-    int (*const situations[])(int) = {calls, share, storm, first, leave, late, pipes};
+    const char *names[] = {"calls", "share", "inherit", "storm", "first", "leave", "late", "pipes"};
+    int (*const situations[])(int) = {calls, share, inherit, storm, first, leave, late, pipes};
     for (size_t i = 0; i < sizeof names / sizeof *names; i++)
         if (!strcmp(argv[1], names[i]))
             return situations[i](number);

@@ -64,7 +64,7 @@ fn exit_with_calls_in_flight() {
         for how in ["0", "1", "2"] {
             let (took, output) = timed(|| run(Command::new(host.path()).args(["leave", &options, how])));
             quiet(&output, "");
-            assert!(took < ms(3000), "{took:?}");
+            assert!(took < ms(15_000), "{took:?}");
         }
     }
 }

@@ -45,7 +45,7 @@ fn each_request_repetition_and_renewal_has_its_line() {
         let options = json!({ "refresh_token": refresh, "retry_delay_ms": 10, "client_secret": SECRET_KEY });
         let session = client(&sandbox.options(options));
         session.call("friends.get", None).expect_ok();
-        assert_eq!(lines(), [], "off by default");
+        assert_eq!(lines(), []);
         log_to(Some(keep), 4);
 
         session.call("friends.get", r#"{"ext":1}"#).expect_ok();

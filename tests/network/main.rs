@@ -2,7 +2,7 @@
 //! answer, and no write happens twice. All through the C functions, over real sockets.
 
 // The harness serves two test programs; neither uses all of it.
-#[allow(dead_code)]
+#[allow(dead_code, unused_imports)]
 #[path = "../abi/support/mod.rs"]
 mod support;
 mod tools;
@@ -12,8 +12,10 @@ mod fork;
 mod host;
 mod hostile;
 mod log;
+mod matrix;
 mod names;
 mod proxy;
+mod races;
 mod retry;
 mod time;
 mod tls;

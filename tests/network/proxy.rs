@@ -119,8 +119,9 @@ fn the_proxy_looks_up_the_name() {
         let mut hello = [0; 3];
         let mut request = [0; 19];
         let _ = stream.read_exact(&mut hello).and_then(|()| stream.write_all(b"\x05\0"));
-        let _ = stream.read_exact(&mut request).and_then(|()| stream.write_all(b"\x05\x04\0\x01\0\0\0\0\0\0"));
+        let asked = stream.read_exact(&mut request);
         keep.lock().expect("no panic").push(String::from_utf8_lossy(&request).into_owned());
+        let _ = asked.and_then(|()| stream.write_all(b"\x05\x04\0\x01\0\0\0\0\0\0"));
     });
     let proxy = format!("socks5://127.0.0.1:{}", socks.port);
     let text = refused(json!({ "api_url": "https://name.invalid/api", "proxy": proxy, "retries": 0 }));
@@ -155,7 +156,7 @@ fn proxies_that_misbehave() {
     let options = json!({ "api_url": "https://127.0.0.1:9/", "proxy": proxy, "timeout_ms": 3000 }).to_string();
     let (took, answer) = timed(|| client(&options).call("friends.get", None));
     assert!(matches!(answer.name(), "MAILRU_NETWORK_ERROR" | "MAILRU_MALFORMED_RESPONSE"), "{}", answer.json);
-    assert!(took < ms(1000), "{took:?}");
+    assert!(took < ms(2500), "{took:?}");
 }
 
 #[test]

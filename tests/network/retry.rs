@@ -1,6 +1,8 @@
 //! Repetitions: exactly where the contract allows them, and a write never twice.
 
-use std::thread;
+use std::io::Write;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use serde_json::{Value, json};
 
@@ -72,7 +74,7 @@ fn what_is_repeated_and_what_is_not() {
                 assert_eq!(requests_of(&sandbox, upload).0, expected, "{fault}, upload");
             }
         }
-        if !fault["kind"].as_str().is_some_and(|kind| kind == "platform_error") {
+        if fault["kind"] != "platform_error" {
             let session = quick(&sandbox, json!({}));
             let (made, _) = requests_of(&sandbox, || session.public("mail/demo", None));
             assert_eq!(made, read, "{fault}, public page");
@@ -144,28 +146,32 @@ fn pauses_grow_and_differ() {
             sandbox.requests()[before..].iter().map(|request| request["at_ms"].as_u64().expect("a time")).collect();
         let pauses: Vec<_> = times.windows(2).map(|pair| pair[1] - pair[0]).collect();
         for (pause, whole) in pauses.iter().zip([100, 200, 400]) {
-            assert!((whole / 2 - 2..whole + 60).contains(pause), "{pauses:?}");
+            assert!((whole / 2 - 2..whole + 250).contains(pause), "{pauses:?}");
         }
         firsts.push(pauses[2]);
     }
     assert!(firsts.iter().any(|pause| *pause != firsts[0]), "no jitter: {firsts:?}");
 }
 
-/// A connection that the server closed while it was idle is no failure.
+/// A connection that the server closed while it was idle is no failure, nor a repetition.
 #[test]
 fn connections_closed_while_idle_cost_no_call() {
-    let sandbox = Sandbox::start();
-    sandbox.fault(json!({}), Value::Null, json!({"kind":"close_after","ms":1}));
-    let session = quick(&sandbox, json!({ "retries": 0 }));
-    for number in 0..30 {
-        for method in ["sandbox.echo", "sandbox.echoWrite"] {
-            let answer = session.call(method, format!(r#"{{"n":{number}}}"#).as_str());
-            assert_eq!(answer.name(), "MAILRU_OK", "{method} {number}: {}", answer.json);
-            thread::sleep(ms(15));
-        }
+    let closed = Arc::new(AtomicUsize::new(0));
+    let counted = Arc::clone(&closed);
+    let server = RawServer::start(move |mut stream| {
+        read_head(&mut stream);
+        let _ = stream.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n[]");
+        drop(stream);
+        counted.fetch_add(1, Ordering::SeqCst);
+    });
+    let session = client(&server.options(json!({ "retries": 0 })));
+    for number in 1..=50 {
+        let method = [READ, WRITE][number % 2];
+        let answer = session.call(method, None);
+        assert_eq!(answer.name(), "MAILRU_OK", "{method} {number}: {}", answer.json);
+        eventually("the connection is closed", || closed.load(Ordering::SeqCst) == number);
     }
-    assert_eq!(sandbox.requests().len(), 60);
-    assert_eq!(sandbox.get("stats")["applied_total"], 30);
+    assert_eq!(server.connections(), 50);
 }
 
 /// One that is closed just as the request leaves cannot be told from a failure: reads are
