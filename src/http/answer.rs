@@ -10,7 +10,7 @@ use ureq::Body;
 use ureq::http::Response;
 
 use crate::error::{Code, Failure, Outcome};
-use crate::params::{DEEPEST, Text, members};
+use crate::params::{DEEPEST, Text, all_members};
 
 /// What an answer is, whatever is made of it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -148,7 +148,7 @@ fn doubtful_verdict(body: &str) -> Verdict {
     if !body.starts_with('{') {
         return Verdict::Content;
     }
-    let found = members("answer", body).ok().and_then(|members| members.into_iter().find(|member| member.0 == "error"));
+    let found = all_members(body).and_then(|members| members.into_iter().rfind(|member| member.0 == "error"));
     found.map_or(Verdict::Content, |(_, error)| error_verdict(error))
 }
 
@@ -160,8 +160,8 @@ fn error_verdict(error: &RawValue) -> Verdict {
             if depth(object) >= DEEPEST {
                 return Verdict::Malformed("is nested too deep");
             }
-            let code = members("error", object).ok().and_then(|members| {
-                let (_, code) = members.into_iter().find(|member| member.0 == "error_code")?;
+            let code = all_members(object).and_then(|members| {
+                let (_, code) = members.into_iter().rfind(|member| member.0 == "error_code")?;
                 serde_json::from_str::<i64>(code.get()).ok()
             });
             if let Some(code) = code {
@@ -309,7 +309,8 @@ mod tests {
             (r#"{"error":{"error_code":"1"}}"#, OtherError),
             (r#"{"error":{"error_code":1.0}}"#, OtherError),
             (r#"{"error":{"error_msg":"x","error_code":104,"extended":null}}"#, PlatformError(104)),
-            (r#"{"a":1e999,"\u0065rror":{"error_code":-7}}"#, PlatformError(-7)),
+            (r#"{"error":{"error_code":1,"error_code":104,"x":1,"x":2}}"#, PlatformError(104)),
+            (r#"{"a":1e999,"error":null,"\u0065rror":{"error_code":-7}}"#, PlatformError(-7)),
             ("[1e999]", Content),
             (r#"[{"error":{"error_code":1}}]"#, Content),
             ("{\"a\":1", Malformed("is not JSON")),
