@@ -81,18 +81,32 @@ impl Line {
             if exchange.call().is_cancelled() || left.is_zero() {
                 return Err(io::ErrorKind::TimedOut.into());
             }
-            self.socket.set_write_timeout(Some(left.min(GLANCE)))?;
-            // On Linux a second connect waits for the first; elsewhere it says at once how that stands.
-            match self.socket.connect(&address.into()) {
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Err(error) if in_progress(&error) => {
-                    if !cfg!(target_os = "linux") {
-                        let _ = exchange.call().pause(Duration::from_millis(2).min(left));
-                    }
-                }
-                Err(error) if error.raw_os_error() == Some(libc::EISCONN) => return Ok(()),
-                outcome => return outcome,
+            if let Some(outcome) = self.glance(address, left.min(GLANCE)) {
+                return outcome;
             }
+        }
+    }
+
+    /// Waits for the attempt's end for a while; `None` if it has not ended. On Linux a second connect
+    /// waits for the first as long as a write may take.
+    #[cfg(target_os = "linux")]
+    fn glance(&self, address: SocketAddr, length: Duration) -> Option<io::Result<()>> {
+        let connected = self.socket.set_write_timeout(Some(length)).and_then(|()| self.socket.connect(&address.into()));
+        match connected {
+            Err(error) if in_progress(&error) || error.kind() == io::ErrorKind::Interrupted => None,
+            Err(error) if error.raw_os_error() == Some(libc::EISCONN) => Some(Ok(())),
+            outcome => Some(outcome),
+        }
+    }
+
+    /// Waits for the attempt's end for a while; `None` if it has not ended. What a second connect
+    /// does differs between systems; whether there is an error, or another side, does not.
+    #[cfg(not(target_os = "linux"))]
+    fn glance(&self, _: SocketAddr, length: Duration) -> Option<io::Result<()>> {
+        std::thread::sleep(length.min(Duration::from_millis(2)));
+        match self.socket.take_error() {
+            Ok(None) => self.socket.peer_addr().is_ok().then_some(Ok(())),
+            Ok(Some(error)) | Err(error) => Some(Err(error)),
         }
     }
 
@@ -110,15 +124,26 @@ impl Line {
     }
 
     /// Whether there is nothing to read and the other side has not closed, in one system call.
+    #[cfg(unix)]
     pub fn is_quiet(&self) -> bool {
         let mut byte = [MaybeUninit::uninit()];
         let peeked = self.socket.recv_with_flags(&mut byte, libc::MSG_PEEK | libc::MSG_DONTWAIT);
         peeked.is_err_and(|error| error.kind() == io::ErrorKind::WouldBlock)
     }
+
+    /// Whether there is nothing to read and the other side has not closed.
+    #[cfg(not(unix))]
+    pub fn is_quiet(&self) -> bool {
+        let mut byte = [MaybeUninit::uninit()];
+        let peeked = self.socket.set_nonblocking(true).and_then(|()| self.socket.peek(&mut byte));
+        let restored = self.socket.set_nonblocking(false);
+        restored.is_ok() && peeked.is_err_and(|error| error.kind() == io::ErrorKind::WouldBlock)
+    }
 }
 
 fn in_progress(error: &io::Error) -> bool {
-    matches!(error.raw_os_error(), Some(libc::EINPROGRESS | libc::EALREADY | libc::EAGAIN))
+    error.kind() == io::ErrorKind::WouldBlock
+        || matches!(error.raw_os_error(), Some(libc::EINPROGRESS | libc::EALREADY | libc::EAGAIN))
 }
 
 /// An error of the operating system in its own words; those of libraries may quote an address.

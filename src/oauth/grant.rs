@@ -160,7 +160,8 @@ impl Applicant {
             let named = flat_members(&shown).unwrap_or_default();
             let reason = |name: &str| named.iter().find(|member| member.0 == name).map(|member| &member.1);
             let mut message = "the authorization server refused".to_owned();
-            for text in [reason("error"), reason("error_description")].into_iter().flatten() {
+            let reasons = [reason("error"), reason("error_description")];
+            for text in reasons.into_iter().flatten().filter(|text| !text.is_empty()) {
                 message.push_str(": ");
                 message.push_str(text);
             }

@@ -80,7 +80,8 @@ static void submit(unsigned *state) {
     check((error == NULL) == (code == MAILRU_OK) && error != poison, "soak: %s with and without an error",
           mailru_code_name(code));
     mailru_string_free(error);
-    NOTE("mailru_queue_submit", code, MAILRU_OK, MAILRU_INVALID_HANDLE, MAILRU_QUEUE_FULL);
+    /* Cancelled: the session was freed during the submission. */
+    NOTE("mailru_queue_submit", code, MAILRU_OK, MAILRU_INVALID_HANDLE, MAILRU_QUEUE_FULL, MAILRU_CANCELLED);
     if (code == MAILRU_OK) {
         pthread_mutex_lock(&lock);
         accepted++;
