@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use rustls::pki_types::CertificateDer;
 use ureq::config::Config;
+use ureq::http;
 use ureq::tls::{Certificate, PemItem, RootCerts, TlsConfig, parse_pem};
 use ureq::unversioned::transport::{ConnectProxyConnector, ConnectionDetails, Connector, RustlsConnector, Transport};
 use ureq::{Agent, Proxy};
@@ -25,7 +26,9 @@ const IDLE_AGE: Duration = Duration::from_secs(60);
 const SERVERS: usize = 32;
 /// What one read takes in; the head of an answer must fit.
 const INPUT_BUFFER: usize = 32 * 1024;
-/// Room for a request's head besides its address.
+/// What a line of a request's head may hold besides an address or the option's text.
+const LINE_ROOM: usize = 64;
+/// Room for the rest of a request's head, so that it goes out in one piece.
 const HEAD_ROOM: usize = 4 * 1024;
 
 /// The sources in use. Sessions with the same settings share one, and so their connections: a server
@@ -69,7 +72,7 @@ impl AgentSource {
             connect_timeout: options.connect_timeout,
             max_idle: options.max_idle_connections,
             user_agent: options.user_agent.clone(),
-            output_buffer: options.get_limit + HEAD_ROOM,
+            output_buffer: longest_line(options) + HEAD_ROOM,
             proxy: proxy::chosen(options.proxy.as_ref())?,
             trusted: trusted(options)?,
         };
@@ -82,6 +85,16 @@ impl AgentSource {
                 new
             })
         }))
+    }
+
+    /// A head that the output buffer can hold line by line. One with a longer address than the options
+    /// let expect gets a larger buffer, and with it a connection of its own.
+    pub fn fitted(&self, agent: &Agent, head: http::Request<()>) -> http::Request<()> {
+        let address = head.uri().path_and_query().map_or(0, |address| address.as_str().len());
+        if address + LINE_ROOM <= self.settings.output_buffer {
+            return head;
+        }
+        agent.configure_request(head).output_buffer_size(address + LINE_ROOM).build()
     }
 
     /// The agent of this process.
@@ -165,6 +178,14 @@ impl Trusted {
             }
         }
     }
+}
+
+/// The longest line that a head is expected to have: an address that becomes a GET, or else one of the
+/// options' own.
+fn longest_line(options: &Options) -> usize {
+    let addresses = [Some(&options.api_url), options.token_url.as_ref()];
+    let addresses = addresses.into_iter().flatten().map(|address| address.as_str().len());
+    addresses.chain([options.get_limit, options.user_agent.len()]).max().unwrap_or_default()
 }
 
 fn trusted(options: &Options) -> Outcome<Trusted> {

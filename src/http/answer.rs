@@ -148,7 +148,7 @@ fn doubtful_verdict(body: &str) -> Verdict {
     if !body.starts_with('{') {
         return Verdict::Content;
     }
-    let found = members("answer", body).ok().and_then(|members| members.into_iter().find(|member| member.0 == "error"));
+    let found = all_members(body).and_then(|members| members.into_iter().rfind(|member| member.0 == "error"));
     found.map_or(Verdict::Content, |(_, error)| error_verdict(error))
 }
 

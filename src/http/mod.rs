@@ -27,7 +27,7 @@ use self::answer::Answer;
 use self::exchange::Exchange;
 pub use self::failure::Broken;
 use crate::control::Control;
-use crate::error::{Code, Failure, Outcome};
+use crate::error::{Failure, Outcome};
 use crate::log::{self, Level};
 use crate::options::Options;
 
@@ -98,10 +98,9 @@ impl Client {
     /// Sends a request until it is answered for good, has failed for good, or its time is over.
     pub fn send(&self, mut request: Request, call: &Arc<Control>) -> Result<Answer, Broken> {
         let uri = Uri::try_from(mem::take(&mut request.url)).map_err(|_| {
-            Broken::unsent(Failure::new(
-                Code::InvalidArgument,
-                "the request's address is longer than 64 KiB; lower get_limit",
-            ))
+            // Longer signed calls go as a POST; a public page is read in no other way.
+            let problem = "makes an address longer than 64 KiB; give fewer or shorter parameters";
+            Broken::unsent(Failure::argument("params_json", problem))
         })?;
         let mut failed = 0;
         loop {
@@ -151,10 +150,9 @@ impl Client {
     fn run(&self, request: &Request, uri: &Uri) -> Result<Answer, ureq::Error> {
         let mut head = http::Request::new(());
         *head.uri_mut() = uri.clone();
-        let headers = head.headers_mut();
-        // Set here for ureq's own way to this header passes a lock that a fork may leave held.
-        headers.insert(header::ACCEPT_ENCODING, HeaderValue::from_static("gzip"));
         let agent = self.agents.agent();
+        let mut head = self.agents.fitted(&agent, head);
+        let headers = head.headers_mut();
         let response = match request.content {
             Content::Nothing => agent.run(head)?,
             Content::Form(form) => {

@@ -78,6 +78,8 @@ pub struct Wire {
     user: Option<Arc<Control>>,
     read_limit: Duration,
     write_limit: Duration,
+    /// Why the server takes no more of the request.
+    refused: Option<io::Error>,
 }
 
 impl fmt::Debug for Wire {
@@ -95,6 +97,7 @@ impl Wire {
             user: Some(Arc::clone(exchange.call())),
             read_limit: Duration::ZERO,
             write_limit: Duration::ZERO,
+            refused: None,
         }
     }
 
@@ -136,7 +139,7 @@ impl Transport for Wire {
         let exchange = current()?;
         self.claim(&exchange);
         let mut written = 0;
-        while written < amount {
+        while written < amount && self.refused.is_none() {
             let left = exchange.time_left().map_err(ended)?;
             if let Some(limit) = new_limit(self.write_limit, left) {
                 self.line.socket.set_write_timeout(Some(limit))?;
@@ -147,6 +150,11 @@ impl Transport for Wire {
                 Ok(0) => return Err(broken(&io::ErrorKind::WriteZero.into(), &exchange)),
                 Ok(count) => written += count,
                 Err(error) if passes(&error) => {}
+                // A server may answer before it has the whole request, and end the connection: that a file is
+                // too large, say. The answer counts; without one, `await_input` tells of this error.
+                Err(error) if exchange.phase() == Phase::Request && exchange.call().check().is_ok() => {
+                    self.refused = Some(error);
+                }
                 Err(error) => return Err(broken(&error, &exchange)),
             }
         }
@@ -166,7 +174,7 @@ impl Transport for Wire {
                 Ok(0) => {
                     // A cancellation ends the connection, which must not look like the answer's end.
                     exchange.time_left().map_err(ended)?;
-                    return Ok(false);
+                    return self.refused.as_ref().map_or(Ok(false), |error| Err(broken(error, &exchange)));
                 }
                 Ok(count) => {
                     self.buffers.input_appended(count);
@@ -185,7 +193,7 @@ impl Transport for Wire {
     fn is_open(&mut self) -> bool {
         if self.user.take().is_some() {
             self.line.released();
-            return true;
+            return self.refused.is_none();
         }
         self.line.is_quiet()
     }

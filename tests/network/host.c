@@ -3,9 +3,11 @@
 #include <dirent.h>
 #include <errno.h>
 #include <pthread.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/time.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -283,7 +285,7 @@ static int leave(int how)
     return 0;
 }
 
-/* late: a call from a thread that is ending, after its thread-local data is gone. */
+/* late: calls from a thread that is ending, after its thread-local data is gone, and at exit. */
 static pthread_key_t key;
 static int rounds;
 
@@ -293,6 +295,11 @@ static void at_the_end(void *value)
     /* Again, behind every destructor that came meanwhile. */
     if (++rounds < 3)
         pthread_setspecific(key, value);
+}
+
+static void at_exit(void)
+{
+    echo(shared, "exit", 0);
 }
 
 static void *ending(void *value)
@@ -310,8 +317,34 @@ static int late(int unused)
     pthread_key_create(&key, at_the_end);
     pthread_create(&thread, NULL, ending, &shared);
     pthread_join(thread, NULL);
+    atexit(at_exit);
     printf("%d late calls\n", rounds);
     return rounds == 3 ? 0 : 1;
+}
+
+static void on_alarm(int unused)
+{
+    (void)unused;
+}
+
+/* signals N: calls, and one that hits its limit, under a timer that fires every half millisecond. */
+static int signals(int count)
+{
+    struct sigaction action = {.sa_handler = on_alarm};
+    sigaction(SIGALRM, &action, NULL);
+    struct itimerval often = {{0, 500}, {0, 500}};
+    setitimer(ITIMER_REAL, &often, NULL);
+    shared = session_new();
+    for (int i = 0; i < count; i++)
+        echo(shared, "signals", i);
+    struct timespec begun, ended;
+    int32_t code;
+    clock_gettime(CLOCK_MONOTONIC, &begun);
+    mailru_string_free(mailru_call_within(shared, "friends.get", NULL, 500, 0, &code));
+    clock_gettime(CLOCK_MONOTONIC, &ended);
+    long took = (ended.tv_sec - begun.tv_sec) * 1000 + (ended.tv_nsec - begun.tv_nsec) / 1000000;
+    puts(code == MAILRU_TIMEOUT && took >= 500 && took < 2000 ? "in time" : "not in time");
+    return 0;
 }
 
 /* pipes N: uploads to a server that closes at once. SIGPIPE would end the process. */
@@ -337,8 +370,8 @@ int main(int argc, char **argv)
         return 2;
     options = argv[2];
     int number = atoi(argv[3]);
-    const char *names[] = {"calls", "share", "inherit", "storm", "first", "leave", "late", "pipes"};
-    int (*const situations[])(int) = {calls, share, inherit, storm, first, leave, late, pipes};
+    const char *names[] = {"calls", "share", "inherit", "storm", "first", "leave", "late", "pipes", "signals"};
+    int (*const situations[])(int) = {calls, share, inherit, storm, first, leave, late, pipes, signals};
     for (size_t i = 0; i < sizeof names / sizeof *names; i++)
         if (!strcmp(argv[1], names[i]))
             return situations[i](number);

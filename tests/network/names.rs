@@ -208,3 +208,25 @@ fn cancellation_while_a_name_is_looked_up() {
         });
     });
 }
+
+/// Addresses by number need no name server, in either family.
+#[test]
+fn addresses_by_number() {
+    let Ok(listener) = std::net::TcpListener::bind(("::1", 0)) else {
+        return println!("skipped: this machine has no IPv6");
+    };
+    let port = listener.local_addr().expect("bound").port();
+    thread::spawn(move || {
+        for mut stream in listener.incoming().flatten() {
+            while let Some(head) = read_head(&mut stream) {
+                let body = format!("[{}]", head.contains("[::1]"));
+                let answer = format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n{body}", body.len());
+                let _ = std::io::Write::write_all(&mut stream, answer.as_bytes());
+            }
+        }
+    });
+    let session = client(&json!({ "api_url": format!("http://[::1]:{port}/api") }).to_string());
+    for _ in 0..2 {
+        assert_eq!(session.call("friends.get", None).expect_ok(), "[true]", "the Host header has the brackets");
+    }
+}

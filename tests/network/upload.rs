@@ -59,6 +59,27 @@ fn files_go_over_tls_too() {
     assert_eq!(echoed["files"][0]["md5"], format!("{:x}", md5::compute(&file)));
 }
 
+/// A server that says that the file is too large and does not wait for the rest of it.
+#[test]
+fn an_answer_before_the_whole_file_is_the_answer() {
+    let body = r#"{"error":{"error_code":501,"error_msg":"Image is incorrect"}}"#;
+    for (status, code) in [("413 Payload Too Large", "MAILRU_HTTP_ERROR"), ("400 Bad Request", "MAILRU_API_ERROR")] {
+        let body = if status.starts_with("413") { "too large" } else { body };
+        let answer = format!("HTTP/1.1 {status}\r\nContent-Length: {}\r\n\r\n{body}", body.len());
+        let server = RawServer::start(move |mut stream| {
+            read_head(&mut stream);
+            let _ = stream.write_all(answer.as_bytes());
+        });
+        let session = client(&server.options(json!({})));
+        let file = vec![0; 8 << 20];
+        for _ in 0..10 {
+            let answer = session.upload("photos.upload", r#"{"aid":"1"}"#, "img_file", "a.jpg", &file);
+            assert_eq!(answer.name(), code, "{}", answer.json);
+        }
+        assert_eq!(server.connections(), 10, "a connection that refused is not used again");
+    }
+}
+
 #[test]
 fn files_of_every_size_and_name_arrive_as_they_are() {
     let sandbox = Sandbox::start();
@@ -103,4 +124,32 @@ fn public_pages_have_plain_paths() {
         assert_eq!(answer.error("argument"), "path", "{bad}");
     }
     assert_eq!(sandbox.requests().len(), sent, "nothing is sent");
+}
+
+/// What makes a request's head long: each is an option or a parameter of the host's.
+#[test]
+fn long_addresses_and_agents_fit() {
+    let sandbox = Sandbox::start();
+    let long = |length: usize| json!({ "a": "x".repeat(length) }).to_string();
+    let session = client(&sandbox.options(json!({})));
+    for length in [4000, 8000, 8100, 8200, 9000, 20_000, 65_000] {
+        session.public("mail/demo", long(length).as_str()).expect_ok();
+        session.call("friends.get", long(length).as_str()).expect_ok();
+        session
+            .upload("photos.upload", long(length).replace("{", r#"{"aid":"1","#).as_str(), "img_file", "a.jpg", b"x")
+            .expect_ok();
+    }
+    for length in [66_000, 200_000] {
+        let answer = session.public("mail/demo", long(length).as_str()).expect("MAILRU_INVALID_ARGUMENT");
+        assert_eq!(answer.error("argument"), "params_json");
+        session.call("friends.get", long(length).as_str()).expect_ok();
+    }
+    for length in [1000, 4000, 5000, 20_000] {
+        client(&sandbox.options(json!({ "user_agent": "x".repeat(length) }))).call("friends.get", None).expect_ok();
+        for get_limit in [0, 4096, 60_000] {
+            let address = format!("{}/{}", sandbox.base(), "x".repeat(length));
+            let session = client(&json!({ "api_url": address, "get_limit": get_limit }).to_string());
+            assert_eq!(session.call("friends.get", None).expect("MAILRU_HTTP_ERROR").error("http_status"), 404);
+        }
+    }
 }
