@@ -24,7 +24,7 @@ fn the_table_of_options() {
         .iter()
         .map(|(name, default, meaning)| vec![format!("`{name}`"), (*default).to_owned(), (*meaning).to_owned()])
         .collect();
-    assert_eq!(table(&readme(), "Options"), documented, "README.md, section Options, against src/option_names.rs");
+    assert_eq!(table(&readme(), "Options"), documented, "README.md, section Options, against src/option_names.in");
 }
 
 #[test]
