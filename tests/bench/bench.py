@@ -2,9 +2,14 @@
 
 import argparse
 import json
+import os
 import random
+import resource
+import signal
 import statistics
 import subprocess
+import sys
+import time
 from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import parse_qsl
@@ -94,7 +99,10 @@ def prove_same_work(setup, server):
     """Each client that signs must have sent the very parameters, and the signature, of the reference."""
     for peer in PEERS:
         setup.run([*setup.command(peer), 1, "calls", 1], server.environment("noted"))
-        for query in server.noted():
+        queries = server.noted()
+        if not queries:
+            raise SystemExit(f"{peer} did not call the server")
+        for query in queries:
             if decoded(query) != decoded(work.query()):
                 raise SystemExit(f"{peer} does other work than the rest: {query}")
 
@@ -107,6 +115,7 @@ def decoded(query):
 def measure(setup, server):
     """The rounds: in each, every client does every scenario once, in an order drawn by chance."""
     chance = random.Random(1)
+    foreign, begun = foreign_seconds(server), time.monotonic()
     for number in range(setup.rounds):
         print(f"round {number + 1} of {setup.rounds}", flush=True)
         for scenario in setup.scenarios():
@@ -114,6 +123,16 @@ def measure(setup, server):
             slices = setup.results.setdefault(scenario, {peer: [] for peer in scenario.peers})
             for peer in chance.sample(scenario.peers, len(scenario.peers)):
                 slices[peer].append(setup.slice(peer, scenario.threads, environment))
+    return (foreign_seconds(server) - foreign) / (time.monotonic() - begun) / os.cpu_count()
+
+
+def foreign_seconds(server):
+    """The CPU time so far of everything but the clients, the server and this program."""
+    fields = [int(field) for field in Path("/proc/stat").read_text().split("\n", 1)[0].split()[1:9]]
+    idle, waiting = fields[3:5]
+    own = [resource.getrusage(who) for who in (resource.RUSAGE_CHILDREN, resource.RUSAGE_SELF)]
+    return ((sum(fields) - idle - waiting) / os.sysconf("SC_CLK_TCK") - server.cpu_seconds()
+            - sum(each.ru_utime + each.ru_stime for each in own))
 
 
 def probe(setup, server):
@@ -155,13 +174,16 @@ def main():
     setup.rounds = chosen.rounds or setup.rounds
     with Server(setup.build / "server") as server:
         prove_same_work(setup, server)
-        measure(setup, server)
+        foreign = measure(setup, server)
         probes = probe(setup, server)
     report.tables(setup.results)
     report.goals(setup.results, probes)
+    print(f"\nother programs had {max(foreign, 0):.0%} of the machine's CPU time during the rounds"
+          + ("; rates are of little worth" if foreign > 0.1 else ""))
     if not setup.quick:
         chart.draw(setup.results, Path(__file__).with_name("chart.svg"))
 
 
 if __name__ == "__main__":
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
     main()

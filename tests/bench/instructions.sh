@@ -26,7 +26,7 @@ ${CC:-cc} -std=c11 -O2 -D_DEFAULT_SOURCE -pthread -I"$root/include" -o "$folder/
 
 # mailru_call alone is counted, with all that it calls; the host's own work is not.
 count() {
-    BENCH_FOLDER=$folder/server BENCH_PLACE=$place python3 server.py \
+    BENCH_PLACE=$place python3 server.py \
         valgrind --quiet --tool=callgrind --toggle-collect=mailru_call --callgrind-out-file="$folder/$1.out" \
         "$folder/mailru" 1 calls "$1" >/dev/null
 }

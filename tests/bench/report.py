@@ -68,20 +68,20 @@ def verdict(good):
 def goals(results, probes):
     """What was aimed at, what was measured, the verdict."""
     by_name = {scenario.name: slices for scenario, slices in results.items()}
-    print(f"\n{'libmailru against':44} {'goal':>8} {'measured':>20}  verdict")
+    print(f"\n{'libmailru against':50} {'goal':>8} {'measured':>20}  verdict")
     for peer, name, rate_goal, cpu_goal in RATIOS:
         rate, cpu = (ratios(by_name[name], peer, what) for what in ("rate", "cpu_us"))
         title = f"{NAMES[peer]}, {name}"
-        print(f"{title + ': rate':44} {'≥ ' + str(rate_goal):>8} {spread(rate):>20}  "
+        print(f"{title + ': rate':50} {'≥ ' + str(rate_goal):>8} {spread(rate):>20}  "
               f"{verdict(statistics.median(rate) >= rate_goal)}")
-        print(f"{'  CPU per call':44} {'≤ ' + str(cpu_goal):>8} {spread(cpu):>20}  "
+        print(f"{'  CPU per call':50} {'≤ ' + str(cpu_goal):>8} {spread(cpu):>20}  "
               f"{verdict(statistics.median(cpu) <= cpu_goal)}")
     queue = ratios(by_name["small, 64 threads"], OURS, "rate", ours="mailru_queue")
-    print(f"{'queue of 64 workers to 64 threads: rate':44} {'≥ 0.9':>8} {spread(queue):>20}  "
+    print(f"{'queue of 64 workers to 64 threads: rate':50} {'≥ 0.9':>8} {spread(queue):>20}  "
           f"{verdict(statistics.median(queue) >= 0.9)}")
     for title, key, most, unit, one in LIMITS:
         if probes[key] is None:
-            print(f"{title:44} {f'≤ {most} {unit}':>8} {'not measured':>20}  (make run measures it)")
+            print(f"{title:50} {f'≤ {most} {unit}':>8} {'not measured':>20}  (make run measures it)")
             continue
         value = probes[key] / one
-        print(f"{title:44} {f'≤ {most} {unit}':>8} {f'{value:.2f} {unit}':>20}  {verdict(value <= most)}")
+        print(f"{title:50} {f'≤ {most} {unit}':>8} {f'{value:.2f} {unit}':>20}  {verdict(value <= most)}")

@@ -9,6 +9,7 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 from pathlib import Path
 
@@ -92,9 +93,6 @@ class Server:
             (self.folder / "answers" / f"{name}.json").write_bytes(work.answer(size))
         make_certificates(self.folder)
         self.plain, self.tls = free_ports(2)
-        # The workers of a root's nginx are another user's: they must be able to read.
-        for path in [self.folder, self.folder / "answers"]:
-            path.chmod(0o755)
         config = self.folder / "nginx.conf"
         config.write_text(CONFIG.format(folder=self.folder, plain=self.plain, tls=self.tls)
                           + ("user root;\n" if os.geteuid() == 0 else ""))
@@ -102,7 +100,7 @@ class Server:
 
     def __enter__(self):
         until = time.monotonic() + 10
-        while time.monotonic() < until:
+        while time.monotonic() < until and self.process.poll() is None:
             try:
                 socket.create_connection(("127.0.0.1", self.tls), timeout=1).close()
                 return self
@@ -122,11 +120,21 @@ class Server:
         return os.environ | work.environment(url, self.folder / "ca.pem" if tls else None)
 
     def noted(self):
-        """The queries that came to the place `noted`, and forgets them."""
+        """The queries that came to the place `noted`, and forgets them; nginx notes after it has answered."""
         log = self.folder / "noted.log"
+        until = time.monotonic() + 2
+        while not log.read_text() and time.monotonic() < until:
+            time.sleep(0.01)
         lines = log.read_text().splitlines()
         log.write_text("")
         return [line.split()[0].partition("?")[2] for line in lines]
+
+    def cpu_seconds(self):
+        """The CPU time of nginx and its workers so far."""
+        pid = self.process.pid
+        workers = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+        fields = [Path(f"/proc/{each}/stat").read_text().rpartition(")")[2].split() for each in (pid, *workers)]
+        return sum(int(each[11]) + int(each[12]) for each in fields) / os.sysconf("SC_CLK_TCK")
 
 
 def nginx():
@@ -134,6 +142,15 @@ def nginx():
     return shutil.which("nginx") or shutil.which("nginx", path="/usr/sbin:/usr/local/sbin")
 
 
+def main():
+    """Runs a command beside a server."""
+    with tempfile.TemporaryDirectory() as folder, Server(f"{folder}/server") as server:
+        # The workers of a root's nginx may be another user's.
+        os.chmod(folder, 0o755)
+        environment = server.environment(os.environ.get("BENCH_PLACE", "small"))
+        return subprocess.run(sys.argv[1:], env=environment, check=False).returncode
+
+
 if __name__ == "__main__":
-    with Server(os.environ.get("BENCH_FOLDER", "/tmp/bench-server")) as server:
-        sys.exit(subprocess.run(sys.argv[1:], env=server.environment(os.environ.get("BENCH_PLACE", "small"))).returncode)
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
+    sys.exit(main())
