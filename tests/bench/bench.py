@@ -179,9 +179,9 @@ def main():
     report.tables(setup.results)
     report.goals(setup.results, probes)
     print(f"\nother programs had {max(foreign, 0):.0%} of the machine's CPU time during the rounds"
-          + ("; rates are of little worth" if foreign > 0.1 else ""))
+          + ("; rates are of little worth" if foreign > report.MUCH else ""))
     if not setup.quick:
-        chart.draw(setup.results, Path(__file__).with_name("chart.svg"))
+        chart.draw(setup.results, Path(__file__).with_name("chart.svg"), foreign)
 
 
 if __name__ == "__main__":

@@ -5,6 +5,7 @@
 #
 #   sh instructions.sh [small|large] [N] [LINES]
 set -eu
+export PYTHONDONTWRITEBYTECODE=1
 
 cd "$(dirname "$0")"
 place=${1:-small}

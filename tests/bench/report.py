@@ -3,6 +3,8 @@
 import statistics
 
 OURS = "mailru"
+# From which share of the machine on other programs disturb the rates.
+MUCH = 0.1
 NAMES = {
     "raw": "raw socket",
     "curl_alone": "libcurl alone",
@@ -40,9 +42,14 @@ def ratios(slices, other, what, ours=OURS):
     return [getattr(one, what) / max(getattr(two, what), 1e-9) for one, two in pairs]
 
 
+def quartiles(values):
+    """The median between the quartiles."""
+    return statistics.quantiles(values, n=4, method="inclusive") if len(values) > 1 else values * 3
+
+
 def spread(values):
     """The median with the quartiles around it."""
-    low, middle, high = statistics.quantiles(values, n=4, method="inclusive") if len(values) > 1 else values * 3
+    low, middle, high = quartiles(values)
     return f"{middle:5.2f} [{low:.2f}-{high:.2f}]"
 
 
