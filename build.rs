@@ -35,9 +35,10 @@ fn reading_methods() {
     fs::write(out.join("reading_methods.rs"), rust).expect("cargo's output folder can be written");
 }
 
-/// The files of the boundary, in the order in which the header should be read.
+/// The files of the boundary, in the order in which the header should be read. `mod` is not among them: cbindgen
+/// would read the files that it names as well, and declare everything twice.
 const BOUNDARY: [&str; 9] =
-    ["version", "mod", "callbacks", "constructors", "calls", "cancels", "tokens", "queue", "helpers"];
+    ["version", "handles", "callbacks", "constructors", "calls", "cancels", "tokens", "queue", "helpers"];
 
 /// Writes `include/mailru.h` if it would change: a build without changes leaves the tree alone.
 fn header() {

@@ -32,18 +32,19 @@ pub fn generation() -> u32 {
 /// Before the host forks, on the forking thread: waits for the sections under way, lets none begin.
 pub fn before() {
     let shut = GATE.write().unwrap_or_else(PoisonError::into_inner);
-    SHUT.with(|slot| *slot.borrow_mut() = Some(shut));
+    // Fails only in a thread that has all but ended; then the gate opens again at once.
+    let _ = SHUT.try_with(|slot| *slot.borrow_mut() = Some(shut));
 }
 
 /// After the fork, in the parent, on the same thread.
 pub fn after_in_parent() {
-    SHUT.with(|slot| drop(slot.borrow_mut().take()));
+    let _ = SHUT.try_with(|slot| drop(slot.borrow_mut().take()));
 }
 
 /// After the fork, in the child, on its only thread.
 pub fn after_in_child() {
     GENERATION.fetch_add(1, Ordering::Relaxed);
-    SHUT.with(|slot| drop(slot.borrow_mut().take()));
+    let _ = SHUT.try_with(|slot| drop(slot.borrow_mut().take()));
 }
 
 /// State that many threads share and that outlives a fork.

@@ -7,7 +7,7 @@
 //! 1. [`params`], [`signature`], [`verify`], [`catalogue`], [`address`], [`options`]: pure functions.
 //! 2. [`http`]: a request out, a checked answer back.
 //! 3. [`oauth`]: tokens obtained, kept, renewed.
-//! 4. [`session`], [`upload`]: the platform's calls.
+//! 4. [`keys`], [`upload`], [`session`]: the platform's calls.
 //! 5. [`queue`]: many calls for few threads of the host.
 //! 6. [`ffi`]: every exported function, and all `unsafe`.
 
@@ -18,6 +18,7 @@ pub mod error;
 pub mod ffi;
 pub mod fork;
 pub mod http;
+pub mod keys;
 pub mod log;
 pub mod oauth;
 pub mod options;

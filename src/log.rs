@@ -1,6 +1,8 @@
 //! The log: one line for each request, repetition and renewal, and never a secret.
 #![forbid(unsafe_code)]
 
+use std::cell::Cell;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI32, Ordering};
 
@@ -23,6 +25,12 @@ pub enum Level {
 /// Where lines go.
 pub type Sink = Arc<dyn Fn(Level, &str) + Send + Sync>;
 
+thread_local! {
+    /// Whether the sink runs on this thread. What it does itself by way of the library is not told to
+    /// it, or it would never end.
+    static TELLING: Cell<bool> = const { Cell::new(false) };
+}
+
 static MOST: AtomicI32 = AtomicI32::new(0);
 static SINK: Guarded<Option<Sink>> = Guarded::new(None);
 
@@ -38,7 +46,14 @@ pub fn line(level: Level, text: impl FnOnce() -> String) {
     if level as i32 > MOST.load(Ordering::Relaxed) {
         return;
     }
+    if TELLING.with(Cell::get) {
+        return;
+    }
     if let Some(sink) = SINK.with(|slot| slot.clone()) {
-        sink(level, &text());
+        TELLING.with(|telling| telling.set(true));
+        let told = catch_unwind(AssertUnwindSafe(|| sink(level, &text())));
+        TELLING.with(|telling| telling.set(false));
+        // A bug in a line is no reason to lose the answer that it tells of.
+        drop(told);
     }
 }

@@ -75,6 +75,10 @@ include!("option_names.rs");
 /// The longest time limit: beyond it a number is more likely a slip than a wish.
 const LONGEST_MS: u64 = 1 << 40;
 
+/// The longest request line that goes as GET, whatever `get_limit` says: the HTTP library takes no
+/// address of 64 KiB, and a POST does the same.
+const LONGEST_LINE: u64 = 60_000;
+
 impl Default for Options {
     fn default() -> Options {
         let address = |name| {
@@ -130,8 +134,7 @@ impl Options {
                 "retries" => options.retries = value.number(0, 100)? as u32,
                 "retry_delay_ms" => options.retry_delay = Duration::from_millis(value.number(0, 3_600_000)?),
                 "max_response_bytes" => options.max_response_bytes = value.number(1, 1 << 40)?,
-                // An address of 64 KiB and more is refused by the HTTP library.
-                "get_limit" => options.get_limit = value.number(0, 60_000)? as usize,
+                "get_limit" => options.get_limit = value.number(0, 1 << 40)?.min(LONGEST_LINE) as usize,
                 "max_idle_connections" => options.max_idle_connections = value.number(0, 10_000)? as usize,
                 "user_agent" => options.user_agent = value.header()?,
                 "proxy" => options.proxy = Some(value.secret()?),

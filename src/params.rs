@@ -82,6 +82,12 @@ pub fn members<'a>(argument: &str, json: &'a str) -> Outcome<Vec<(Cow<'a, str>, 
     }
 }
 
+/// The members of a JSON object as they were written, however often a name stands in it; `None` if
+/// the text is no JSON object. For what others wrote, where a slip of theirs must not lose the rest.
+pub fn all_members(json: &str) -> Option<Vec<(Cow<'_, str>, &RawValue)>> {
+    serde_json::from_str::<Members>(json).ok().map(|members| members.0)
+}
+
 struct Members<'a>(Vec<(Cow<'a, str>, &'a RawValue)>);
 
 impl<'de> serde::Deserialize<'de> for Members<'de> {

@@ -13,29 +13,18 @@ use crate::control::{Cancellation, Control, Membership};
 use crate::error::{Code, Failure, Outcome};
 use crate::http::answer::Answer;
 use crate::http::{Client, Content, Repetition, Request};
-use crate::oauth::grant::{Applicant, FULL_SCOPE, Grant};
+pub use crate::keys::Keys;
+use crate::log::{self, Level};
+use crate::oauth::grant::{Applicant, Grant};
 use crate::oauth::keeper::Keeper;
 use crate::oauth::tokens::Tokens;
 use crate::options::Options;
 use crate::params::{self, Parameters};
-use crate::secret::Secret;
-use crate::signature::{Circuit, Signer};
+use crate::signature::Circuit;
 use crate::upload::Upload;
 
 /// The platform's "session key or uid incorrect": the token is of no use.
 const TOKEN_REFUSED: i64 = 102;
-
-/// An application's keys, and in which circuit they sign.
-pub struct Keys {
-    /// The application's id.
-    pub app_id: String,
-    /// Signs in the client-server circuit.
-    pub private_key: Secret,
-    /// Signs in the server-server circuit.
-    pub secret_key: Secret,
-    /// `None`: inferred at each call.
-    pub circuit: Option<Circuit>,
-}
 
 /// Told of each new set of tokens, as JSON.
 pub type TokenCallback = Arc<dyn Fn(&str) + Send + Sync>;
@@ -90,6 +79,7 @@ impl Session {
                 .cloned()
                 .unwrap_or_default(),
             token_url: options.token_url.clone(),
+            keys: [keys.private_key.clone(), keys.secret_key.clone()],
             needs_uid: keys.sign_only_for_a_user(),
         };
         let (auto_refresh, timeout) = (options.auto_refresh, options.timeout);
@@ -99,16 +89,11 @@ impl Session {
                 Keeper::with_tokens(tokens, applicant, auto_refresh, timeout, Arc::clone(&client))
             }
             Source::Grant(grant) => {
-                let grant = checked(grant)?;
-                for (name, given) in
-                    [("refresh_token", !options.refresh_token.is_empty()), ("expires_in", options.expires_in.is_some())]
-                {
-                    if given {
-                        return Err(Failure::argument(
-                            name,
-                            "is an option of sessions made with an access token; this one gets its own",
-                        ));
-                    }
+                let grant = grant.checked()?;
+                if !options.refresh_token.is_empty() || options.expires_in.is_some() {
+                    log::line(Level::Warning, || {
+                        "the options refresh_token and expires_in are for sessions made with an access token".into()
+                    });
                 }
                 Keeper::with_grant(grant, applicant, auto_refresh, timeout, Arc::clone(&client))
             }
@@ -306,13 +291,14 @@ impl Session {
     }
 
     fn send(&self, request: Request, call: &Arc<Control>) -> Outcome<Answer> {
-        Ok(self.client.send(&request, call)?)
+        Ok(self.client.send(request, call)?)
     }
 }
 
 impl Identity {
     /// Runs a request with the session's tokens; if the platform refuses them, once more with others.
     fn with_tokens(&self, call: &Arc<Control>, request: impl Fn(&Tokens) -> Outcome<Answer>) -> Outcome<Answer> {
+        self.keys.check_use()?;
         let tokens = self.keeper.tokens_for(call)?;
         let answer = request(&tokens)?;
         if answer.platform_code() != Some(TOKEN_REFUSED) {
@@ -351,90 +337,6 @@ impl Identity {
 
     fn show(&self, tokens: &Tokens) -> String {
         tokens.to_json(self.keys.circuits().of(tokens))
-    }
-}
-
-/// Which circuits a session's keys allow.
-#[derive(Clone, Copy)]
-struct Circuits {
-    client: bool,
-    server: bool,
-}
-
-impl Circuits {
-    /// The circuit for these tokens: for their user if that is possible, else for the application.
-    fn of(self, tokens: &Tokens) -> Option<Circuit> {
-        match self {
-            Circuits { client: true, .. } if !tokens.uid.is_empty() => Some(Circuit::ClientServer),
-            Circuits { server: true, .. } => Some(Circuit::ServerServer),
-            _ => None,
-        }
-    }
-}
-
-impl Keys {
-    fn check(&self) -> Outcome<()> {
-        let needed = match self.circuit {
-            Some(Circuit::ClientServer) => Some(("private_key", &self.private_key)),
-            Some(Circuit::ServerServer) => Some(("secret_key", &self.secret_key)),
-            None => None,
-        };
-        if self.app_id.is_empty() {
-            return Err(Failure::argument("app_id", "is empty; give the application's id"));
-        }
-        match needed {
-            Some((name, key)) if key.is_empty() => {
-                Err(Failure::argument(name, "is empty; this kind of session signs with it"))
-            }
-            _ => Ok(()),
-        }
-    }
-
-    fn circuits(&self) -> Circuits {
-        Circuits {
-            client: !self.private_key.is_empty() && self.circuit != Some(Circuit::ServerServer),
-            server: !self.secret_key.is_empty() && self.circuit != Some(Circuit::ClientServer),
-        }
-    }
-
-    fn sign_only_for_a_user(&self) -> bool {
-        matches!(self.circuits(), Circuits { client: true, server: false })
-    }
-
-    fn signer<'a>(&'a self, tokens: &'a Tokens) -> Outcome<Signer<'a>> {
-        match self.circuits().of(tokens) {
-            Some(circuit @ Circuit::ClientServer) => Ok(Signer { circuit, uid: &tokens.uid, key: &self.private_key }),
-            Some(circuit @ Circuit::ServerServer) => Ok(Signer { circuit, uid: "", key: &self.secret_key }),
-            None => Err(Failure::new(
-                Code::SignatureUndefined,
-                "the session cannot sign: give it uid and private_key, or secret_key",
-            )),
-        }
-    }
-}
-
-/// A grant whose texts are all there; an empty scope becomes the full one.
-fn checked(grant: Grant) -> Outcome<Grant> {
-    let given = |name: &str, text: &str| match text {
-        "" => Err(Failure::argument(name, "is empty; the grant needs it")),
-        _ => Ok(()),
-    };
-    match grant {
-        Grant::Code { code, redirect_uri } => {
-            given("code", code.expose())?;
-            given("redirect_uri", &redirect_uri)?;
-            Ok(Grant::Code { code, redirect_uri })
-        }
-        Grant::Password { email, password, scope } => {
-            given("email", &email)?;
-            given("password", password.expose())?;
-            let scope = if scope.is_empty() { FULL_SCOPE.to_owned() } else { scope };
-            Ok(Grant::Password { email, password, scope })
-        }
-        Grant::Refresh(token) => {
-            given("refresh_token", token.expose())?;
-            Ok(Grant::Refresh(token))
-        }
     }
 }
 

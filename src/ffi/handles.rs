@@ -13,6 +13,18 @@ use crate::fork::Guarded;
 use crate::queue::Queue;
 use crate::session::Session;
 
+/// A session: a number, 0 is none.
+#[allow(non_camel_case_types)]
+pub type mailru_session = u64;
+
+/// A queue of calls: a number, 0 is none.
+#[allow(non_camel_case_types)]
+pub type mailru_queue = u64;
+
+/// A cancel handle: a number, 0 is none.
+#[allow(non_camel_case_types)]
+pub type mailru_cancel = u64;
+
 /// How many bits are drawn by chance.
 const CHANCE_BITS: u32 = 20;
 /// JavaScript's numbers are exact up to here.

@@ -24,6 +24,7 @@ pub use self::callbacks::{mailru_log_callback, mailru_release_callback, mailru_t
 pub use self::calls::*;
 pub use self::cancels::*;
 pub use self::constructors::*;
+pub use self::handles::{mailru_cancel, mailru_queue, mailru_session};
 pub use self::helpers::*;
 pub use self::queue::*;
 pub use self::tokens::*;
@@ -34,18 +35,6 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use self::strings::to_c;
 use crate::error::{Code, Failure, Outcome};
-
-/// A session: a number, 0 is none.
-#[allow(non_camel_case_types)]
-pub type mailru_session = u64;
-
-/// A queue of calls: a number, 0 is none.
-#[allow(non_camel_case_types)]
-pub type mailru_queue = u64;
-
-/// A cancel handle: a number, 0 is none.
-#[allow(non_camel_case_types)]
-pub type mailru_cancel = u64;
 
 /// Runs an export that answers with JSON.
 ///

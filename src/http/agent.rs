@@ -1,15 +1,19 @@
-//! The HTTP agent of a session: its settings, made when first needed, anew after a fork.
+//! HTTP agents: one for all sessions with the same settings, made when first needed, anew after a fork.
 #![forbid(unsafe_code)]
 
 use std::fs;
 use std::mem;
+use std::sync::{Arc, Weak};
 use std::time::Duration;
 
+use rustls::pki_types::CertificateDer;
+use ureq::config::Config;
 use ureq::tls::{Certificate, PemItem, RootCerts, TlsConfig, parse_pem};
-use ureq::unversioned::transport::{ConnectProxyConnector, Connector, RustlsConnector};
+use ureq::unversioned::transport::{ConnectProxyConnector, ConnectionDetails, Connector, RustlsConnector, Transport};
 use ureq::{Agent, Proxy};
 
 use super::connector::{Connected, Dial};
+use super::proxy;
 use super::resolver::AtOnce;
 use crate::error::{Failure, Outcome};
 use crate::fork::{self, Guarded};
@@ -17,12 +21,18 @@ use crate::options::{Options, TlsRoots};
 
 /// Connections unused for longer are closed.
 const IDLE_AGE: Duration = Duration::from_secs(60);
+/// How many servers' unused connections are kept: the platform's, the authorization servers, tests'.
+const SERVERS: usize = 32;
 /// What one read takes in; the head of an answer must fit.
 const INPUT_BUFFER: usize = 32 * 1024;
 /// Room for a request's head besides its address.
 const HEAD_ROOM: usize = 4 * 1024;
 
-/// Makes agents that share settings; at any time there is at most one.
+/// The sources in use. Sessions with the same settings share one, and so their connections: a server
+/// with a session for each of its users connects no more often than with one session for all.
+static IN_USE: Guarded<Vec<Weak<AgentSource>>> = Guarded::new(Vec::new());
+
+/// Makes the agent of its settings; at any time there is at most one.
 pub struct AgentSource {
     settings: Settings,
     made: Guarded<Option<Made>>,
@@ -33,41 +43,59 @@ struct Made {
     generation: u32,
 }
 
+#[derive(PartialEq)]
 struct Settings {
     connect_timeout: Duration,
     max_idle: usize,
     user_agent: String,
     output_buffer: usize,
     proxy: Option<Proxy>,
-    roots: RootCerts,
+    trusted: Trusted,
+}
+
+/// Whose certificates are accepted.
+#[derive(PartialEq)]
+enum Trusted {
+    Roots(TlsRoots),
+    /// Those of a file, in DER form.
+    These(Vec<Vec<u8>>),
 }
 
 impl AgentSource {
-    /// Checks the settings; no agent is made yet.
-    pub fn new(options: &Options) -> Outcome<AgentSource> {
+    /// Checks the settings and finds or makes their source; no agent is made yet.
+    pub fn of(options: &Options) -> Outcome<Arc<AgentSource>> {
+        warm_up();
         let settings = Settings {
             connect_timeout: options.connect_timeout,
             max_idle: options.max_idle_connections,
             user_agent: options.user_agent.clone(),
             output_buffer: options.get_limit + HEAD_ROOM,
-            proxy: proxy(options)?,
-            roots: roots(options)?,
+            proxy: proxy::chosen(options.proxy.as_ref())?,
+            trusted: trusted(options)?,
         };
-        Ok(AgentSource { settings, made: Guarded::new(None) })
+        let new = Arc::new(AgentSource { settings, made: Guarded::new(None) });
+        Ok(IN_USE.with(|sources| {
+            sources.retain(|source| source.strong_count() > 0);
+            let same = sources.iter().filter_map(Weak::upgrade).find(|source| source.settings == new.settings);
+            same.unwrap_or_else(|| {
+                sources.push(Arc::downgrade(&new));
+                new
+            })
+        }))
     }
 
     /// The agent of this process.
     ///
-    /// One from before a fork shares its connections with the parent, and its locks may be held for
-    /// ever: it is not even dropped, which could say goodbye on the parent's connections.
+    /// One from before a fork shares its connections with the parent. To let go of it closes this
+    /// process's descriptors and nothing else. If a thread of the parent was in the midst of it, so that
+    /// its lock stays shut, that thread's share of it stays as well, and it is not touched.
     pub fn agent(&self) -> Agent {
         let generation = fork::generation();
-        let existing = self.made.with(|made| {
-            if let Some(foreign) = made.take_if(|made| made.generation != generation) {
-                mem::forget(foreign);
-            }
-            made.as_ref().map(|made| made.agent.clone())
+        let (existing, foreign) = self.made.with(|made| {
+            let foreign = made.take_if(|made| made.generation != generation);
+            (made.as_ref().map(|made| made.agent.clone()), foreign)
         });
+        drop(foreign);
         if let Some(agent) = existing {
             return agent;
         }
@@ -85,12 +113,14 @@ impl Settings {
             .proxy(self.proxy.clone())
             .user_agent(&self.user_agent)
             .input_buffer_size(INPUT_BUFFER)
-            .max_response_header_size(INPUT_BUFFER)
+            // One byte less: a buffer filled to the brim looks like a connection that has ended.
+            .max_response_header_size(INPUT_BUFFER - 1)
             .output_buffer_size(self.output_buffer)
-            .max_idle_connections(self.max_idle)
+            // The option's number is each server's: one must not crowd out another.
+            .max_idle_connections(self.max_idle.saturating_mul(SERVERS))
             .max_idle_connections_per_host(self.max_idle)
             .max_idle_age(IDLE_AGE)
-            .tls_config(TlsConfig::builder().root_certs(self.roots.clone()).build())
+            .tls_config(TlsConfig::builder().root_certs(self.trusted.roots()).build())
             .build();
         let connectors = ConnectProxyConnector::default()
             .chain(Dial { connect_timeout: self.connect_timeout })
@@ -100,37 +130,60 @@ impl Settings {
     }
 }
 
-fn proxy(options: &Options) -> Outcome<Option<Proxy>> {
-    match &options.proxy {
-        None => Ok(None),
-        Some(environment) if environment.expose() == "env" => Ok(Proxy::try_from_env()),
-        // The text may hold a password: it is not repeated.
-        Some(address) => Proxy::new(address.expose())
-            .map(Some)
-            .map_err(|_| Failure::argument("proxy", "must be an address such as http://host:3128, or \"env\"")),
+/// Has ureq set up what it sets up once in a process: a fork in that moment would leave the child
+/// waiting for a thread that it does not have. In a guarded section no fork happens.
+fn warm_up() {
+    static WARM: Guarded<bool> = Guarded::new(false);
+    WARM.with(|warm| {
+        if !mem::replace(warm, true) {
+            let nowhere = Agent::with_parts(Config::default(), Nowhere, AtOnce);
+            // It cannot succeed and need not: the set-up comes before the connection.
+            drop(nowhere.get("http://localhost").call());
+        }
+    });
+}
+
+/// Makes no connection.
+#[derive(Debug)]
+struct Nowhere;
+
+impl Connector for Nowhere {
+    type Out = Box<dyn Transport>;
+
+    fn connect(&self, _: &ConnectionDetails, _: Option<()>) -> Result<Option<Self::Out>, ureq::Error> {
+        Ok(None)
     }
 }
 
-fn roots(options: &Options) -> Outcome<RootCerts> {
-    let Some(path) = &options.ca_file else {
-        return Ok(match options.tls_roots {
-            TlsRoots::WebPki => RootCerts::WebPki,
-            TlsRoots::System => RootCerts::PlatformVerifier,
-        });
-    };
+impl Trusted {
+    fn roots(&self) -> RootCerts {
+        match self {
+            Trusted::Roots(TlsRoots::WebPki) => RootCerts::WebPki,
+            Trusted::Roots(TlsRoots::System) => RootCerts::PlatformVerifier,
+            Trusted::These(certificates) => {
+                RootCerts::from(certificates.iter().map(|der| Certificate::from_der(der).to_owned()))
+            }
+        }
+    }
+}
+
+fn trusted(options: &Options) -> Outcome<Trusted> {
+    let Some(path) = &options.ca_file else { return Ok(Trusted::Roots(options.tls_roots)) };
     let wrong = |problem: String| {
         Failure::argument("ca_file", format!("{problem}; it must be a file of certificates in PEM form"))
     };
     let pem = fs::read(path).map_err(|error| wrong(format!("cannot be read ({error})")))?;
-    let certificates: Vec<Certificate<'static>> = parse_pem(&pem)
+    let certificates: Vec<Vec<u8>> = parse_pem(&pem)
         .filter_map(|item| match item {
-            Ok(PemItem::Certificate(certificate)) => Some(Ok(certificate)),
+            Ok(PemItem::Certificate(certificate)) => Some(Ok(certificate.der().to_vec())),
             Ok(_) => None,
             Err(_) => Some(Err(wrong("is damaged".into()))),
         })
         .collect::<Outcome<_>>()?;
-    if certificates.is_empty() {
-        return Err(wrong("holds no certificate".into()));
+    // A bundle may hold a certificate of a kind that rustls does not know; one that it does must be there.
+    let is_usable = |der: &Vec<u8>| rustls::RootCertStore::empty().add(CertificateDer::from(der.as_slice())).is_ok();
+    if !certificates.iter().any(is_usable) {
+        return Err(wrong("holds no usable certificate".into()));
     }
-    Ok(RootCerts::from(certificates.into_iter()))
+    Ok(Trusted::These(certificates))
 }

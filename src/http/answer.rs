@@ -93,7 +93,7 @@ impl Answer {
                 Err(failure.status(status).platform(&self.body))
             }
             _ if !success_status => {
-                let hint = if (300..400).contains(&status) {
+                let hint = if matches!(status, 301 | 302 | 303 | 307 | 308) {
                     "; redirects are not followed, since the address holds the session key"
                 } else {
                     ""

@@ -7,6 +7,7 @@
 #![forbid(unsafe_code)]
 
 use std::cell::{Cell, RefCell};
+use std::mem::{self, ManuallyDrop};
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -14,10 +15,12 @@ use std::time::{Duration, Instant};
 use ureq::http::Uri;
 
 use crate::control::Control;
-use crate::error::{Failure, Outcome};
+use crate::error::{Code, Failure, Outcome};
 
 thread_local! {
-    static CURRENT: RefCell<Option<Rc<Exchange>>> = const { RefCell::new(None) };
+    /// Kept from being dropped so that it needs no destructor and outlasts those of the host: calls
+    /// work to the very end of a thread. The guard takes each attempt out again.
+    static CURRENT: RefCell<ManuallyDrop<Option<Rc<Exchange>>>> = const { RefCell::new(ManuallyDrop::new(None)) };
 }
 
 /// How far an attempt came.
@@ -25,7 +28,9 @@ thread_local! {
 pub enum Phase {
     /// The name's address is being looked up, or the connection made.
     Connecting,
-    /// The connection is made secure, or led through a proxy.
+    /// A proxy is asked to connect further.
+    Proxy,
+    /// The connection is made secure.
     Handshake,
     /// The request goes out, or its answer comes in.
     Request,
@@ -52,13 +57,13 @@ impl Exchange {
             sent: Cell::new(false),
             answered: Cell::new(false),
         });
-        CURRENT.with(|current| *current.borrow_mut() = Some(Rc::clone(&exchange)));
-        Guard(exchange)
+        let former = replace(Some(Rc::clone(&exchange)));
+        Guard { exchange, former }
     }
 
     /// The attempt under way on this thread.
     pub fn current() -> Option<Rc<Exchange>> {
-        CURRENT.with(|current| current.borrow().clone())
+        CURRENT.with(|current| (**current.borrow()).clone())
     }
 
     /// The call that this attempt is for.
@@ -89,16 +94,23 @@ impl Exchange {
         }
     }
 
-    /// The socket is connected; TLS or a proxy comes next.
+    /// The connection to a proxy stands; now it is asked to connect further.
+    pub fn at_proxy(&self) {
+        self.phase.set(Phase::Proxy);
+    }
+
+    /// The way to the server stands; TLS comes next.
     pub fn handshake(&self) {
         self.phase.set(Phase::Handshake);
     }
 
     /// The connection stands. One to a proxy is only a step on the way.
     pub fn connected(&self, to: &Uri) {
-        if to.authority() == self.target.authority() {
+        if *to == self.target {
             self.phase.set(Phase::Request);
             self.connect_until.set(None);
+        } else {
+            self.at_proxy();
         }
     }
 
@@ -109,7 +121,7 @@ impl Exchange {
         }
     }
 
-    /// Bytes were read.
+    /// Bytes of an answer were read.
     pub fn received(&self) {
         if self.phase.get() == Phase::Request {
             self.answered.set(true);
@@ -122,29 +134,40 @@ impl Exchange {
         let Some(until) = self.connect_until.get() else { return Ok(call_left) };
         match until.saturating_duration_since(Instant::now()) {
             Duration::ZERO => {
-                let step = if self.phase.get() == Phase::Connecting { "connecting" } else { "the handshake" };
-                let message = format!("{step} took longer than connect_timeout_ms allows");
-                Err(Failure::new(crate::error::Code::Timeout, message))
+                let step = match self.phase.get() {
+                    Phase::Connecting => "connecting",
+                    Phase::Proxy => "the proxy",
+                    Phase::Handshake | Phase::Request => "the TLS handshake",
+                };
+                Err(Failure::new(Code::Timeout, format!("{step} took longer than connect_timeout_ms allows")))
             }
             connect_left => Ok(connect_left.min(call_left)),
         }
     }
 }
 
+fn replace(exchange: Option<Rc<Exchange>>) -> Option<Rc<Exchange>> {
+    let former = CURRENT.with(|current| mem::replace(&mut *current.borrow_mut(), ManuallyDrop::new(exchange)));
+    ManuallyDrop::into_inner(former)
+}
+
 /// Keeps an attempt the thread's current one.
-pub struct Guard(Rc<Exchange>);
+pub struct Guard {
+    exchange: Rc<Exchange>,
+    former: Option<Rc<Exchange>>,
+}
 
 impl std::ops::Deref for Guard {
     type Target = Exchange;
 
     fn deref(&self) -> &Exchange {
-        &self.0
+        &self.exchange
     }
 }
 
 impl Drop for Guard {
     fn drop(&mut self) {
-        self.0.call.unblocked();
-        CURRENT.with(|current| *current.borrow_mut() = None);
+        self.exchange.call.unblocked();
+        drop(replace(self.former.take()));
     }
 }

@@ -6,8 +6,9 @@ use std::io;
 use rustls::CertificateError;
 use ureq::Error;
 
-use super::connector::{Ended, describe};
 use super::exchange::{Exchange, Phase};
+use super::line::describe;
+use super::wire::{Ended, step};
 use crate::error::{Code, Failure};
 
 /// An attempt that brought no whole answer.
@@ -17,7 +18,7 @@ pub struct Broken {
     pub failure: Failure,
     /// Whether a byte of the request may have left.
     pub sent: bool,
-    /// Whether the connection was lost, rather than ended by us or filled with nonsense.
+    /// Whether the connection failed or was lost, rather than ended by us or filled with nonsense.
     pub lost: bool,
 }
 
@@ -28,68 +29,72 @@ impl From<Broken> for Failure {
 }
 
 impl Broken {
-    /// A failure before any byte of a request could leave.
+    /// A failure before any byte of a request could leave, for which no other attempt is made.
     pub fn unsent(failure: Failure) -> Broken {
         Broken { failure, sent: false, lost: false }
     }
 
     /// Explains an error of ureq.
     pub fn new(error: Error, exchange: &Exchange) -> Broken {
-        let sent = exchange.sent();
-        let whole = |failure| Broken { failure, sent, lost: false };
         // The call's own end comes first: what ended it shows as this or that error below.
-        if let Err(failure) = exchange.call().check() {
-            return whole(failure);
-        }
-        match error {
-            Error::Other(other) => match other.downcast::<Ended>() {
-                Ok(ended) => whole(ended.0),
-                Err(_) => whole(Failure::new(Code::InternalError, "the HTTP library failed")),
-            },
-            Error::Io(error) => Broken::from_io(&error, exchange),
-            Error::Rustls(error) => whole(tls(&error)),
-            Error::Tls(_) | Error::TlsRequired => {
-                whole(Failure::new(Code::TlsError, "the connection could not be made secure"))
-            }
-            Error::ConnectProxyFailed(_) => whole(Failure::new(Code::NetworkError, "the proxy refused to connect")),
-            Error::BodyExceedsLimit(limit) => whole(Failure::new(
-                Code::ResponseTooLarge,
-                format!("the answer is larger than max_response_bytes ({limit})"),
-            )),
-            Error::LargeResponseHeader(..) => whole(malformed("has too large a head")),
-            Error::Decompress(..) => whole(malformed("is not validly compressed")),
-            Error::Protocol(_) | Error::Http(_) | Error::BodyStalled => whole(malformed("is not valid HTTP")),
-            Error::HostNotFound | Error::ConnectionFailed => {
-                whole(Failure::new(Code::NetworkError, "could not connect"))
-            }
-            Error::BadUri(_) => whole(Failure::new(Code::InvalidArgument, "the address is not valid")),
-            _ => whole(Failure::new(Code::InternalError, "the HTTP library failed in an unexpected way")),
-        }
-    }
-
-    fn from_io(error: &io::Error, exchange: &Exchange) -> Broken {
-        if let Some(error) = error.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>()) {
-            return Broken { failure: tls(error), sent: exchange.sent(), lost: false };
-        }
-        let cut_off = error.kind() == io::ErrorKind::UnexpectedEof;
-        let step = match exchange.phase() {
-            Phase::Connecting => "while connecting",
-            Phase::Handshake => "during the handshake",
-            Phase::Request if !exchange.answered() => "before an answer came",
-            Phase::Request => "within the answer",
+        let (failure, lost) = match exchange.call().check() {
+            Err(failure) => (failure, false),
+            Ok(()) => explained(error, exchange),
         };
-        if cut_off && exchange.answered() {
-            let failure = malformed("is cut off").transient(true);
-            return Broken { failure, sent: exchange.sent(), lost: false };
-        }
-        // Decompression reports its errors as errors of I/O.
-        if matches!(error.kind(), io::ErrorKind::InvalidInput | io::ErrorKind::InvalidData) {
-            return Broken { failure: malformed("is not valid"), sent: exchange.sent(), lost: false };
-        }
-        let what = if cut_off { "the server closed the connection".into() } else { describe(error) };
-        let failure = Failure::new(Code::NetworkError, format!("{what} {step}"));
-        Broken { failure, sent: exchange.sent(), lost: exchange.phase() == Phase::Request }
+        Broken { failure, sent: exchange.sent(), lost }
     }
+}
+
+/// What the host is told, and whether the connection was lost.
+fn explained(error: Error, exchange: &Exchange) -> (Failure, bool) {
+    match error {
+        Error::Other(other) => match other.downcast::<Ended>() {
+            Ok(ended) => (ended.failure, ended.lost),
+            Err(_) => (Failure::new(Code::InternalError, "the HTTP library failed"), false),
+        },
+        Error::Io(error) => io_error(&error, exchange),
+        Error::Rustls(error) => (tls(&error), false),
+        Error::Tls(_) | Error::TlsRequired => {
+            (Failure::new(Code::TlsError, "the connection could not be made secure"), false)
+        }
+        Error::ConnectProxyFailed(reason) => proxy_refusal(&reason),
+        Error::Protocol(_) | Error::Http(_) if exchange.phase() == Phase::Proxy => {
+            (Failure::new(Code::NetworkError, "the proxy's answer is not valid HTTP"), false)
+        }
+        Error::BodyExceedsLimit(limit) => {
+            let message = format!("the answer is larger than max_response_bytes ({limit})");
+            (Failure::new(Code::ResponseTooLarge, message), false)
+        }
+        Error::LargeResponseHeader(..) => (malformed("has too large a head"), false),
+        Error::Decompress(..) => (malformed("is not validly compressed"), false),
+        Error::Protocol(_) | Error::Http(_) | Error::BodyStalled => (malformed("is not valid HTTP"), false),
+        Error::HostNotFound | Error::ConnectionFailed => (Failure::new(Code::NetworkError, "could not connect"), true),
+        Error::BadUri(_) => (Failure::new(Code::InvalidArgument, "the address is not valid"), false),
+        _ => (Failure::new(Code::InternalError, "the HTTP library failed in an unexpected way"), false),
+    }
+}
+
+fn io_error(error: &io::Error, exchange: &Exchange) -> (Failure, bool) {
+    if let Some(error) = error.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>()) {
+        return (tls(error), false);
+    }
+    let cut_off = error.kind() == io::ErrorKind::UnexpectedEof;
+    if cut_off && exchange.answered() {
+        return (malformed("is cut off").transient(true), false);
+    }
+    let what = if cut_off { "the connection was closed".into() } else { describe(error) };
+    (Failure::new(Code::NetworkError, format!("{what} {}", step(exchange))), true)
+}
+
+/// ureq tells the status of a proxy's refusal as text.
+fn proxy_refusal(reason: &str) -> (Failure, bool) {
+    let status = reason.split(|character: char| !character.is_ascii_digit()).find_map(|text| text.parse::<u16>().ok());
+    let (message, may_do_better) = match status {
+        Some(407) => ("the proxy wants a user name and password, or others".to_owned(), false),
+        Some(status) => (format!("the proxy refused to connect, with HTTP status {status}"), status >= 500),
+        None => ("the proxy closed the connection".to_owned(), true),
+    };
+    (Failure::new(Code::NetworkError, message).transient(may_do_better), may_do_better)
 }
 
 fn malformed(what: &str) -> Failure {

@@ -7,10 +7,15 @@ mod agent;
 mod connector;
 mod exchange;
 mod failure;
+mod line;
+mod proxy;
 mod resolver;
 mod retry;
+mod socks;
+mod wire;
 
 use std::io::Read;
+use std::mem;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -73,7 +78,7 @@ pub enum Repetition {
 
 /// A session's way to the network.
 pub struct Client {
-    agents: AgentSource,
+    agents: Arc<AgentSource>,
     retries: u32,
     retry_delay: Duration,
     max_response_bytes: u64,
@@ -83,7 +88,7 @@ impl Client {
     /// Checks the options that concern the network; nothing is sent.
     pub fn new(options: &Options) -> Outcome<Client> {
         Ok(Client {
-            agents: AgentSource::new(options)?,
+            agents: AgentSource::of(options)?,
             retries: options.retries,
             retry_delay: options.retry_delay,
             max_response_bytes: options.max_response_bytes,
@@ -91,8 +96,8 @@ impl Client {
     }
 
     /// Sends a request until it is answered for good, has failed for good, or its time is over.
-    pub fn send(&self, request: &Request, call: &Arc<Control>) -> Result<Answer, Broken> {
-        let uri = Uri::try_from(request.url.as_str()).map_err(|_| {
+    pub fn send(&self, mut request: Request, call: &Arc<Control>) -> Result<Answer, Broken> {
+        let uri = Uri::try_from(mem::take(&mut request.url)).map_err(|_| {
             Broken::unsent(Failure::new(
                 Code::InvalidArgument,
                 "the request's address is longer than 64 KiB; lower get_limit",
@@ -100,15 +105,19 @@ impl Client {
         })?;
         let mut failed = 0;
         loop {
-            let outcome = self.attempt(request, &uri, call, failed + 1);
+            let outcome = self.attempt(&request, &uri, call, failed + 1);
             failed += 1;
             if failed > self.retries || !retry::may_repeat(&outcome, request.repetition) {
                 return outcome;
             }
             let pause = retry::pause(self.retry_delay, failed);
-            if call.time_left().is_ok_and(|left| left <= pause) {
+            if !call.is_cancelled() && call.time_left().map_or(true, |left| left <= pause) {
                 return outcome;
             }
+            log::line(Level::Warning, || {
+                let (next, most) = (failed + 1, self.retries + 1);
+                format!("{}: attempt {next} of at most {most} follows in {} ms", request.name, pause.as_millis())
+            });
             // Cancelled in the pause: what the earlier attempts sent stays sent.
             call.pause(pause).map_err(|failure| Broken {
                 sent: outcome.as_ref().map_or_else(|it| it.sent, |_| true),
@@ -119,10 +128,12 @@ impl Client {
 
     fn attempt(&self, request: &Request, uri: &Uri, call: &Arc<Control>, number: u32) -> Result<Answer, Broken> {
         let begun = Instant::now();
-        let exchange = Exchange::begin(call, uri.clone());
-        let outcome = match call.check() {
-            Ok(()) => self.run(request, uri).map_err(|error| Broken::new(error, &exchange)),
-            Err(failure) => Err(Broken::unsent(failure)),
+        let outcome = {
+            let exchange = Exchange::begin(call, uri.clone());
+            match call.check() {
+                Ok(()) => self.run(request, uri).map_err(|error| Broken::new(error, &exchange)),
+                Err(failure) => Err(Broken::unsent(failure)),
+            }
         };
         let milliseconds = || begun.elapsed().as_millis();
         match &outcome {
@@ -138,26 +149,28 @@ impl Client {
     }
 
     fn run(&self, request: &Request, uri: &Uri) -> Result<Answer, ureq::Error> {
+        let mut head = http::Request::new(());
+        *head.uri_mut() = uri.clone();
+        let headers = head.headers_mut();
         // Set here for ureq's own way to this header passes a lock that a fork may leave held.
-        let builder =
-            http::Request::builder().uri(uri).header(header::ACCEPT_ENCODING, HeaderValue::from_static("gzip"));
+        headers.insert(header::ACCEPT_ENCODING, HeaderValue::from_static("gzip"));
         let agent = self.agents.agent();
         let response = match request.content {
-            Content::Nothing => agent.run(builder.body(())?)?,
+            Content::Nothing => agent.run(head)?,
             Content::Form(form) => {
-                let builder = builder.method(http::Method::POST);
                 let kind = HeaderValue::from_static("application/x-www-form-urlencoded");
-                agent.run(builder.header(header::CONTENT_TYPE, kind).body(form)?)?
+                headers.insert(header::CONTENT_TYPE, kind);
+                *head.method_mut() = http::Method::POST;
+                agent.run(head.map(|()| form))?
             }
             Content::Multipart(multipart) => {
                 let Multipart { boundary, before, file, after } = multipart;
-                let length = before.len() + file.len() + after.len();
+                let kind = HeaderValue::try_from(format!("multipart/form-data; boundary={boundary}"));
+                headers.insert(header::CONTENT_TYPE, kind.map_err(http::Error::from)?);
+                headers.insert(header::CONTENT_LENGTH, (before.len() + file.len() + after.len()).into());
+                *head.method_mut() = http::Method::POST;
                 let mut parts = before.as_bytes().chain(*file).chain(after.as_bytes());
-                let builder = builder
-                    .method(http::Method::POST)
-                    .header(header::CONTENT_TYPE, format!("multipart/form-data; boundary={boundary}"))
-                    .header(header::CONTENT_LENGTH, length);
-                agent.run(builder.body(SendBody::from_reader(&mut parts))?)?
+                agent.run(head.map(|()| SendBody::from_reader(&mut parts)))?
             }
         };
         Answer::read(response, self.max_response_bytes)

@@ -6,6 +6,7 @@
 
 use std::collections::HashMap;
 use std::net::{IpAddr, SocketAddr, ToSocketAddrs};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::thread;
 use std::time::Instant;
@@ -19,6 +20,9 @@ use super::exchange::Exchange;
 use crate::control::Flight;
 use crate::error::{Code, Failure, Outcome};
 use crate::fork::Guarded;
+
+/// Enough for whatever the system's resolver loads; only what it touches is used.
+const STACK: usize = 1 << 20;
 
 type Lookup = Flight<Outcome<Arc<[SocketAddr]>>>;
 
@@ -56,21 +60,23 @@ pub fn resolve(host: &str, port: u16, exchange: &Exchange) -> Outcome<Arc<[Socke
 fn start(place: String, lookup: &Arc<Lookup>) {
     let worker = Arc::clone(lookup);
     let name = place.clone();
-    let spawned = thread::Builder::new().name("mailru-resolve".into()).stack_size(256 * 1024).spawn(move || {
-        let found = name.to_socket_addrs().map(Iterator::collect::<Arc<[_]>>);
+    let work = move || {
+        let outcome = catch_unwind(AssertUnwindSafe(|| look_up(&name)));
         finish(&name);
-        worker.land(match found {
-            Ok(addresses) if !addresses.is_empty() => Ok(addresses),
-            _ => Err(Failure::new(
-                Code::NetworkError,
-                "the host's name has no address, or the name server does not answer",
-            )),
-        });
-    });
+        worker.land(outcome.unwrap_or_else(|_| Err(Failure::new(Code::InternalError, "a bug in the name look-up"))));
+    };
+    let spawned = thread::Builder::new().name("mailru-resolve".into()).stack_size(STACK).spawn(work);
     if spawned.is_err() {
         finish(&place);
         lookup.land(Err(Failure::new(Code::NetworkError, "no thread could be started to look up the host's name")));
     }
+}
+
+fn look_up(place: &str) -> Outcome<Arc<[SocketAddr]>> {
+    let found = place.to_socket_addrs().map(Iterator::collect::<Arc<[_]>>);
+    found.ok().filter(|addresses| !addresses.is_empty()).ok_or_else(|| {
+        Failure::new(Code::NetworkError, "the host's name has no address, or the name server does not answer")
+    })
 }
 
 fn finish(place: &str) {

@@ -7,7 +7,6 @@ use std::time::Duration;
 use super::Repetition;
 use super::answer::Answer;
 use super::failure::Broken;
-use crate::error::Code;
 
 /// The platform's "service unavailable, try again later".
 const UNAVAILABLE: i64 = 3;
@@ -18,10 +17,7 @@ const UNKNOWN: i64 = 1;
 pub fn may_repeat(outcome: &Result<Answer, Broken>, repetition: Repetition) -> bool {
     let only_reads = repetition == Repetition::Harmless;
     match outcome {
-        Err(broken) => {
-            let unsent = !broken.sent && broken.failure.code() == Code::NetworkError;
-            unsent || (only_reads && broken.lost)
-        }
+        Err(broken) => broken.lost && (!broken.sent || only_reads),
         Ok(answer) => match answer.platform_code() {
             Some(UNAVAILABLE) => repetition != Repetition::Useless,
             Some(UNKNOWN) => only_reads,
@@ -43,6 +39,7 @@ pub fn pause(first: Duration, failed: u32) -> Duration {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::error::{Code, Failure};
 
     #[test]
     fn pauses_grow_and_differ() {
@@ -74,6 +71,14 @@ mod tests {
             assert_eq!(may_repeat(&outcome, Harmless), reading, "{outcome:?}");
             assert_eq!(may_repeat(&outcome, Risky), writing, "{outcome:?}");
             assert!(!may_repeat(&outcome, Useless), "{outcome:?}");
+        }
+        let broken = |sent, lost| Err(Broken { failure: Failure::new(Code::NetworkError, "reset"), sent, lost });
+        for (outcome, reading, others) in
+            [(broken(false, true), true, true), (broken(true, true), true, false), (broken(true, false), false, false)]
+        {
+            assert_eq!(may_repeat(&outcome, Harmless), reading, "{outcome:?}");
+            assert_eq!(may_repeat(&outcome, Risky), others, "{outcome:?}");
+            assert_eq!(may_repeat(&outcome, Useless), others, "{outcome:?}");
         }
     }
 }

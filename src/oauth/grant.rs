@@ -3,6 +3,7 @@
 
 use std::sync::Arc;
 
+use super::mask::masked;
 use super::tokens::{Tokens, flat_members};
 use crate::address::{Address, encode_into};
 use crate::control::Control;
@@ -47,6 +48,31 @@ impl Grant {
         }
     }
 
+    /// The grant, if its texts are all there; an empty scope becomes the full one.
+    pub fn checked(self) -> Outcome<Grant> {
+        let given = |name: &str, text: &str| match text {
+            "" => Err(Failure::argument(name, "is empty; the grant needs it")),
+            _ => Ok(()),
+        };
+        match self {
+            Grant::Code { code, redirect_uri } => {
+                given("code", code.expose())?;
+                given("redirect_uri", &redirect_uri)?;
+                Ok(Grant::Code { code, redirect_uri })
+            }
+            Grant::Password { email, password, scope } => {
+                given("email", &email)?;
+                given("password", password.expose())?;
+                let scope = if scope.is_empty() { FULL_SCOPE.to_owned() } else { scope };
+                Ok(Grant::Password { email, password, scope })
+            }
+            Grant::Refresh(token) => {
+                given("refresh_token", token.expose())?;
+                Ok(Grant::Refresh(token))
+            }
+        }
+    }
+
     /// Whether what it trades works only once.
     pub fn is_code(&self) -> bool {
         matches!(self, Grant::Code { .. })
@@ -79,6 +105,8 @@ pub struct Applicant {
     pub client_secret: Secret,
     /// An address to use instead of the grants' own.
     pub token_url: Option<Address>,
+    /// The session's own keys, which no refusal may show, whether they were sent or not.
+    pub keys: [Secret; 2],
     /// Whether the session can sign only for a user, whose id the answer must then hold.
     pub needs_uid: bool,
 }
@@ -92,11 +120,13 @@ pub struct Refusal {
     pub sent: bool,
     /// Whether asking again with the same cannot help.
     pub is_final: bool,
+    /// The next refresh token, from an answer that lacks something else: the former one may be spent.
+    pub next: Option<Secret>,
 }
 
 impl From<Broken> for Refusal {
     fn from(broken: Broken) -> Refusal {
-        Refusal { failure: broken.failure, sent: broken.sent, is_final: false }
+        Refusal { failure: broken.failure, sent: broken.sent, is_final: false, next: None }
     }
 }
 
@@ -113,11 +143,11 @@ impl Applicant {
         encode_into(&mut form, common.into_iter().chain(grant.fields()));
         let request =
             Request { name: grant.name(), url, content: Content::Form(&form), repetition: Repetition::Useless };
-        let answer = client.send(&request, call)?;
-        let is_final = answer.status < 500;
+        let answer = client.send(request, call)?;
         self.read(&answer, grant, former).map_err(|failure| Refusal {
-            is_final: is_final && failure.code() == Code::OauthError,
-            failure,
+            is_final: answer.status < 500 && failure.code() == Code::OauthError,
+            next: next_refresh_token(&answer, grant),
+            failure: failure.status(answer.status),
             sent: true,
         })
     }
@@ -126,24 +156,31 @@ impl Applicant {
         let is_error = matches!(answer.verdict, Verdict::PlatformError(_) | Verdict::OtherError);
         let members = flat_members(&answer.body);
         if is_error || (!answer.is_success_status() && answer.status < 500 && members.is_some()) {
-            let shown = self.without_secrets(grant, &answer.body);
+            let shown = self.without_secrets(grant, former, &answer.body);
             let named = flat_members(&shown).unwrap_or_default();
             let reason = |name: &str| named.iter().find(|member| member.0 == name).map(|member| &member.1);
             let mut message = "the authorization server refused".to_owned();
-            for text in [reason("error"), reason("error_description")].into_iter().flatten() {
+            let reasons = [reason("error"), reason("error_description")];
+            for text in reasons.into_iter().flatten().filter(|text| !text.is_empty()) {
                 message.push_str(": ");
                 message.push_str(text);
             }
-            let failure = Failure::new(Code::OauthError, message).status(answer.status).transient(answer.status >= 500);
+            let failure = Failure::new(Code::OauthError, message).transient(answer.status >= 500);
             return Err(failure.oauth(&shown));
         }
         if !answer.is_success_status() {
             let message = format!("the authorization server answered with HTTP status {}", answer.status);
-            return Err(Failure::new(Code::HttpError, message).status(answer.status).transient(answer.status >= 500));
+            return Err(Failure::new(Code::HttpError, message).transient(answer.status >= 500));
         }
         match (&answer.verdict, members) {
             (Verdict::Empty, _) => Err(Failure::new(Code::EmptyResponse, "the authorization server's answer is empty")),
-            (_, Some(members)) => Tokens::read(&members, former, self.needs_uid),
+            (_, Some(members)) => {
+                let mut tokens = Tokens::read(&members, former, self.needs_uid)?;
+                if let (true, Grant::Refresh(sent)) = (tokens.refresh_token.is_empty(), grant) {
+                    tokens.refresh_token = sent.clone();
+                }
+                Ok(tokens)
+            }
             (_, None) => {
                 Err(Failure::new(Code::MalformedResponse, "the authorization server's answer is not a JSON object"))
             }
@@ -151,14 +188,22 @@ impl Applicant {
     }
 
     /// A refusal is shown to people, and may quote what was sent.
-    fn without_secrets(&self, grant: &Grant, body: &str) -> String {
+    fn without_secrets(&self, grant: &Grant, former: &Tokens, body: &str) -> String {
         let sent = match grant {
             Grant::Code { code: secret, .. } | Grant::Password { password: secret, .. } | Grant::Refresh(secret) => {
                 secret
             }
         };
-        // A text of a few characters is found everywhere, and its removal would show it.
-        let telling = [sent, &self.client_secret].into_iter().map(Secret::expose).filter(|secret| secret.len() > 3);
-        telling.fold(body.to_owned(), |body, secret| body.replace(secret, "…"))
+        let others = [sent, &self.client_secret, &former.access_token, &former.refresh_token];
+        masked(body, others.into_iter().chain(&self.keys))
     }
+}
+
+fn next_refresh_token(answer: &Answer, grant: &Grant) -> Option<Secret> {
+    if !matches!(grant, Grant::Refresh(_)) || !answer.is_success_status() {
+        return None;
+    }
+    let members = flat_members(&answer.body)?;
+    let next = members.iter().find(|member| member.0 == "refresh_token")?;
+    Some(Secret::new(&next.1)).filter(|next| !next.is_empty())
 }

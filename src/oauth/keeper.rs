@@ -10,7 +10,7 @@ use std::mem;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use super::grant::{Applicant, Grant, Refusal};
 use super::tokens::Tokens;
@@ -50,8 +50,21 @@ struct State {
     errand: Option<Arc<Errand>>,
     /// Why the grant, or the renewal, cannot succeed again.
     refused: Option<Failure>,
+    /// The tokens that the platform refused last.
+    unfit: Option<Arc<Tokens>>,
     /// The code was sent, or may have been.
     code_is_spent: bool,
+}
+
+impl State {
+    /// Why the present tokens, which the platform refused, cannot be replaced.
+    fn dead_end(&self) -> Option<Failure> {
+        let are_unfit = match (&self.usable, &self.unfit) {
+            (Some(usable), Some(unfit)) => Arc::ptr_eq(usable, unfit),
+            _ => false,
+        };
+        self.refused.clone().filter(|_| are_unfit)
+    }
 }
 
 /// What a thread finds when it wants tokens.
@@ -115,16 +128,21 @@ impl Keeper {
 
     /// Tokens for a call: at once if they are good, else after a grant or renewal.
     pub fn tokens_for(self: &Arc<Self>, call: &Arc<Control>) -> Outcome<Arc<Tokens>> {
-        let present = self.usable()?;
+        self.refuse_reentry()?;
+        let (present, dead_end) = self.state.with(|state| (state.usable.clone(), state.dead_end()));
         match &present {
-            Some(tokens) if !self.auto_refresh || !can_renew(tokens) || !tokens.want_renewal() => {
-                return Ok(Arc::clone(tokens));
-            }
+            Some(tokens) if !self.auto_refresh || !can_renew(tokens) => return Ok(Arc::clone(tokens)),
+            Some(tokens) if !tokens.want_renewal() => return dead_end.map_or_else(|| Ok(Arc::clone(tokens)), Err),
             _ => {}
         }
-        let outcome = self.others_than(present.as_ref(), call);
+        // Renewal ahead of time is a courtesy: while the present tokens work, its failure is not the
+        // call's, and a slow one takes no more than half of the call's time.
+        let ahead = present.as_ref().is_some_and(|tokens| !tokens.have_expired());
+        let now = Instant::now();
+        let patience = call.deadline().saturating_duration_since(now);
+        let until = now + if ahead { patience / 2 } else { patience };
+        let outcome = self.others_than(present.as_ref(), call, until);
         match present {
-            // Renewal ahead of time is a courtesy: while the present tokens work, its failure is not the call's.
             Some(tokens) if outcome.is_err() && !tokens.have_expired() && call.check().is_ok() => Ok(tokens),
             _ => outcome,
         }
@@ -136,16 +154,28 @@ impl Keeper {
         refused: &Arc<Tokens>,
         call: &Arc<Control>,
     ) -> Option<Outcome<Arc<Tokens>>> {
-        let renewed_meanwhile =
-            self.state.with(|state| state.usable.clone()).filter(|tokens| !Arc::ptr_eq(tokens, refused));
+        let renewed_meanwhile = self.state.with(|state| {
+            let usable = state.usable.clone().filter(|tokens| !Arc::ptr_eq(tokens, refused));
+            if usable.is_none() {
+                state.unfit = Some(Arc::clone(refused));
+            }
+            usable
+        });
         match renewed_meanwhile {
             Some(tokens) => Some(Ok(tokens)),
-            None if self.auto_refresh && can_renew(refused) => Some(self.others_than(Some(refused), call)),
+            None if self.auto_refresh && can_renew(refused) => {
+                Some(self.others_than(Some(refused), call, call.deadline()))
+            }
             None => None,
         }
     }
 
-    fn others_than(self: &Arc<Self>, former: Option<&Arc<Tokens>>, call: &Arc<Control>) -> Outcome<Arc<Tokens>> {
+    fn others_than(
+        self: &Arc<Self>,
+        former: Option<&Arc<Tokens>>,
+        call: &Arc<Control>,
+        until: Instant,
+    ) -> Outcome<Arc<Tokens>> {
         let found = self.find(|state| {
             let others =
                 state.usable.as_ref().filter(|tokens| !former.is_some_and(|former| Arc::ptr_eq(tokens, former)));
@@ -154,7 +184,7 @@ impl Keeper {
                 None => state.refused.clone().map(Found::Refused),
             }
         });
-        self.outcome(found, call)
+        self.outcome(found, call, until)
     }
 
     /// What `mailru_authorize` does: asks for tokens, also where that was refused before.
@@ -165,7 +195,7 @@ impl Keeper {
             None if state.code_is_spent => state.refused.clone().map(Found::Refused),
             _ => None,
         });
-        self.outcome(found, call)
+        self.outcome(found, call, call.deadline())
     }
 
     fn refuse_reentry(&self) -> Outcome<()> {
@@ -200,14 +230,21 @@ impl Keeper {
         found
     }
 
-    fn outcome(&self, found: Found, call: &Arc<Control>) -> Outcome<Arc<Tokens>> {
+    fn outcome(&self, found: Found, call: &Arc<Control>, until: Instant) -> Outcome<Arc<Tokens>> {
         match found {
             Found::Ready(tokens) => Ok(tokens),
             Found::Refused(failure) => Err(failure),
-            Found::UnderWay(errand) | Found::Begun(errand) => match errand.wait(call, call.deadline())? {
-                Some(outcome) => outcome,
-                None => Err(call.timed_out()),
-            },
+            Found::UnderWay(errand) | Found::Begun(errand) => {
+                let waited = errand.wait(call, until).and_then(|outcome| outcome.ok_or_else(|| call.timed_out()));
+                waited.unwrap_or_else(|failure| {
+                    Err(match failure.code() {
+                        Code::Timeout => {
+                            failure.because("(the request for tokens goes on; a later call may find them)")
+                        }
+                        _ => failure,
+                    })
+                })
+            }
         }
     }
 
@@ -227,11 +264,11 @@ impl Keeper {
 
     fn finish(&self, outcome: Outcome<Arc<Tokens>>, errand: &Errand) {
         let done = self.state.with(|state| {
-            if let Ok(tokens) = &outcome {
-                state.usable = Some(Arc::clone(tokens));
+            let former = outcome.as_ref().ok().map(|tokens| {
                 state.refused = None;
-            }
-            state.errand.take()
+                (state.usable.replace(Arc::clone(tokens)), state.unfit.take())
+            });
+            (state.errand.take(), former)
         });
         drop(done);
         errand.land(outcome);
@@ -243,7 +280,7 @@ impl Keeper {
         let former = self.latest().unwrap_or_default();
         let tokens = match self.ask(&former, &call) {
             Ok(tokens) => Arc::new(tokens),
-            Err(refusal) => return Err(self.remember(refusal)),
+            Err(refusal) => return Err(self.remember(&former, refusal)),
         };
         let listener = self.listener.with(|slot| slot.clone());
         self.state.with(|state| state.latest = Some(Arc::clone(&tokens)));
@@ -268,7 +305,7 @@ impl Keeper {
         }
         match &self.grant {
             Some(grant) if !grant.is_code() || !self.state.with(|state| state.code_is_spent) => ask(grant),
-            _ => Err(Refusal { failure: self.no_way_on(), sent: false, is_final: true }),
+            _ => Err(Refusal { failure: self.no_way_on(), sent: false, is_final: true, next: None }),
         }
     }
 
@@ -279,19 +316,29 @@ impl Keeper {
         )
     }
 
-    fn remember(&self, refusal: Refusal) -> Failure {
+    fn remember(&self, former: &Tokens, refusal: Refusal) -> Failure {
         let mut failure = refusal.failure;
         let code_is_lost = self.grant.as_ref().is_some_and(Grant::is_code) && refusal.sent && self.latest().is_none();
         if code_is_lost {
             failure = failure.because("(the code was sent and may be used up; get a new one)").transient(false);
+        } else if refusal.is_final {
+            failure = failure.because("(remembered: only mailru_authorize asks again; else a new login is needed)");
         }
         log::line(Level::Error, || format!("no new tokens: {}", failure.message()));
-        self.state.with(|state| {
+        // The server may have spent the former refresh token for an answer that lacks something else.
+        let kept = refusal.next.map(|next| {
+            let mut kept = former.clone();
+            kept.refresh_token = next;
+            Arc::new(kept)
+        });
+        let replaced = self.state.with(|state| {
             state.code_is_spent |= code_is_lost;
             if refusal.is_final || code_is_lost {
                 state.refused = Some(failure.clone());
             }
+            kept.and_then(|kept| state.latest.replace(kept))
         });
+        drop(replaced);
         failure
     }
 }

@@ -3,5 +3,6 @@
 
 pub mod grant;
 pub mod keeper;
+mod mask;
 pub mod redirect;
 pub mod tokens;

@@ -10,7 +10,7 @@ use crate::error::{Code, Failure, Outcome};
 
 const AUTHORIZE: &str = "https://connect.mail.ru/oauth/authorize";
 
-/// The address at which the user lets the application in. What is `None` is left out.
+/// The address at which the user lets the application in. What is `None` is left out, and an empty scope.
 pub fn authorize_url(
     app_id: &str,
     redirect_uri: &str,
@@ -34,7 +34,7 @@ pub fn authorize_url(
         ("client_id", Some(app_id)),
         ("response_type", Some(response_type)),
         ("redirect_uri", Some(redirect_uri)),
-        ("scope", scope),
+        ("scope", scope.filter(|scope| !scope.is_empty())),
         ("state", state),
     ];
     let mut url = format!("{AUTHORIZE}?");
@@ -68,8 +68,11 @@ pub fn parse_redirect(url: &str, expected_state: Option<&str>) -> Outcome<String
             message.push_str(": ");
             message.push_str(description);
         }
+        // Errors are shown to people: what could be used in the user's name stays out of them.
+        let telling = |name: &str| !matches!(name, "code" | "access_token" | "refresh_token" | "session_key");
+        let shown = fields.iter().filter(|field| telling(&field.0));
         let received: serde_json::Map<_, _> =
-            fields.iter().map(|(name, value)| (name.to_string(), value.as_ref().into())).collect();
+            shown.map(|(name, value)| (name.to_string(), value.as_ref().into())).collect();
         return Err(Failure::new(Code::OauthError, message).oauth(&serde_json::Value::Object(received).to_string()));
     }
     match find("code") {

@@ -8,7 +8,7 @@ use serde_json::json;
 use serde_json::value::RawValue;
 
 use crate::error::{Code, Failure, Outcome};
-use crate::params::{Text, members};
+use crate::params::{Text, all_members};
 use crate::secret::Secret;
 use crate::signature::Circuit;
 
@@ -87,12 +87,13 @@ impl Tokens {
         if needs_uid && uid.is_empty() {
             return Err(missing("x_mailru_vid").because("(the user's id, without which this session cannot sign)"));
         }
-        let seconds = find("expires_in").and_then(|text| text.parse::<f64>().ok()).filter(|seconds| *seconds >= 0.0);
+        let seconds = find("expires_in").and_then(|text| text.parse::<f64>().ok());
+        let seconds = seconds.filter(|seconds| *seconds >= 0.0 && seconds.is_finite());
         Ok(Tokens {
             access_token: Secret::new(access_token),
             refresh_token: find("refresh_token").map_or_else(|| former.refresh_token.clone(), Secret::new),
             uid: uid.to_owned(),
-            token_type: find("token_type").map(str::to_owned),
+            token_type: find("token_type").map(str::to_owned).or_else(|| former.token_type.clone()),
             lifetime: seconds.map(|seconds| Lifetime::from_now(seconds as u64)),
         })
     }
@@ -123,7 +124,7 @@ pub fn flat_members(json: &str) -> Option<Vec<(Cow<'_, str>, Cow<'_, str>)>> {
             _ => None,
         }
     };
-    let members = members("answer", json).ok()?;
+    let members = all_members(json)?;
     Some(members.into_iter().filter_map(|(name, raw)| Some((name, Cow::Owned(text(raw)?)))).collect())
 }
 

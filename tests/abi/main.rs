@@ -3,5 +3,25 @@
 
 mod support;
 
+mod answers;
+mod callbacks;
+mod connections;
+mod constructors;
 mod first;
+mod handles;
+mod header;
+mod helpers;
+mod oauth_faults;
+mod oauth_grants;
+mod oauth_refusals;
+mod oauth_renewal;
+mod options;
+mod parameters;
+mod parameters_random;
+mod programs;
 mod queue;
+mod readme;
+mod requests;
+mod secrets;
+mod shared_object;
+mod signing;

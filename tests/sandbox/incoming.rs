@@ -3,7 +3,7 @@
 use std::io;
 
 use axum::body::{Body, Bytes};
-use axum::extract::{FromRequest, Multipart};
+use axum::extract::{DefaultBodyLimit, FromRequest, Multipart};
 use http_body_util::{BodyExt, Limited};
 use hyper::header::CONTENT_TYPE;
 use hyper::http::request::Parts;
@@ -104,6 +104,8 @@ async fn add_multipart(params: &mut Params, parts: &Parts, body: &Bytes) -> Resu
     let broken = |error: &dyn std::fmt::Display| format!("a multipart body that cannot be read: {error}");
     let mut request = Request::new(Body::from(body.clone()));
     *request.headers_mut() = parts.headers.clone();
+    // Read already, and bounded by `MOST_BODY`.
+    DefaultBodyLimit::disable().apply(&mut request);
     let mut multipart = Multipart::from_request(request, &()).await.map_err(|error| broken(&error))?;
     loop {
         let field = multipart.next_field().await.map_err(|error| broken(&error))?;

@@ -17,8 +17,6 @@ mod params;
 mod people;
 mod platform;
 mod play;
-#[cfg(test)]
-mod selfcheck;
 mod server;
 mod service;
 mod signature;

@@ -1,15 +1,34 @@
 //! The sandbox checked over its own sockets, by a client that knows no more HTTP than it must.
 
+mod answer;
+mod bombs;
+mod catalogue;
+mod control;
+mod demo;
+mod faults;
+mod grants;
+mod incoming;
+mod journal;
+mod oauth;
+mod params;
+mod people;
+mod platform;
+mod play;
+mod server;
+mod service;
+mod signature;
+mod wire;
+mod world;
+
 use std::sync::Arc;
 
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
-use crate::catalogue;
 use crate::grants::{DEMO_APP, DEMO_PRIVATE_KEY, DEMO_SECRET_KEY, DEMO_SESSION_KEY};
 use crate::people::DEMO_UID;
-use crate::server::{self, Side};
+use crate::server::Side;
 use crate::signature::{Circuit, sign};
 use crate::world::World;
 
@@ -108,7 +127,8 @@ async fn refusals_have_their_codes() {
     let sandbox = Sandbox::start().await;
     let session = ("session_key", DEMO_SESSION_KEY);
     let stranger = Circuit::Client { uid: "1", private_key: DEMO_PRIVATE_KEY };
-    let cases: [(&str, &[(&str, &str)], &Circuit, i64); 10] = [
+    type Case<'a> = (&'a str, &'a [(&'a str, &'a str)], &'a Circuit<'a>, i64);
+    let cases: [Case; 10] = [
         ("friends.get", &[session], &CLIENT, 0),
         ("friends.get", &[session], &stranger, 104),
         ("friends.get", &[session], &SERVER, 104),

@@ -6,7 +6,7 @@ use std::ptr::null_mut;
 use mailru::ffi::*;
 use serde_json::Value;
 
-use super::{APP_ID, PRIVATE_KEY, SECRET_KEY, SESSION_KEY, UID};
+use super::{APP_ID, PRIVATE_KEY, SECRET_KEY, SESSION_KEY, UID, watch};
 
 /// A text for C.
 pub fn c(text: &str) -> CString {
@@ -45,8 +45,13 @@ pub struct Answer {
 impl Answer {
     /// Runs a function that answers with JSON and a code.
     pub fn of(function: impl FnOnce(*mut i32) -> *mut c_char) -> Answer {
+        watch::begin();
         let mut code = -1;
         let json = taken(function(&mut code));
+        // The platform's own error is handed on as it came.
+        if code != MAILRU_OK && code != MAILRU_API_ERROR {
+            watch::check(&json);
+        }
         Answer { code, json }
     }
 
@@ -88,6 +93,7 @@ pub const MAILRU_OK: i32 = 0;
 pub const MAILRU_API_ERROR: i32 = 10;
 
 /// A session that is freed when dropped.
+#[derive(Debug)]
 pub struct Session(pub mailru_session);
 
 impl Drop for Session {
@@ -98,9 +104,15 @@ impl Drop for Session {
 
 /// Runs a constructor: the session, or its error's JSON.
 pub fn made(constructor: impl FnOnce(*mut *mut c_char) -> mailru_session) -> Result<Session, String> {
-    let mut error = null_mut();
+    watch::begin();
+    // No address of a string: it must be overwritten in any case.
+    let mut error = null_mut::<c_char>().wrapping_add(1);
     match constructor(&mut error) {
-        0 => Err(taken(error)),
+        0 => {
+            let error = taken(error);
+            watch::check(&error);
+            Err(error)
+        }
         session => {
             assert!(error.is_null(), "no error on success");
             Ok(Session(session))

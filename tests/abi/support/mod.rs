@@ -1,9 +1,14 @@
 //! What the tests share: a sandbox process, and the C functions with Rust's strings around them.
 
+pub mod constructors;
 pub mod host;
+pub mod recorder;
 pub mod sandbox;
+pub mod watch;
 
+pub use constructors::*;
 pub use host::*;
+pub use recorder::*;
 pub use sandbox::Sandbox;
 
 use std::path::PathBuf;

@@ -86,6 +86,25 @@ impl Sandbox {
     }
 }
 
+impl Sandbox {
+    /// The last request, as it was received.
+    pub fn last(&self) -> Value {
+        self.requests().pop().expect("a request came")
+    }
+
+    /// How many requests came for the grants: a number for each, all of them without a name.
+    pub fn token_requests(&self) -> u64 {
+        let counts = self.get("stats")["token_requests"].clone();
+        counts.as_object().expect("an object").values().filter_map(Value::as_u64).sum()
+    }
+
+    /// Makes every answer to requests that match `on` this text.
+    pub fn answer(&self, on: Value, status: u16, body: &str) {
+        self.behave();
+        self.fault(on, Value::Null, json!({ "kind": "answer", "status": status, "body": body }));
+    }
+}
+
 impl Drop for Sandbox {
     fn drop(&mut self) {
         let _ = self.process.kill();

@@ -1,0 +1,366 @@
+//! Renewal: once for all threads, ahead of time where the end is known, and never at the cost of
+//! the tokens at hand.
+
+use std::time::{Duration, Instant};
+
+use serde_json::{Value, json};
+
+use crate::support::*;
+
+fn friends() -> Value {
+    json!({ "method": "friends.get" })
+}
+
+/// What the requests were, in order: a grant's name, or the outcome of a call.
+fn story(sandbox: &Sandbox) -> Vec<String> {
+    let line = |request: &Value| match request["grant"].as_str() {
+        Some(grant) => grant.to_owned(),
+        None => request["served"].as_str().or(request["outcome"].as_str()).expect("an outcome").to_owned(),
+    };
+    sandbox.requests().iter().map(line).collect()
+}
+
+#[test]
+fn a_refused_token_is_renewed_and_the_call_repeated_once() {
+    let sandbox = Sandbox::start();
+    let session = refreshing(&sandbox, json!({}));
+    let old = session.tokens().value();
+    session.call("friends.get", None).expect_ok();
+    sandbox.post("expire", json!({}));
+    session.call("friends.get", None).expect_ok();
+    assert_eq!(story(&sandbox), ["ok", "error 102", "refresh_token", "ok"]);
+    let [_, refused, renewal, repeated] = &sandbox.requests()[..] else { panic!("four requests") };
+    assert_eq!(refused["params"]["session_key"], old["access_token"]);
+    assert_eq!(
+        renewal["params"],
+        json!({
+            "grant_type": "refresh_token", "client_id": APP_ID, "client_secret": SECRET_KEY,
+            "refresh_token": old["refresh_token"],
+        })
+    );
+    let new = session.tokens().value();
+    assert_eq!(repeated["params"]["session_key"], new["access_token"]);
+    assert!(new["access_token"] != old["access_token"] && new["refresh_token"] != old["refresh_token"]);
+    assert_eq!((&new["expires_in"], &new["uid"]), (&json!(86400), &json!(UID)));
+
+    // A file goes along once more.
+    sandbox.post("expire", json!({}));
+    session.upload("photos.upload", r#"{"aid":"a"}"#, "img_file", "a.png", b"bytes").expect_ok();
+    let [.., first, _, second] = &sandbox.requests()[..] else { panic!("three requests more") };
+    assert_eq!(first["files"], second["files"]);
+    assert_eq!(sandbox.get("stats")["applied"], json!({ "photos.upload": 1 }));
+
+    // What the platform refuses again is told.
+    sandbox.fault(friends(), Value::Null, json!({ "kind": "platform_error", "code": 102 }));
+    let before = sandbox.requests().len();
+    assert_eq!(session.call("friends.get", None).expect("MAILRU_API_ERROR").error("error_code"), 102);
+    assert_eq!(story(&sandbox)[before..], ["fault platform_error", "refresh_token", "fault platform_error"]);
+}
+
+#[test]
+fn thirty_two_threads_on_an_expired_token_make_one_renewal() {
+    let sandbox = Sandbox::start();
+    let session = refreshing(&sandbox, json!({}));
+    let recorder = Recorder::new();
+    assert_eq!(recorder.listen(&session), 0);
+    for round in 1..=10 {
+        sandbox.post("expire", json!({}));
+        for answer in on_threads(32, |_| session.call("friends.get", None)) {
+            assert!(answer.value().is_array(), "{}", answer.json);
+        }
+        assert_eq!(sandbox.token_requests(), round);
+        assert_eq!(recorder.told().len() as u64, round);
+        assert_eq!(recorder.told().last(), Some(&session.tokens().value()));
+    }
+    assert_eq!(sandbox.get("stats")["spent_refresh_tokens_seen"], 0);
+}
+
+#[test]
+fn a_thread_refused_with_the_old_token_uses_the_one_that_another_renewed() {
+    let sandbox = Sandbox::start();
+    let session = refreshing(&sandbox, json!({}));
+    sandbox.post("expire", json!({}));
+    // The first call learns late that its token was refused.
+    sandbox.fault(friends(), json!(1), json!({ "kind": "delay", "ms": 400 }));
+    std::thread::scope(|scope| {
+        let late = scope.spawn(|| session.call("friends.get", None));
+        await_that("the late call is under way", || sandbox.requests().len() == 1);
+        session.call("friends.get", None).expect_ok();
+        assert_eq!(story(&sandbox), ["error 102", "error 102", "refresh_token", "ok"]);
+        late.join().expect("no panic").expect_ok();
+    });
+    assert_eq!(story(&sandbox).len(), 5);
+    assert_eq!(sandbox.last()["params"]["session_key"], session.tokens().value()["access_token"]);
+    assert_eq!(sandbox.token_requests(), 1);
+}
+
+#[test]
+fn a_token_that_is_known_to_end_is_renewed_before_it_is_used() {
+    let sandbox = Sandbox::start();
+    // Ended by what the host says: the platform is not asked.
+    refreshing(&sandbox, json!({ "expires_in": 0 })).call("friends.get", None).expect_ok();
+    assert_eq!(story(&sandbox), ["refresh_token", "ok"]);
+    // Not near its end, and of unknown end.
+    for more in [json!({ "expires_in": 86400 }), json!({})] {
+        let before = sandbox.requests().len();
+        refreshing(&sandbox, more).call("friends.get", None).expect_ok();
+        assert_eq!(story(&sandbox)[before..], ["ok"]);
+    }
+    // About to end, after a grant: in the last tenth of a short life. A slow machine may miss the
+    // moment, so there are several tries.
+    sandbox.post("settings", json!({ "expires_in": 3 }));
+    let ahead = (0..5).any(|_| {
+        let before = sandbox.requests().len();
+        let session = session("password", &[], &sandbox.options(json!({})));
+        session.authorize().expect_ok();
+        std::thread::sleep(Duration::from_millis(2800));
+        session.call("friends.get", None).expect_ok();
+        assert_eq!(story(&sandbox)[before..], ["password", "refresh_token", "ok"]);
+        let at = |number: usize| sandbox.requests()[before + number]["at_ms"].as_u64().expect("a time");
+        at(1) - at(0) < 3000
+    });
+    assert!(ahead, "always too late");
+    // All threads renew it once.
+    sandbox.post("settings", json!({ "expires_in": 86400 }));
+    let session = refreshing(&sandbox, json!({ "expires_in": 0 }));
+    let before = sandbox.token_requests();
+    on_threads(32, |_| session.call("friends.get", None).expect_ok());
+    assert_eq!(sandbox.token_requests() - before, 1);
+}
+
+#[test]
+fn without_auto_refresh_the_host_renews_by_itself() {
+    let sandbox = Sandbox::start();
+    let session = refreshing(&sandbox, json!({ "auto_refresh": false, "expires_in": 0 }));
+    session.call("friends.get", None).expect_ok();
+    sandbox.post("expire", json!({}));
+    for _ in 0..2 {
+        assert_eq!(session.call("friends.get", None).expect("MAILRU_API_ERROR").error("error_code"), 102);
+    }
+    assert_eq!(story(&sandbox), ["ok", "error 102", "error 102"]);
+    let tokens = session.authorize();
+    assert_eq!(tokens.expect_ok(), session.tokens().json);
+    session.call("friends.get", None).expect_ok();
+    assert_eq!(story(&sandbox)[3..], ["refresh_token", "ok"]);
+    // A grant session gets its first tokens all the same.
+    let session = crate::support::session("password", &[], &sandbox.options(json!({ "auto_refresh": false })));
+    session.call("friends.get", None).expect_ok();
+    sandbox.post("expire", json!({}));
+    assert_eq!(session.call("friends.get", None).expect("MAILRU_API_ERROR").error("error_code"), 102);
+}
+
+#[test]
+fn without_a_refresh_token_there_is_nothing_to_renew_with() {
+    let sandbox = Sandbox::start();
+    let session = client(&sandbox.options(json!({ "expires_in": 0 })));
+    session.call("friends.get", None).expect_ok();
+    let shown = session.tokens().json;
+    assert_eq!(session.authorize().expect_ok(), shown, "the tokens as they are");
+    sandbox.post("expire", json!({}));
+    assert_eq!(session.call("friends.get", None).expect("MAILRU_API_ERROR").error("error_code"), 102);
+    assert_eq!(story(&sandbox), ["ok", "error 102"]);
+    sandbox.post("settings", json!({ "omit": ["refresh_token"] }));
+    let session = crate::support::session("password", &[], &sandbox.options(json!({})));
+    let first = session.authorize().expect_ok();
+    assert_eq!(session.authorize().expect_ok(), first);
+    assert_eq!(sandbox.token_requests(), 1);
+}
+
+#[test]
+fn authorize_renews_where_it_can() {
+    let sandbox = Sandbox::start();
+    let code = sandbox.post("codes", json!({}))["code"].as_str().expect("a code").to_owned();
+    for (kind, given) in [("password", vec![]), ("code", vec![("code", &*code)])] {
+        let session = session(kind, &given, &sandbox.options(json!({})));
+        let one = session.authorize().expect_ok();
+        let other = session.authorize();
+        assert_ne!(other.json, one);
+        assert_eq!(other.expect_ok(), session.tokens().json);
+        assert_eq!(sandbox.last()["grant"], "refresh_token");
+    }
+    assert_eq!(sandbox.get("stats")["spent_codes_seen"], 0);
+}
+
+#[test]
+fn a_missing_refresh_token_keeps_the_old_one() {
+    let sandbox = Sandbox::start();
+    sandbox.post("settings", json!({ "rotate": false }));
+    let tokens = sandbox.post("tokens", json!({}));
+    let refresh_token = tokens["refresh_token"].as_str().expect("a token");
+    sandbox.post("settings", json!({ "omit": ["refresh_token", "x_mailru_vid", "token_type", "expires_in"] }));
+    let options = sandbox.options(json!({ "refresh_token": refresh_token }));
+    for session in [
+        session("token", &[("access_token", "spent")], &options),
+        session("refresh", &[("refresh_token", refresh_token)], &sandbox.options(json!({}))),
+        session("refresh_server", &[("refresh_token", refresh_token)], &sandbox.options(json!({}))),
+    ] {
+        for _ in 0..3 {
+            session.call("friends.get", None).expect_ok();
+            assert_eq!(session.tokens().value()["refresh_token"], refresh_token);
+            assert_eq!(session.tokens().value()["expires_in"], Value::Null, "unknown now");
+            sandbox.post("expire", json!({}));
+        }
+    }
+    let session = session("token", &[("access_token", "spent")], &options);
+    session.call("friends.get", None).expect_ok();
+    assert_eq!(
+        (&session.tokens().value()["uid"], &session.tokens().value()["circuit"]),
+        (&json!(UID), &json!("client-server"))
+    );
+}
+
+#[test]
+fn a_renewal_that_fails_on_the_way_leaves_the_tokens_and_is_tried_again() {
+    let sandbox = Sandbox::start();
+    let session = refreshing(&sandbox, json!({ "retries": 0 }));
+    let old = session.tokens();
+    sandbox.post("expire", json!({}));
+    let on = json!({ "grant": "refresh_token" });
+    for (fault, expected) in [
+        (json!({ "kind": "reset" }), "MAILRU_NETWORK_ERROR"),
+        (json!({ "kind": "close" }), "MAILRU_NETWORK_ERROR"),
+        (json!({ "kind": "status", "status": 500 }), "MAILRU_HTTP_ERROR"),
+        (json!({ "kind": "status", "status": 404 }), "MAILRU_HTTP_ERROR"),
+        (json!({ "kind": "redirect", "location": "/x" }), "MAILRU_HTTP_ERROR"),
+        (json!({ "kind": "garbage" }), "MAILRU_MALFORMED_RESPONSE"),
+        (json!({ "kind": "answer", "body": "<html>" }), "MAILRU_MALFORMED_RESPONSE"),
+        (json!({ "kind": "empty" }), "MAILRU_EMPTY_RESPONSE"),
+        (json!({ "kind": "oauth_error", "error": "server_error", "status": 500 }), "MAILRU_OAUTH_ERROR"),
+    ] {
+        sandbox.fault(on.clone(), json!(1), fault.clone());
+        let failure = session.call("friends.get", None).expect(expected);
+        assert!(!failure.error("error_msg").as_str().unwrap().is_empty());
+        assert_eq!(session.tokens(), old, "{fault}");
+    }
+    session.call("friends.get", None).expect_ok();
+    assert_eq!(sandbox.get("stats")["spent_refresh_tokens_seen"], 0);
+}
+
+#[test]
+fn a_refused_renewal_is_remembered_until_authorize() {
+    let sandbox = Sandbox::start();
+    let session = refreshing(&sandbox, json!({}));
+    let old = session.tokens();
+    sandbox.post("expire", json!({}));
+    let refusal = json!({ "kind": "oauth_error", "error": "invalid_grant", "description": "отозван" });
+    sandbox.fault(json!({ "grant": "refresh_token" }), json!(2), refusal);
+    let failure = session.call("friends.get", None).expect("MAILRU_OAUTH_ERROR");
+    assert_eq!(failure.error("oauth"), json!({ "error": "invalid_grant", "error_description": "отозван" }));
+    assert_eq!((failure.error("http_status"), failure.error("transient")), (json!(400), json!(false)));
+    assert_eq!(session.tokens(), old, "the tokens are left");
+    let before = sandbox.requests().len();
+    for answer in on_threads(8, |_| session.call("friends.get", None)) {
+        assert_eq!(answer, failure);
+    }
+    assert_eq!(sandbox.requests().len(), before, "without network");
+    session.authorize().expect("MAILRU_OAUTH_ERROR");
+    assert_eq!(sandbox.requests().len(), before + 1, "tried again");
+    session.authorize().expect_ok();
+    session.call("friends.get", None).expect_ok();
+}
+
+#[test]
+fn a_renewal_ahead_of_time_that_fails_does_not_fail_the_call() {
+    let faults = [
+        (json!({ "kind": "reset" }), 3, 3, 20_000),
+        (json!({ "kind": "status", "status": 500 }), 3, 3, 20_000),
+        (json!({ "kind": "oauth_error", "error": "invalid_grant" }), 3, 1, 20_000),
+        (json!({ "kind": "silent" }), 1, 1, 600),
+    ];
+    std::thread::scope(|scope| {
+        for (fault, calls, renewals, timeout_ms) in faults {
+            scope.spawn(move || {
+                let sandbox = Sandbox::start();
+                sandbox.fault(json!({ "path": "/oauth" }), Value::Null, fault.clone());
+                let options = json!({ "retries": 0, "expires_in": 10, "timeout_ms": timeout_ms });
+                // Renewed from the last second on; a slow machine may miss that, so there are several tries.
+                let in_time = (0..4).any(|_| {
+                    let begun = Instant::now();
+                    let session = refreshing(&sandbox, options.clone());
+                    std::thread::sleep(Duration::from_millis(9050));
+                    let before = sandbox.token_requests();
+                    let answers: Vec<_> = (0..calls).map(|_| session.call("friends.get", None)).collect();
+                    let out_of_time = answers.iter().any(|answer| answer.name() == "MAILRU_TIMEOUT");
+                    if out_of_time || begun.elapsed() > Duration::from_millis(9950) {
+                        return false;
+                    }
+                    answers.into_iter().for_each(|answer| drop(answer.expect_ok()));
+                    assert_eq!(sandbox.token_requests() - before, renewals, "{fault}");
+                    if fault["kind"] == "silent" {
+                        return true;
+                    }
+                    // When it has ended, the failure is the call's.
+                    std::thread::sleep(Duration::from_millis(1000));
+                    let before = story(&sandbox).len();
+                    let failure = session.call("friends.get", None);
+                    assert_ne!(failure.name(), "MAILRU_OK");
+                    let expected: &[&str] = if renewals == 1 { &[] } else { &["refresh_token"] };
+                    assert_eq!(story(&sandbox)[before..], *expected, "{}", failure.json);
+                    true
+                });
+                assert!(in_time, "always too late: {fault}");
+            });
+        }
+    });
+}
+
+#[test]
+fn a_password_session_uses_the_password_once_where_its_refresh_token_is_refused() {
+    let sandbox = Sandbox::start();
+    let session = session("password", &[], &sandbox.options(json!({})));
+    session.authorize().expect_ok();
+    let revoke = || {
+        let tokens = session.tokens().value();
+        sandbox.post(
+            "expire",
+            json!({ "access_token": tokens["access_token"], "refresh_token": tokens["refresh_token"] }),
+        );
+    };
+    revoke();
+    session.call("friends.get", None).expect_ok();
+    assert_eq!(story(&sandbox), ["password", "error 102", "refresh_token", "password", "ok"]);
+    // If the password is refused, too, that is the outcome, and it is remembered.
+    revoke();
+    sandbox.fault(json!({ "grant": "password" }), Value::Null, json!({ "kind": "oauth_error", "error": "blocked" }));
+    let failure = session.call("friends.get", None).expect("MAILRU_OAUTH_ERROR");
+    assert_eq!(failure.error("oauth")["error"], "blocked");
+    assert_eq!(story(&sandbox)[5..], ["error 102", "refresh_token", "password"]);
+    assert_eq!(session.call("friends.get", None), failure);
+    assert_eq!(story(&sandbox).len(), 8);
+    sandbox.behave();
+    session.authorize().expect_ok();
+    session.call("friends.get", None).expect_ok();
+    // A failure on the way to the server is no refusal.
+    revoke();
+    sandbox.fault(json!({ "grant": "refresh_token" }), json!(1), json!({ "kind": "reset" }));
+    let before = sandbox.requests().len();
+    session.call("friends.get", None).expect("MAILRU_NETWORK_ERROR");
+    assert_eq!(story(&sandbox)[before..], ["error 102", "refresh_token"]);
+}
+
+#[test]
+fn an_answer_that_lacks_the_access_token_does_not_cost_the_next_refresh_token() {
+    let sandbox = Sandbox::start();
+    let tokens = sandbox.post("tokens", json!({}));
+    let refresh_token = tokens["refresh_token"].as_str().expect("a token");
+    for session in [
+        refreshing(&sandbox, json!({})),
+        session("refresh", &[("refresh_token", refresh_token)], &sandbox.options(json!({}))),
+    ] {
+        let old = session.tokens().value();
+        sandbox.post("expire", json!({}));
+        sandbox.post("settings", json!({ "omit": ["access_token"] }));
+        let failure = session.call("friends.get", None).expect("MAILRU_OAUTH_ERROR");
+        assert_eq!(failure.error("field"), "access_token");
+        let before = sandbox.requests().len();
+        assert_eq!(session.call("friends.get", None), failure);
+        assert_eq!(sandbox.requests().len(), before, "remembered");
+        let tokens = session.tokens().value();
+        assert_eq!(tokens["access_token"], old["access_token"]);
+        assert!(tokens["refresh_token"].is_string() && tokens["refresh_token"] != old["refresh_token"]);
+        sandbox.post("settings", json!({ "omit": [] }));
+        session.authorize().expect_ok();
+        session.call("friends.get", None).expect_ok();
+    }
+    assert_eq!(sandbox.get("stats")["spent_refresh_tokens_seen"], 0);
+}

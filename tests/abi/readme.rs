@@ -1,0 +1,66 @@
+//! What the README repeats of the source stays what the source says.
+
+use std::fs;
+use std::path::Path;
+
+use mailru::error::Code;
+use mailru::options;
+
+fn readme() -> String {
+    fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("README.md")).expect("the README is there")
+}
+
+/// The cells of the table below a heading.
+fn table(readme: &str, heading: &str) -> Vec<Vec<String>> {
+    let section = readme.split_once(&format!("\n## {heading}\n")).unwrap_or_else(|| panic!("no section {heading}")).1;
+    let rows = section.lines().skip_while(|line| !line.starts_with('|')).take_while(|line| line.starts_with('|'));
+    let cells = |line: &str| line.trim_matches('|').split(" | ").map(|cell| cell.trim().to_owned()).collect();
+    rows.skip(2).map(cells).collect()
+}
+
+#[test]
+fn the_table_of_options() {
+    let documented: Vec<_> = options::DOCUMENTED
+        .iter()
+        .map(|(name, default, meaning)| vec![format!("`{name}`"), (*default).to_owned(), (*meaning).to_owned()])
+        .collect();
+    assert_eq!(table(&readme(), "Options"), documented, "README.md, section Options, against src/option_names.rs");
+}
+
+#[test]
+fn the_table_of_codes() {
+    let header =
+        fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("include/mailru.h")).expect("the header");
+    let rows = table(&readme(), "Errors and codes");
+    assert_eq!(rows.len(), Code::ALL.len());
+    for (row, code) in rows.iter().zip(Code::ALL) {
+        let name = code.c_name().to_str().expect("ASCII");
+        assert_eq!(row[..2], [format!("`{name}`"), code.number().to_string()]);
+        assert!(
+            header.contains(&format!("/* {} */\n#define {name} {}\n", row[2], code.number())),
+            "{name}: {}",
+            row[2]
+        );
+    }
+}
+
+#[test]
+fn links_lead_somewhere() {
+    let readme = readme();
+    let targets = readme.split("](").skip(1).filter_map(|rest| rest.split_once(')')).map(|(target, _)| target);
+    for target in targets.filter(|target| !target.contains("://")) {
+        assert!(Path::new(env!("CARGO_MANIFEST_DIR")).join(target).exists(), "{target} does not exist");
+    }
+}
+
+#[test]
+fn the_first_screen_has_the_two_commands() {
+    let first_screen: Vec<_> = readme().lines().take(24).map(str::to_owned).collect();
+    let commands: Vec<_> =
+        first_screen.iter().filter(|line| line.starts_with("make ") || line.starts_with("cargo ")).collect();
+    assert_eq!(commands.len(), 2, "{commands:?}");
+    assert!(
+        commands[0].starts_with("make -C examples-c run ") && commands[1].starts_with("cargo test "),
+        "{commands:?}"
+    );
+}

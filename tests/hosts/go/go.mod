@@ -1,0 +1,3 @@
+module mailru
+
+go 1.21

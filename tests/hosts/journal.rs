@@ -1,0 +1,48 @@
+//! What a host did, as its sandbox saw it: the part of the cases that the hosts need not be trusted with.
+
+use serde_json::{Value, json};
+
+use crate::matrix::Case;
+use crate::support::Sandbox;
+
+/// How long the sandbox holds the answers of an action back: as many calls as come meanwhile are in flight at once.
+const HELD: [(&str, u64); 2] = [("sandbox.echo.together", 500), ("sandbox.echo.crowd", 3000)];
+
+/// Prepares a sandbox for the cases.
+pub fn prepare(sandbox: &Sandbox) {
+    for (method, ms) in HELD {
+        sandbox.fault(json!({ "method": method }), json!(null), json!({ "kind": "delay", "ms": ms }));
+    }
+    let never = json!({ "kind": "silent" });
+    sandbox.fault(json!({ "method": "sandbox.echo.slow" }), json!(null), never);
+    sandbox.fault(json!({ "method": "sandbox.echo.expired" }), json!(1), json!({ "kind": "expire_token" }));
+}
+
+/// What contradicts a case that the host calls passed, or nothing.
+pub fn contradiction(sandbox: &Sandbox, case: &Case) -> Option<String> {
+    let requests = sandbox.requests();
+    let of_case = || requests.iter().filter(|request| request["platform_method"] == case.method.as_str());
+    match case.action.as_str() {
+        "call" if case.code == "MAILRU_OK" => {
+            let arrived = of_case().any(|request| request["outcome"] == "ok" || request["outcome"] == "error 2");
+            (!arrived).then(|| "no such request was answered".into())
+        }
+        "together" | "crowd" => in_flight(&case.method, case.parameters.parse().ok()?, of_case()),
+        "renewal" => {
+            let grants: Vec<_> = requests.iter().filter_map(|request| request["grant"].as_str()).collect();
+            (grants != ["password", "refresh_token"]).then(|| format!("the grants were {grants:?}"))
+        }
+        _ => None,
+    }
+}
+
+/// Whether so many calls were waiting for their answers at the same time.
+fn in_flight<'a>(method: &str, calls: usize, requests: impl Iterator<Item = &'a Value>) -> Option<String> {
+    let held = HELD.iter().find(|(held, _)| *held == method).map(|(_, ms)| *ms)?;
+    let arrivals: Vec<_> = requests.filter_map(|request| request["at_ms"].as_u64()).collect();
+    let span = arrivals.iter().max()? - arrivals.iter().min()?;
+    if arrivals.len() != calls {
+        return Some(format!("{} requests for {calls} calls", arrivals.len()));
+    }
+    (span >= held).then(|| format!("the last request came {span} ms after the first, which was answered after {held}"))
+}

@@ -1,0 +1,16 @@
+//! The library at home in other languages: the same cases from each, installed as a user would install it, and the
+//! programs of the documents. Linux only: names of files, `ldd`, Debian's packages.
+#![cfg(target_os = "linux")]
+
+#[path = "../abi/support/mod.rs"]
+// The harness is shared with the tests that use all of it.
+#[allow(dead_code, unused_imports)]
+mod support;
+
+mod install;
+mod journal;
+mod list;
+mod matrix;
+mod programs;
+mod shell;
+mod wrappers;

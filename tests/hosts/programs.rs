@@ -1,0 +1,80 @@
+//! The programs of the documents are run as they stand there. A fenced block is one if the line before it says so:
+//!
+//! ````text
+//! <!-- run: c -->
+//! ```c
+//! ...
+//! ```
+//! ````
+//!
+//! It takes its options from `MAILRU_OPTIONS`, prints the guide's user's friends, and ends with success.
+
+use std::fs;
+
+use serde_json::json;
+
+use crate::install::prefix;
+use crate::shell::{Script, all_required, folder, root};
+use crate::support::Sandbox;
+
+/// Those that exist are read.
+const DOCUMENTS: [&str; 1] = ["README.md"];
+
+/// A language as its mark names it, its file, what must succeed where it is there, and how the file is run.
+const LANGUAGES: [[&str; 4]; 5] = [
+    ["c", "first.c", "cc --version", "cc -Wall -Werror first.c $(pkg-config --cflags --libs mailru) -o c && ./c"],
+    [
+        "cpp",
+        "first.cpp",
+        "c++ --version",
+        "c++ -std=c++17 -Wall -Werror first.cpp $(pkg-config --cflags --libs mailru) -o cpp && ./cpp",
+    ],
+    ["go", "first.go", "go version", "go vet first.go && go run first.go"],
+    ["python", "first.py", "python3 --version", "python3 first.py"],
+    [
+        "javascript",
+        "first.js",
+        r#"test -d "$TOOLS/node_modules/koffi""#,
+        r#"NODE_PATH="$TOOLS/node_modules" node first.js"#,
+    ],
+];
+
+/// The blocks of a document that are marked as programs: language and text.
+fn marked(document: &str) -> Vec<(String, String)> {
+    let mut programs = Vec::new();
+    let mut lines = document.lines();
+    while let Some(line) = lines.next() {
+        let Some(language) = line.strip_prefix("<!-- run: ").and_then(|rest| rest.strip_suffix(" -->")) else {
+            continue;
+        };
+        assert_eq!(lines.next(), Some(&*format!("```{language}")), "a mark stands right before its block");
+        let program: Vec<_> = lines.by_ref().take_while(|line| *line != "```").collect();
+        programs.push((language.to_owned(), program.join("\n") + "\n"));
+    }
+    programs
+}
+
+#[test]
+fn programs_of_the_documents_run() {
+    let documents = DOCUMENTS.iter().filter_map(|name| fs::read_to_string(root().join(name)).ok());
+    let programs: Vec<_> = documents.flat_map(|text| marked(&text)).collect();
+    let sandbox = Sandbox::start();
+    let folder = folder("programs");
+    for (language, program) in &programs {
+        let Some([_, file, tools, run]) = LANGUAGES.iter().find(|[name, ..]| name == language) else {
+            panic!("no way to run {language} is known");
+        };
+        let script = |text: &str| Script::new(&format!("cd \"$FOLDER\"\n{text}"), prefix()).set("FOLDER", &folder);
+        if script(tools).run().is_err() {
+            assert!(!all_required(), "{language} is required");
+            continue;
+        }
+        fs::write(folder.join(file), program).expect("cargo's folder can be written");
+        let output = script(run).set("MAILRU_OPTIONS", sandbox.options(json!({}))).run();
+        let output = output.unwrap_or_else(|error| panic!("{language}: {error}\n{program}"));
+        assert!(output.contains("15410773191172635989"), "{language}: {output}");
+    }
+    for [language, ..] in LANGUAGES {
+        assert!(programs.iter().any(|(name, _)| name == language), "no program in {language} is shown");
+    }
+}

@@ -1,0 +1,69 @@
+//! Forks: parent and children go on with the same session, and nobody hangs or gets another's answer.
+
+use std::process::Command;
+
+use serde_json::json;
+
+use crate::host::{compiled, text};
+use crate::support::*;
+use crate::tools::*;
+
+#[test]
+fn answers_are_their_callers_own() {
+    let Some(host) = compiled("host.c") else { return };
+    let (plain, tls) = (Sandbox::start(), TlsSandbox::start(&[]));
+    for (sandbox, options, children) in
+        [(&plain, plain.options(json!({})), "12"), (&tls.sandbox, tls.options(json!({})), "4")]
+    {
+        let output = run(Command::new(host.path()).args(["share", &options, children]));
+        assert!(output.status.success(), "{}: {}", output.status, text(&output));
+        println!("measured: C, {}", text(&output).trim());
+        assert_eq!(errors(&output), "");
+        let sent = sandbox.get("stats")["requests"].as_u64().expect("a number");
+        assert!(text(&output).starts_with(&format!("{sent} calls")), "{sent} requests: {}", text(&output));
+    }
+}
+
+#[test]
+fn a_child_lets_go_of_the_parents_connections() {
+    let Some(host) = compiled("host.c") else { return };
+    let (plain, tls) = (Sandbox::start(), TlsSandbox::start(&[]));
+    for options in [plain.options(json!({})), tls.options(json!({}))] {
+        let output = run(Command::new(host.path()).args(["inherit", &options, "1"]));
+        assert_eq!((text(&output).trim(), errors(&output).as_str()), ("inherited", ""));
+    }
+}
+
+#[test]
+fn pythons_multiprocessing() {
+    let Some(python) = program("python3") else { return };
+    let sandbox = Sandbox::start();
+    let library = profile_folder().join("deps/libmailru.so");
+    let output = run(Command::new(python).arg(here("forks.py")).args([
+        library.to_str().expect("UTF-8"),
+        &sandbox.options(json!({})),
+        "8",
+        "250",
+    ]));
+    assert!(output.status.success(), "{}: {}{}", output.status, text(&output), errors(&output));
+    println!("measured: Python, {}", text(&output).trim());
+    assert_eq!(text(&output).trim(), "7000 calls, 0 wrong");
+}
+
+/// A child can call whatever the parent's other threads were in the middle of: calls, grants,
+/// cancellations, handles, the log, the very first use.
+#[test]
+fn forks_in_the_middle_of_everything() {
+    let Some(host) = compiled("host.c") else { return };
+    for (situation, forks) in [("storm", "250"), ("first", "20"), ("first", "20"), ("first", "20")] {
+        let sandbox = Sandbox::start();
+        sandbox.post("settings", json!({ "record": false }));
+        let (took, output) =
+            timed(|| run(Command::new(host.path()).args([situation, &sandbox.options(json!({})), forks])));
+        assert!(output.status.success(), "{situation}: {}: {}", output.status, text(&output));
+        assert_eq!(errors(&output), "");
+        if situation == "storm" {
+            println!("measured: {forks} forks in the middle of calls and grants in {took:?}");
+        }
+    }
+}

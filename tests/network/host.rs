@@ -1,0 +1,147 @@
+//! What a host process may do to the library, and the library may not do to it. The hosts are C
+//! programs of this folder.
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+use serde_json::{Value, json};
+
+use crate::support::*;
+use crate::tools::*;
+
+/// A program that is removed when dropped.
+pub struct Program {
+    path: PathBuf,
+    _folder: tempfile::TempDir,
+}
+
+impl Program {
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+}
+
+/// Compiles a program of this folder against the header and the built library.
+pub fn compiled(source: &str) -> Option<Program> {
+    let compiler = program("cc")?;
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("host");
+    let library = profile_folder().join("deps");
+    let output = run(Command::new(compiler)
+        .args(["-std=c11", "-D_GNU_SOURCE", "-Wall", "-Wextra", "-Werror", "-O1", "-g", "-pthread", "-o"])
+        .arg(&path)
+        .arg(here(source))
+        .arg(format!("-I{}/include", env!("CARGO_MANIFEST_DIR")))
+        .arg(format!("-L{}", library.display()))
+        // The old kind of search path comes before LD_LIBRARY_PATH, in which cargo names the folder of
+        // `cargo build` as well, where an older library may lie.
+        .arg(format!("-Wl,--disable-new-dtags,-rpath,{}", library.display()))
+        .args(["-lmailru", "-ldl"]));
+    assert!(output.status.success(), "{source}: {}", errors(&output));
+    Some(Program { path, _folder: folder })
+}
+
+pub fn text(output: &Output) -> String {
+    String::from_utf8_lossy(&output.stdout).into_owned()
+}
+
+/// Success, and not a byte on the host's streams besides what the host itself prints.
+#[track_caller]
+fn quiet(output: &Output, prints: &str) {
+    assert!(output.status.success(), "{}: {}{}", output.status, text(output), errors(output));
+    assert_eq!((text(output).trim(), errors(output).as_str()), (prints, ""));
+}
+
+#[test]
+fn exit_with_calls_in_flight() {
+    let Some(host) = compiled("host.c") else { return };
+    for tls in [false, true] {
+        let (plain, secure) = (Sandbox::start(), TlsSandbox::start(&[]));
+        let sandbox = if tls { &secure.sandbox } else { &plain };
+        sandbox.fault(json!({}), Value::Null, json!({"kind":"hang_body"}));
+        let options = if tls { secure.options(json!({})) } else { plain.options(json!({})) };
+        // Returning from main; with the session freed just before; by quick_exit.
+        for how in ["0", "1", "2"] {
+            let (took, output) = timed(|| run(Command::new(host.path()).args(["leave", &options, how])));
+            quiet(&output, "");
+            assert!(took < ms(15_000), "{took:?}");
+        }
+    }
+}
+
+/// A write to a connection that the server has closed must not kill the host by SIGPIPE.
+#[test]
+fn broken_connections_raise_no_signal() {
+    let Some(host) = compiled("host.c") else { return };
+    let closing = RawServer::start(drop);
+    quiet(&run(Command::new(host.path()).args(["pipes", &closing.options(json!({})), "20"])), "");
+    let tls = TlsSandbox::start(&[]);
+    tls.sandbox.fault(json!({"path":"/platform/api"}), Value::Null, json!({"kind":"reset"}));
+    tls.sandbox.post("settings", json!({ "record": false }));
+    let options = tls.options(json!({ "retries": 0 }));
+    quiet(&run(Command::new(host.path()).args(["pipes", &options, "1"])), "");
+}
+
+/// The library works where the standard streams are closed, so that its sockets take their numbers.
+#[test]
+fn closed_standard_streams() {
+    let Some(host) = compiled("host.c") else { return };
+    let sandbox = Sandbox::start();
+    for closed in ["2>&-", ">&- 2>&-", "<&- >&- 2>&-"] {
+        let script = format!("exec \"$@\" {closed}");
+        let output = run(Command::new("sh").args(["-c", &script, "sh"]).arg(host.path()).args([
+            "calls",
+            &sandbox.options(json!({})),
+            "5",
+        ]));
+        assert!(output.status.success(), "{closed}: {}", output.status);
+    }
+    assert_eq!(sandbox.requests().len(), 15);
+}
+
+/// A call from a destructor of the host's at the end of a thread, when thread-local data is gone.
+#[test]
+fn calls_at_the_end_of_a_thread() {
+    let Some(host) = compiled("host.c") else { return };
+    let (plain, tls) = (Sandbox::start(), TlsSandbox::start(&[]));
+    for options in [plain.options(json!({})), tls.options(json!({}))] {
+        quiet(&run(Command::new(host.path()).args(["late", &options, "1"])), "3 late calls");
+    }
+}
+
+#[test]
+fn unloading_with_calls_in_flight() {
+    let Some(host) = compiled("unload.c") else { return };
+    let sandbox = Sandbox::start();
+    sandbox.fault(json!({}), Value::Null, json!({"kind":"delay","ms":200}));
+    let library = profile_folder().join("deps/libmailru.so");
+    quiet(&run(Command::new(host.path()).arg(library).arg(sandbox.options(json!({})))), "12 calls");
+}
+
+/// On a kept connection: one write, one read, and one look whether it still stands.
+#[test]
+fn a_call_costs_three_system_calls() {
+    let (Some(host), Some(strace)) = (compiled("host.c"), program("strace")) else { return };
+    let folder = tempfile::tempdir().expect("a folder");
+    let trace = folder.path().join("trace");
+    let (plain, tls) = (Sandbox::start(), TlsSandbox::start(&[]));
+    for (kind, options) in [("plain", plain.options(json!({}))), ("TLS", tls.options(json!({})))] {
+        let output =
+            run(Command::new(&strace).args(["-f", "-o"]).arg(&trace).arg(host.path()).args(["calls", &options, "12"]));
+        assert!(output.status.success(), "{}{}", text(&output), errors(&output));
+        let lines = std::fs::read_to_string(&trace).expect("a trace");
+        let names: Vec<_> = lines
+            .lines()
+            .filter_map(|line| line.split_once(' ')?.1.trim().split_once('(').map(|(name, _)| name.to_owned()))
+            // The host's own.
+            .filter(|name| name != "getpid")
+            .collect();
+        let last = names.iter().rposition(|name| name == "recvfrom").expect("a read");
+        // The last five calls of twelve: what is done once lies behind them.
+        let each = &names[last + 1 - 15..=last];
+        println!("measured: the system calls of a call, {kind}: {:?}", &each[12..]);
+        for call in each.chunks(3) {
+            assert_eq!(call, ["recvfrom", "sendto", "recvfrom"], "{kind}: {each:?}");
+        }
+    }
+}

@@ -1,0 +1,242 @@
+//! The log: a line for each request, repetition and renewal, never a secret, and no harm from
+//! whatever its callback does. The log is one for the process, so each test has a process.
+
+use std::ffi::{CStr, c_char, c_void};
+use std::ptr::null_mut;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::thread;
+
+use mailru::ffi::*;
+use serde_json::{Value, json};
+
+use crate::support::*;
+use crate::tools::*;
+
+static LINES: Mutex<Vec<(i32, String)>> = Mutex::new(Vec::new());
+static RELEASED: AtomicUsize = AtomicUsize::new(0);
+
+unsafe extern "C" fn keep(user_data: *mut c_void, level: i32, message: *const c_char) {
+    assert_eq!(user_data as usize, 7, "the host's own data");
+    // SAFETY: a string that is valid during the call.
+    let line = unsafe { CStr::from_ptr(message) }.to_str().expect("UTF-8").to_owned();
+    LINES.lock().expect("no panic").push((level, line));
+}
+
+unsafe extern "C" fn release(_: *mut c_void) {
+    RELEASED.fetch_add(1, Ordering::SeqCst);
+}
+
+fn log_to(callback: mailru_log_callback, level: i32) {
+    // SAFETY: the callbacks take any data.
+    assert_eq!(unsafe { mailru_set_log(callback, 7 as *mut c_void, Some(release), level) }, MAILRU_OK);
+}
+
+fn lines() -> Vec<(i32, String)> {
+    std::mem::take(&mut LINES.lock().expect("no panic"))
+}
+
+#[test]
+fn each_request_repetition_and_renewal_has_its_line() {
+    alone("log::each_request_repetition_and_renewal_has_its_line", &[], || {
+        let sandbox = Sandbox::start();
+        let tokens = sandbox.post("tokens", json!({}));
+        let refresh = tokens["refresh_token"].as_str().expect("a token");
+        let options = json!({ "refresh_token": refresh, "retry_delay_ms": 10, "client_secret": SECRET_KEY });
+        let session = client(&sandbox.options(options));
+        session.call("friends.get", None).expect_ok();
+        assert_eq!(lines(), []);
+        log_to(Some(keep), 4);
+
+        session.call("friends.get", r#"{"ext":1}"#).expect_ok();
+        let told = lines();
+        assert_eq!(told.len(), 1, "{told:?}");
+        let (level, line) = &told[0];
+        assert_eq!(*level, 4);
+        for part in ["friends.get", "attempt 1", "status 200", " bytes", " ms"] {
+            assert!(line.contains(part), "{line}");
+        }
+
+        sandbox.fault(json!({}), json!(2), json!({"kind":"platform_error","code":3}));
+        session.call("stream.post", r#"{"text":"hunter2"}"#);
+        let told = lines();
+        let levels: Vec<_> = told.iter().map(|(level, _)| *level).collect();
+        assert_eq!(levels, [4, 2, 4, 2, 4], "attempt, repetition, attempt, repetition, attempt: {told:?}");
+        assert!(told[1].1.contains("attempt 2 of at most 3"), "{told:?}");
+        assert!(told[2].1.contains("attempt 2: status 503"), "{told:?}");
+
+        sandbox.fault(json!({}), json!(1), json!({"kind":"reset"}));
+        session.call("stream.post", "{}").expect("MAILRU_NETWORK_ERROR");
+        let told = lines();
+        assert_eq!(told.len(), 1, "{told:?}");
+        assert!(told[0].0 == 2 && told[0].1.contains("reset"), "{told:?}");
+
+        sandbox.fault(json!({"method":"friends.get"}), json!(1), json!({"kind":"expire_token"}));
+        session.call("friends.get", None).expect_ok();
+        let told = lines();
+        assert!(told.iter().any(|(level, line)| *level == 4 && line.contains("refresh_token attempt 1")), "{told:?}");
+        assert!(told.iter().any(|(level, line)| *level == 3 && line.contains("new tokens")), "{told:?}");
+
+        sandbox.fault(
+            json!({"path":"/oauth/token"}),
+            json!(1),
+            json!({"kind":"oauth_error","error":"invalid_grant","description":SECRET_KEY}),
+        );
+        session.authorize().expect("MAILRU_OAUTH_ERROR");
+        let told = lines();
+        assert!(told.iter().any(|(level, line)| *level == 1 && line.contains("invalid_grant")), "{told:?}");
+        assert!(!format!("{told:?}").contains(SECRET_KEY), "{told:?}");
+
+        for (level, most) in [(3, 0), (2, 0), (1, 0), (0, 0)] {
+            log_to(Some(keep), level);
+            session.public("mail/demo", None).expect_ok();
+            assert_eq!(lines().len(), most, "level {level}");
+        }
+        log_to(None, 4);
+        session.public("mail/demo", None).expect_ok();
+        assert_eq!(lines(), []);
+        assert_eq!(RELEASED.load(Ordering::SeqCst), 6, "each replaced or refused one, once");
+        for level in [-1, 5, i32::MIN, i32::MAX] {
+            // SAFETY: the callbacks take any data.
+            let code = unsafe { mailru_set_log(Some(keep), null_mut(), Some(release), level) };
+            assert_eq!(name(code), "MAILRU_INVALID_ARGUMENT");
+        }
+        assert_eq!(RELEASED.load(Ordering::SeqCst), 10);
+    });
+}
+
+/// Everything that can go wrong, with secrets in every place where a secret can be.
+#[test]
+fn no_line_and_no_error_shows_a_secret() {
+    alone("log::no_line_and_no_error_shows_a_secret", &[], || {
+        let sandbox = Sandbox::start();
+        log_to(Some(keep), 4);
+        let tls = TlsSandbox::start(&["--tls-name", "other.example"]);
+        let mut answers = Vec::new();
+        let proxies =
+            [Value::Null, json!("http://u:proxypassword@127.0.0.1:9"), json!("socks5://u:proxypassword@127.0.0.1:9")];
+        for proxy in proxies {
+            let more = json!({ "proxy": proxy, "timeout_ms": 300, "retry_delay_ms": 1, "refresh_token": "refreshsecret",
+                "client_secret": "clientsecret", "max_response_bytes": 1000 });
+            for options in [sandbox.options(more.clone()), tls.options(more.clone())] {
+                let session = client(&options);
+                for fault in [
+                    json!({"kind":"silent"}),
+                    json!({"kind":"reset"}),
+                    json!({"kind":"garbage"}),
+                    json!({"kind":"endless_headers"}),
+                    json!({"kind":"huge","bytes":100_000}),
+                    json!({"kind":"redirect","location":"/?session_key=x"}),
+                    json!({"kind":"platform_error","code":102}),
+                    json!({"kind":"status","status":500,"body":"oops"}),
+                ] {
+                    sandbox.fault(json!({}), Value::Null, fault);
+                    answers.push(session.call("friends.get", r#"{"password":"parametersecret"}"#));
+                    answers.push(session.upload("photos.upload", "{}", "img_file", "a.jpg", b"filesecret"));
+                    answers.push(session.authorize());
+                    sandbox.behave();
+                }
+            }
+        }
+        let told = lines();
+        assert!(told.len() >= answers.len(), "{} lines", told.len());
+        let text = format!("{told:?} {answers:?}");
+        for secret in [
+            SESSION_KEY,
+            PRIVATE_KEY,
+            SECRET_KEY,
+            "proxypassword",
+            "refreshsecret",
+            "clientsecret",
+            "parametersecret",
+            "filesecret",
+            "sig=",
+            "session_key=b",
+        ] {
+            assert!(!text.contains(secret), "{secret} in {text}");
+        }
+    });
+}
+
+static SESSION: AtomicUsize = AtomicUsize::new(0);
+static TOLD: AtomicUsize = AtomicUsize::new(0);
+
+/// Calls back into the library, on the thread that is being logged.
+unsafe extern "C" fn meddle(_: *mut c_void, _: i32, _: *const c_char) {
+    let told = TOLD.fetch_add(1, Ordering::SeqCst);
+    let session = SESSION.load(Ordering::SeqCst) as mailru_session;
+    let (method, mut code) = (c("friends.get"), 0);
+    // SAFETY: a valid string and a local variable; the answer is freed once.
+    unsafe { mailru_string_free(mailru_call(session, method.as_ptr(), std::ptr::null(), &mut code)) };
+    assert!(matches!(name(code), "MAILRU_OK" | "MAILRU_CANCELLED"), "{}", name(code));
+    match told % 4 {
+        0 => log_to(Some(meddle), 4),
+        1 => drop(mailru_session_cancel(session)),
+        2 => mailru_cancel_free(mailru_cancel_new()),
+        _ => {}
+    }
+}
+
+#[test]
+fn a_callback_may_use_the_library_and_replace_itself() {
+    alone("log::a_callback_may_use_the_library_and_replace_itself", &[], || {
+        let sandbox = Sandbox::start();
+        let session = client(&sandbox.options(json!({})));
+        SESSION.store(session.0 as usize, Ordering::SeqCst);
+        log_to(Some(meddle), 4);
+        thread::scope(|scope| {
+            for _ in 0..4 {
+                scope.spawn(|| {
+                    for _ in 0..50 {
+                        let answer = session.call("friends.get", None);
+                        assert!(matches!(answer.name(), "MAILRU_OK" | "MAILRU_CANCELLED"), "{}", answer.json);
+                    }
+                });
+            }
+        });
+        let told = TOLD.load(Ordering::SeqCst);
+        assert_eq!(told, 200, "a line for each call of the host's; what its own callback does is not told to it");
+        log_to(None, 0);
+        assert_eq!(RELEASED.load(Ordering::SeqCst), 2 + told / 4, "each of the callbacks that were set");
+    });
+}
+
+/// Lines come on many threads at once, while others set and reset the log: each data is released
+/// once, and after its last use.
+#[test]
+fn the_log_is_replaced_under_fire() {
+    static USERS: [AtomicUsize; 200] = [const { AtomicUsize::new(0) }; 200];
+    const GONE: usize = 1 << 32;
+    unsafe extern "C" fn used(user_data: *mut c_void, _: i32, _: *const c_char) {
+        let former = USERS[user_data as usize].fetch_add(1, Ordering::SeqCst);
+        assert!(former < GONE, "used after its release");
+        thread::yield_now();
+        assert!(USERS[user_data as usize].load(Ordering::SeqCst) < GONE, "released while in use");
+    }
+    unsafe extern "C" fn gone(user_data: *mut c_void) {
+        let former = USERS[user_data as usize].fetch_add(GONE, Ordering::SeqCst);
+        assert!(former < GONE, "released twice");
+    }
+    alone("log::the_log_is_replaced_under_fire", &[], || {
+        let sandbox = Sandbox::start();
+        let session = client(&sandbox.options(json!({})));
+        thread::scope(|scope| {
+            for _ in 0..4 {
+                scope.spawn(|| {
+                    for _ in 0..300 {
+                        session.call("friends.get", None).expect_ok();
+                    }
+                });
+            }
+            for number in 0..200 {
+                // SAFETY: the callbacks take the number of a user.
+                let code = unsafe { mailru_set_log(Some(used), number as *mut c_void, Some(gone), 4) };
+                assert_eq!(code, MAILRU_OK);
+                thread::sleep(ms(2));
+            }
+        });
+        log_to(None, 0);
+        assert!(USERS.iter().all(|user| user.load(Ordering::SeqCst) >= GONE), "each is released");
+        assert!(USERS.iter().any(|user| user.load(Ordering::SeqCst) > GONE), "some were used");
+    });
+}

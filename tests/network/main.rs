@@ -1,0 +1,22 @@
+//! Whatever the network, the server or the host process does: a call ends in time with a truthful
+//! answer, and no write happens twice. All through the C functions, over real sockets.
+
+// The harness serves two test programs; neither uses all of it.
+#[allow(dead_code, unused_imports)]
+#[path = "../abi/support/mod.rs"]
+mod support;
+mod tools;
+
+mod cancel;
+mod fork;
+mod host;
+mod hostile;
+mod log;
+mod matrix;
+mod names;
+mod proxy;
+mod races;
+mod retry;
+mod time;
+mod tls;
+mod upload;

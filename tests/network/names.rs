@@ -1,0 +1,210 @@
+//! Host names: their look-up is bounded, can be left, costs no thread per call, and happens for new
+//! connections only. The name server is the test's own, in a mount namespace of the test's own.
+
+use std::collections::HashMap;
+use std::net::UdpSocket;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex};
+use std::thread;
+use std::time::Duration;
+
+use serde_json::{Value, json};
+
+use crate::cancel::{Stuck, ends_in_time, friends};
+use crate::support::*;
+use crate::tools::*;
+
+/// A name server that plays what the first label of a name asks for.
+pub struct NameServer {
+    asked: Arc<Mutex<HashMap<String, usize>>>,
+}
+
+impl NameServer {
+    /// Starts at the address that this process's `/etc/resolv.conf` names.
+    fn start() -> NameServer {
+        let text = std::fs::read_to_string("/etc/resolv.conf").expect("a resolver's configuration");
+        let address = text.lines().find_map(|line| line.strip_prefix("nameserver ")).expect("a name server");
+        let socket = Arc::new(UdpSocket::bind((address, 53)).expect("a free address"));
+        let asked = Arc::new(Mutex::new(HashMap::new()));
+        let counted = Arc::clone(&asked);
+        thread::spawn(move || {
+            let mut packet = [0; 512];
+            while let Ok((length, client)) = socket.recv_from(&mut packet) {
+                let Some((name, kind)) = question(&packet[..length]) else { continue };
+                // Each look-up asks for both families.
+                if kind == 1 {
+                    *counted.lock().expect("no panic").entry(name.clone()).or_default() += 1;
+                }
+                let Some((pause, reply)) = reply(&packet[..length], &name, kind) else { continue };
+                let socket = Arc::clone(&socket);
+                thread::spawn(move || {
+                    thread::sleep(pause);
+                    let _ = socket.send_to(&reply, client);
+                });
+            }
+        });
+        NameServer { asked }
+    }
+
+    fn asked(&self, name: &str) -> usize {
+        self.asked.lock().expect("no panic").get(name).copied().unwrap_or_default()
+    }
+}
+
+fn question(packet: &[u8]) -> Option<(String, u16)> {
+    let (mut at, mut labels) = (12, Vec::new());
+    while *packet.get(at)? > 0 {
+        let length = usize::from(packet[at]);
+        labels.push(String::from_utf8_lossy(packet.get(at + 1..at + 1 + length)?).into_owned());
+        at += 1 + length;
+    }
+    Some((labels.join("."), u16::from_be_bytes([*packet.get(at + 1)?, *packet.get(at + 2)?])))
+}
+
+fn reply(packet: &[u8], name: &str, kind: u16) -> Option<(Duration, Vec<u8>)> {
+    let label = name.split('.').next()?;
+    let (play, number) = label.split_once('-').unwrap_or((label, "0"));
+    let pause = ms(number.parse().ok()?);
+    let addresses: &[[u8; 4]] = if play == "two" { &[[127, 0, 0, 99], [127, 0, 0, 1]] } else { &[[127, 0, 0, 1]] };
+    let found = if kind == 1 { addresses } else { &[] };
+    let code = match play {
+        "dead" => return None,
+        "garbage" => return Some((pause, vec![0xff; 40])),
+        "none" => 3,
+        "broken" => 2,
+        _ => 0,
+    };
+    let mut reply = packet[..2].to_vec();
+    reply.extend([0x81, 0x80 | code, 0, 1, 0, if code == 0 { found.len() as u8 } else { 0 }, 0, 0, 0, 0]);
+    // The question again, without what may follow it.
+    let end = 12 + packet[12..].iter().position(|byte| *byte == 0)? + 5;
+    reply.extend_from_slice(&packet[12..end]);
+    if code == 0 {
+        for address in found {
+            reply.extend([0xc0, 12, 0, 1, 0, 1, 0, 0, 0, 0, 0, 4]);
+            reply.extend(address);
+        }
+    }
+    Some((pause, reply))
+}
+
+/// Runs a test where nothing but its own name server answers; `false` if that is not possible here.
+pub fn with_name_server(name: &str, body: impl FnOnce(NameServer)) -> bool {
+    let permitted = run(std::process::Command::new("unshare").args(["-m", "true"])).status.success();
+    if !permitted {
+        skip("a mount namespace of the test's own is not permitted");
+        return false;
+    }
+    let folder = tempfile::tempdir().expect("a folder");
+    let file: PathBuf = folder.path().join("resolv.conf");
+    // An address of this test's own, so that tests may run side by side.
+    let hash = name.bytes().fold(std::process::id(), |hash, byte| hash.wrapping_mul(31).wrapping_add(byte.into()));
+    let [_, a, b, c] = hash.to_be_bytes();
+    let text = format!("nameserver 127.{a}.{b}.{}\noptions timeout:2 attempts:1\n", c | 2);
+    std::fs::write(&file, text).expect("written");
+    let script = format!("mount --bind {} /etc/resolv.conf && exec \"$@\"", file.display());
+    alone(name, &["unshare", "-m", "sh", "-c", &script, "sh"], || body(NameServer::start()));
+    true
+}
+
+/// Options that lead calls to the sandbox by a name.
+pub fn named(sandbox: &Sandbox, name: &str, more: Value) -> String {
+    let port = sandbox.base().rsplit(':').next().expect("a port");
+    let mut options = json!({ "api_url": format!("http://{name}:{port}/platform/api"), "allow_http": true });
+    options.as_object_mut().expect("an object").extend(more.as_object().expect("options").clone());
+    sandbox.options(options)
+}
+
+#[test]
+fn a_dead_name_server_holds_up_no_call_and_leaves_no_thread() {
+    with_name_server("names::a_dead_name_server_holds_up_no_call_and_leaves_no_thread", |names| {
+        let sandbox = Sandbox::start();
+        let resolvers = || threads().iter().filter(|name| *name == "mailru-resolve").count();
+        for (limits, limit) in
+            [(json!({"timeout_ms":300}), 300), (json!({"timeout_ms":5000,"connect_timeout_ms":200}), 200)]
+        {
+            let session = client(&named(&sandbox, "dead.sandbox.test", limits));
+            in_time(limit, "MAILRU_TIMEOUT", || session.call("friends.get", None));
+        }
+        let session = client(&named(&sandbox, "dead.sandbox.test", json!({"timeout_ms":20})));
+        thread::scope(|scope| {
+            for _ in 0..8 {
+                scope.spawn(|| {
+                    for _ in 0..25 {
+                        session.call("friends.get", None).expect("MAILRU_TIMEOUT");
+                    }
+                });
+            }
+        });
+        println!("measured: 200 timed-out calls to a dead name server left {} thread(s)", resolvers());
+        assert!(resolvers() <= 1, "one for the name, whoever waits for it");
+        assert!(names.asked("dead.sandbox.test") <= 5, "not one question for each call");
+        eventually("the system's resolver gives up", || resolvers() == 0);
+        // Who waits long enough learns what it was.
+        let patient = client(&named(&sandbox, "dead.sandbox.test", json!({"retries":0})));
+        let answer = patient.call("friends.get", None).expect("MAILRU_NETWORK_ERROR");
+        assert!(answer.error("error_msg").as_str().is_some_and(|text| text.contains("name")), "{}", answer.json);
+    });
+}
+
+#[test]
+fn names_that_do_not_lead_anywhere() {
+    with_name_server("names::names_that_do_not_lead_anywhere", |_| {
+        let sandbox = Sandbox::start();
+        for (name, code) in [
+            ("none.sandbox.test", "MAILRU_NETWORK_ERROR"),
+            ("broken.sandbox.test", "MAILRU_NETWORK_ERROR"),
+            // Garbage is no answer to the system's resolver, which goes on waiting.
+            ("garbage.sandbox.test", "MAILRU_TIMEOUT"),
+        ] {
+            let session = client(&named(&sandbox, name, json!({"timeout_ms":300,"retries":0})));
+            in_time(300, code, || session.call("friends.get", None));
+        }
+    });
+}
+
+#[test]
+fn names_are_looked_up_for_new_connections_only_and_once_for_all() {
+    with_name_server("names::names_are_looked_up_for_new_connections_only_and_once_for_all", |names| {
+        let sandbox = Sandbox::start();
+        let session = client(&named(&sandbox, "slow-300.sandbox.test", json!({})));
+        let (took, answer) = timed(|| session.call("friends.get", None));
+        answer.expect_ok();
+        assert!(took >= ms(300), "{took:?}");
+        for _ in 0..20 {
+            session.call("friends.get", None).expect_ok();
+        }
+        assert_eq!(names.asked("slow-300.sandbox.test"), 1);
+        assert_eq!(sandbox.get("stats")["connections_platform"], 1);
+        // Twenty calls at once, each with a new connection, wait for one look-up.
+        let fresh = client(&named(&sandbox, "slow-301.sandbox.test", json!({})));
+        thread::scope(|scope| {
+            for _ in 0..20 {
+                scope.spawn(|| fresh.call("friends.get", None).expect_ok());
+            }
+        });
+        assert_eq!(names.asked("slow-301.sandbox.test"), 1);
+    });
+}
+
+#[test]
+fn a_dead_address_gives_way_to_the_next() {
+    with_name_server("names::a_dead_address_gives_way_to_the_next", |_| {
+        let sandbox = Sandbox::start();
+        // Nobody listens at the first of the two addresses.
+        client(&named(&sandbox, "two.sandbox.test", json!({"retries":0}))).call("friends.get", None).expect_ok();
+    });
+}
+
+#[test]
+fn cancellation_while_a_name_is_looked_up() {
+    with_name_server("names::cancellation_while_a_name_is_looked_up", |_| {
+        let sandbox = Sandbox::start();
+        let options = named(&sandbox, "dead.sandbox.test", json!({}));
+        ends_in_time("name look-up", || Stuck {
+            session: client(&options),
+            call: &friends,
+            works: &crate::cancel::public_page,
+        });
+    });
+}

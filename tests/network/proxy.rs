@@ -1,0 +1,248 @@
+//! Proxies: real ones, with and without credentials, and ones that misbehave.
+
+use std::io::{Read, Write};
+use std::process::Command;
+use std::sync::{Arc, Mutex};
+
+use serde_json::{Value, json};
+
+use crate::support::*;
+use crate::tools::*;
+
+/// The names that programs give a proxy by; a test that reads them clears them all first.
+const VARIABLES: [&str; 8] =
+    ["ALL_PROXY", "all_proxy", "HTTPS_PROXY", "https_proxy", "HTTP_PROXY", "http_proxy", "NO_PROXY", "no_proxy"];
+
+fn tinyproxy(login: Option<(&str, &str)>) -> Option<(Service, u16, tempfile::TempDir)> {
+    let program = program("tinyproxy")?;
+    let folder = tempfile::tempdir().expect("a folder");
+    let port = free_port();
+    let login = login.map(|(name, password)| format!("BasicAuth {name} {password}\n")).unwrap_or_default();
+    let log = folder.path().join("log");
+    let text = format!(
+        "Port {port}\nListen 127.0.0.1\nTimeout 30\nLogFile \"{}\"\nLogLevel Connect\nMaxClients 50\n{login}",
+        log.display()
+    );
+    let file = folder.path().join("tinyproxy.conf");
+    std::fs::write(&file, text).expect("written");
+    Some((Service::start(Command::new(program).arg("-d").arg("-c").arg(&file), port), port, folder))
+}
+
+fn microsocks(login: Option<(&str, &str)>) -> Option<(Service, u16)> {
+    let port = free_port();
+    let mut command = Command::new(program("microsocks")?);
+    command.args(["-i", "127.0.0.1", "-p", &port.to_string()]);
+    if let Some((name, password)) = login {
+        command.args(["-u", name, "-P", password]);
+    }
+    Some((Service::start(&mut command, port), port))
+}
+
+/// Calls, an upload and a grant by way of a proxy.
+fn works_through(proxy: &str) {
+    let (plain, tls) = (Sandbox::start(), TlsSandbox::start(&[]));
+    for (sandbox, options) in
+        [(&plain, plain.options(json!({ "proxy": proxy }))), (&tls.sandbox, tls.options(json!({ "proxy": proxy })))]
+    {
+        let session = client(&options);
+        for number in 0..5 {
+            let echoed = session.call("sandbox.echo", format!("{{\"n\":{number}}}").as_str()).expect_ok();
+            assert!(echoed.contains(&number.to_string()), "{echoed}");
+        }
+        session.upload("photos.upload", r#"{"aid":"1"}"#, "img_file", "a.jpg", &vec![1; 1_000_000]).expect_ok();
+        assert_eq!(sandbox.get("stats")["connections_platform"], 1, "the way through {proxy} is kept");
+    }
+}
+
+/// The text of a failure at the proxy, which must not show the password.
+#[track_caller]
+fn refused(options: Value) -> String {
+    let answer = client(&options.to_string()).call("friends.get", None).expect("MAILRU_NETWORK_ERROR");
+    assert!(!answer.json.contains("hunter2"), "{}", answer.json);
+    answer.error("error_msg").as_str().expect("a text").to_owned()
+}
+
+#[test]
+fn tinyproxy_with_and_without_a_login() {
+    let Some((_service, port, _folder)) = tinyproxy(None) else { return };
+    works_through(&format!("http://127.0.0.1:{port}"));
+    let Some((_service, port, _folder)) = tinyproxy(Some(("user", "hunter2"))) else { return };
+    works_through(&format!("http://user:hunter2@127.0.0.1:{port}"));
+    let sandbox = Sandbox::start();
+    for login in ["", "user:wrong@", "nobody:hunter2@"] {
+        let proxy = format!("http://{login}127.0.0.1:{port}");
+        let address = format!("{}/platform/api", sandbox.base());
+        let text = refused(json!({ "api_url": address, "proxy": proxy }));
+        assert!(text.contains("proxy") && (text.contains("password") || text.contains("401")), "{text}");
+    }
+    assert!(sandbox.requests().is_empty());
+}
+
+#[test]
+fn microsocks_with_and_without_a_login() {
+    let Some((_service, port)) = microsocks(None) else { return };
+    works_through(&format!("socks5://127.0.0.1:{port}"));
+    works_through(&format!("socks5h://127.0.0.1:{port}"));
+    // Whom the proxy cannot reach.
+    let text = refused(json!({ "api_url": "http://127.0.0.1:9/", "proxy": format!("socks5://127.0.0.1:{port}") }));
+    assert!(text.contains("refused by the server"), "{text}");
+    let Some((_service, port)) = microsocks(Some(("us%er", "hunter2:/@"))) else { return };
+    works_through(&format!("socks5://us%25er:hunter2%3A%2F%40@127.0.0.1:{port}"));
+    for (login, reason) in [("", "wants a user name"), ("us%25er:hunter2@", "refused the user name")] {
+        let proxy = format!("socks5://{login}127.0.0.1:{port}");
+        let text = refused(json!({ "api_url": "http://127.0.0.1:9/", "proxy": proxy, "retries": 0 }));
+        assert!(text.contains(reason), "{text}");
+    }
+}
+
+/// What a proxy is asked for, byte by byte, and that it looks up the name.
+#[test]
+fn the_proxy_looks_up_the_name() {
+    let heard = Arc::new(Mutex::new(Vec::new()));
+    let keep = Arc::clone(&heard);
+    let connect = RawServer::start(move |mut stream| {
+        let head = read_head(&mut stream).unwrap_or_default();
+        keep.lock().expect("no panic").push(head);
+    });
+    let proxy = format!("http://us%40er:pass@127.0.0.1:{}", connect.port);
+    let text = refused(json!({ "api_url": "https://name.invalid/api", "proxy": proxy, "retries": 0 }));
+    assert!(text.contains("the proxy"), "{text}");
+    let head = heard.lock().expect("no panic").remove(0);
+    let lines: Vec<_> = head.lines().collect();
+    assert_eq!(lines[0], "CONNECT name.invalid:443 HTTP/1.1");
+    // base64 of us@er:pass
+    assert!(lines.contains(&"Proxy-Authorization: Basic dXNAZXI6cGFzcw=="), "{head}");
+    assert!(!head.contains(SESSION_KEY), "the request itself is for the server");
+
+    let keep = Arc::clone(&heard);
+    let socks = RawServer::start(move |mut stream| {
+        let mut hello = [0; 3];
+        let mut request = [0; 19];
+        let _ = stream.read_exact(&mut hello).and_then(|()| stream.write_all(b"\x05\0"));
+        let asked = stream.read_exact(&mut request);
+        keep.lock().expect("no panic").push(String::from_utf8_lossy(&request).into_owned());
+        let _ = asked.and_then(|()| stream.write_all(b"\x05\x04\0\x01\0\0\0\0\0\0"));
+    });
+    let proxy = format!("socks5://127.0.0.1:{}", socks.port);
+    let text = refused(json!({ "api_url": "https://name.invalid/api", "proxy": proxy, "retries": 0 }));
+    assert!(text.contains("find its name"), "{text}");
+    assert_eq!(heard.lock().expect("no panic")[0], "\x05\x01\0\x03\x0cname.invalid\x01\u{fffd}");
+}
+
+#[test]
+fn proxies_that_misbehave() {
+    let closing = RawServer::start(drop);
+    let garbage = RawServer::blurting("\x05\x05\x05\x05 what?\r\n\r\n");
+    let teapot = RawServer::blurting("HTTP/1.1 418 No\r\nContent-Length: 0\r\n\r\n");
+    let broken = RawServer::blurting("HTTP/1.1 502 No\r\nContent-Length: 0\r\n\r\n");
+    let endless = RawServer::start(|mut stream| {
+        let _ = stream.write_all(b"HTTP/1.1 200 OK\r\n");
+        while stream.write_all(&[b'x'; 4096]).is_ok() {}
+    });
+    for (server, scheme, connections) in [
+        (&closing, "http", 3),
+        (&closing, "socks5", 6),
+        (&garbage, "http", 1),
+        (&teapot, "http", 1),
+        (&broken, "http", 3),
+        (&teapot, "socks5", 2),
+    ] {
+        let proxy = format!("{scheme}://127.0.0.1:{}", server.port);
+        let text = refused(json!({ "api_url": "https://127.0.0.1:9/", "proxy": proxy, "retry_delay_ms": 1 }));
+        assert!(text.contains("proxy"), "{scheme}: {text}");
+        assert_eq!(server.connections(), connections, "{scheme}: {text}");
+    }
+    let proxy = format!("http://127.0.0.1:{}", endless.port);
+    let options = json!({ "api_url": "https://127.0.0.1:9/", "proxy": proxy, "timeout_ms": 3000 }).to_string();
+    let (took, answer) = timed(|| client(&options).call("friends.get", None));
+    assert!(matches!(answer.name(), "MAILRU_NETWORK_ERROR" | "MAILRU_MALFORMED_RESPONSE"), "{}", answer.json);
+    assert!(took < ms(2500), "{took:?}");
+}
+
+#[test]
+fn the_option_is_checked_and_its_password_not_shown() {
+    for proxy in [
+        "",
+        "hunter2",
+        "127.0.0.1:3128",
+        "https://user:hunter2@127.0.0.1:3128",
+        "socks4://user:hunter2@127.0.0.1",
+        "socks://user:hunter2@127.0.0.1",
+        "ftp://user:hunter2@127.0.0.1",
+        "http://user:hunter2@",
+        "http://user:hunter2@127.0.0.1:0",
+        "http://user:hunter2@127.0.0.1:99999",
+        "http://user:hunter2@127.0.0.1:port",
+        "http://user:hunter2@127.0.0.1/path",
+        "http://user:hunter2@127.0.0.1 ",
+        "http://user:hunter2%ff@127.0.0.1",
+        "socks5://hunter2@127.0.0.1",
+        "ENV",
+    ] {
+        let options = c(&json!({ "proxy": proxy }).to_string());
+        // SAFETY: the string outlives the call.
+        let made = made(|error| unsafe { mailru::ffi::mailru_public_session_new(options.as_ptr(), error) });
+        let error = made.err().unwrap_or_else(|| panic!("{proxy} is accepted"));
+        assert!(error.contains("\"argument\":\"proxy\"") && !error.contains("hunter2"), "{proxy}: {error}");
+    }
+}
+
+/// The environment is read if the option says so, and only then.
+#[test]
+fn the_environment_counts_only_where_asked_for() {
+    alone("proxy::the_environment_counts_only_where_asked_for", &[], || {
+        let sandbox = Sandbox::start();
+        let set = |name: &str, value: &str| {
+            for variable in VARIABLES {
+                // SAFETY: no other thread of this process reads the environment.
+                unsafe { std::env::remove_var(variable) };
+            }
+            // SAFETY: as above.
+            unsafe { std::env::set_var(name, value) };
+        };
+        let proxies = |name: &str, value: &str, option: Value| {
+            let proxy = RawServer::blurting("HTTP/1.1 418 No\r\n\r\n");
+            set(name, &value.replace("PORT", &proxy.port.to_string()));
+            let answer = client(&sandbox.options(json!({ "proxy": option, "retries": 0 }))).call("friends.get", None);
+            assert_eq!(answer.name() == "MAILRU_OK", proxy.connections() == 0, "{name}={value}: {}", answer.json);
+            proxy.connections() > 0
+        };
+        for name in VARIABLES.into_iter().take(6) {
+            assert!(!proxies(name, "http://127.0.0.1:PORT", Value::Null), "{name} is not looked at");
+            assert!(proxies(name, "http://127.0.0.1:PORT", json!("env")), "{name}");
+            assert!(proxies(name, "127.0.0.1:PORT", json!("env")), "{name} without a scheme");
+            assert!(proxies(name, "socks5://127.0.0.1:PORT", json!("env")), "{name} for SOCKS");
+        }
+        assert!(!proxies("NO_PROXY", "*", json!("env")), "no proxy is named");
+        // The exceptions count, for either kind.
+        for scheme in ["http", "socks5"] {
+            set("ALL_PROXY", &format!("{scheme}://127.0.0.1:9"));
+            for (exceptions, code) in [
+                ("127.0.0.1", "MAILRU_OK"),
+                ("example.org, 127.0.0.1 ,x", "MAILRU_OK"),
+                ("*", "MAILRU_OK"),
+                ("example.org", "MAILRU_NETWORK_ERROR"),
+            ] {
+                // SAFETY: as above.
+                unsafe { std::env::set_var("NO_PROXY", exceptions) };
+                let session = client(&sandbox.options(json!({ "proxy": "env", "retries": 0 })));
+                session.call("friends.get", None).expect(code);
+            }
+        }
+        // In a program that a web server runs, this one comes from a stranger's header.
+        // SAFETY: as above.
+        unsafe { std::env::set_var("REQUEST_METHOD", "GET") };
+        assert!(!proxies("HTTP_PROXY", "http://127.0.0.1:PORT", json!("env")));
+        assert!(proxies("http_proxy", "http://127.0.0.1:PORT", json!("env")));
+        // What is named but cannot be used is no reason to go without.
+        for unusable in ["https://user:hunter2@127.0.0.1:1", "socks4://127.0.0.1", "http://"] {
+            set("HTTPS_PROXY", unusable);
+            let options = c(r#"{"proxy":"env"}"#);
+            // SAFETY: the string outlives the call.
+            let made = made(|error| unsafe { mailru::ffi::mailru_public_session_new(options.as_ptr(), error) });
+            let error = made.err().unwrap_or_else(|| panic!("{unusable} is accepted"));
+            assert!(error.contains("\"argument\":\"proxy\"") && error.contains("HTTPS_PROXY"), "{error}");
+            assert!(!error.contains("hunter2"), "{error}");
+        }
+    });
+}
