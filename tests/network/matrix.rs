@@ -65,7 +65,6 @@ fn cells(with_names: bool, black_hole: u16, refused: u16) -> Vec<Cell> {
             ("slow", "slow-150.sandbox.test", OK, [1, 1]),
             ("dead", "dead.sandbox.test", TIMEOUT, [0, 0]),
             ("no such name", "none.sandbox.test", NETWORK, [0, 0]),
-            ("error", "broken.sandbox.test", NETWORK, [0, 0]),
             ("garbage", "garbage.sandbox.test", TIMEOUT, [0, 0]),
         ] {
             cells.push(cell("resolve", fault, Place::Name(name), code, requests));
