@@ -2,8 +2,8 @@
 //!
 //! Floors, from the ground up; each imports only from those below it:
 //!
-//! 0. [`error`], [`secret`], [`fork`], [`control`], [`log`]: failures, secrets, what a fork and a
-//!    cancellation mean.
+//! 0. [`error`], [`json`], [`secret`], [`fork`], [`control`], [`log`]: failures, answers, secrets, what
+//!    a fork and a cancellation mean.
 //! 1. [`params`], [`signature`], [`verify`], [`catalogue`], [`address`], [`options`]: pure functions.
 //! 2. [`http`]: a request out, a checked answer back.
 //! 3. [`oauth`]: tokens obtained, kept, renewed.
@@ -19,6 +19,7 @@ pub mod error;
 pub mod ffi;
 pub mod fork;
 pub mod http;
+pub mod json;
 pub mod keys;
 pub mod log;
 pub mod oauth;

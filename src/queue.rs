@@ -14,6 +14,7 @@ use std::time::{Duration, Instant};
 use crate::control::{Control, Interrupt, Membership};
 use crate::error::{Code, Failure, Outcome};
 use crate::fork::{self, lock};
+use crate::json::Json;
 use crate::session::Session;
 
 /// The workers of a queue for which none were asked.
@@ -65,7 +66,7 @@ pub struct Completion {
     /// The number that the host gave it.
     pub tag: u64,
     /// What the call would have returned.
-    pub outcome: Outcome<String>,
+    pub outcome: Outcome<Json>,
 }
 
 impl Interrupt for Submission {
@@ -265,7 +266,7 @@ impl Queue {
         }
     }
 
-    fn complete(&self, state: &mut State, tag: u64, outcome: Outcome<String>) {
+    fn complete(&self, state: &mut State, tag: u64, outcome: Outcome<Json>) {
         if state.freed {
             return;
         }

@@ -13,6 +13,7 @@ use crate::control::{Cancellation, Control, Membership};
 use crate::error::{Code, Failure, Outcome};
 use crate::http::answer::Answer;
 use crate::http::{Client, Content, Repetition, Request};
+use crate::json::Json;
 pub use crate::keys::Keys;
 use crate::log::{self, Level};
 use crate::oauth::grant::{Applicant, Grant};
@@ -124,7 +125,7 @@ impl Session {
         params_json: Option<&str>,
         limit: Option<Duration>,
         cancellation: Option<&Cancellation>,
-    ) -> Outcome<String> {
+    ) -> Outcome<Json> {
         self.run(limit, cancellation, |call| self.perform(method, params_json, call))
     }
 
@@ -141,7 +142,7 @@ impl Session {
     }
 
     /// Performs a call that takes part in the session's already.
-    pub fn perform(&self, method: &str, params_json: Option<&str>, call: &Arc<Control>) -> Outcome<String> {
+    pub fn perform(&self, method: &str, params_json: Option<&str>, call: &Arc<Control>) -> Outcome<Json> {
         params::check_method(method)?;
         let parameters = params::signed(params_json)?;
         let identity = self.identity()?;
@@ -151,7 +152,7 @@ impl Session {
     }
 
     /// Calls a method with a file, which is not signed.
-    pub fn upload(&self, method: &str, params_json: Option<&str>, upload: &Upload<'_>) -> Outcome<String> {
+    pub fn upload(&self, method: &str, params_json: Option<&str>, upload: &Upload<'_>) -> Outcome<Json> {
         params::check_method(method)?;
         let parameters = params::signed(params_json)?;
         upload.check(&parameters)?;
@@ -169,7 +170,7 @@ impl Session {
     }
 
     /// Reads a public page: unsigned, and for every kind of session.
-    pub fn public_page(&self, path: &str, params_json: Option<&str>) -> Outcome<String> {
+    pub fn public_page(&self, path: &str, params_json: Option<&str>) -> Outcome<Json> {
         check_path(path)?;
         let parameters = params::unsigned(params_json)?;
         self.run(None, None, |call| {
@@ -257,12 +258,12 @@ impl Session {
     }
 
     /// Runs one call: within its time, and ended by whoever may end it.
-    fn run(
+    fn run<T>(
         &self,
         limit: Option<Duration>,
         cancellation: Option<&Cancellation>,
-        work: impl FnOnce(&Arc<Control>) -> Outcome<String>,
-    ) -> Outcome<String> {
+        work: impl FnOnce(&Arc<Control>) -> Outcome<T>,
+    ) -> Outcome<T> {
         let call = Control::new(limit.unwrap_or(self.timeout));
         let _of_session = self.calls.join(&call)?;
         let _of_handle = cancellation.map(|cancellation| cancellation.join(&call)).transpose()?;

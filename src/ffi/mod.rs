@@ -36,17 +36,18 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use self::strings::to_c;
 use crate::error::{Code, Failure, Outcome};
+use crate::json::Json;
 
 /// Runs an export that answers with JSON.
 ///
 /// # Safety
 /// `code` is NULL or points to writable memory.
-unsafe fn answer(code: *mut i32, work: impl FnOnce() -> Outcome<String>) -> *mut c_char {
+unsafe fn answer<T: Into<Json>>(code: *mut i32, work: impl FnOnce() -> Outcome<T>) -> *mut c_char {
     // SAFETY: the caller's promise.
     unsafe { put(code, Code::InternalError.number()) };
     let (number, json) = match guarded(work) {
-        Ok(json) => (Code::Ok.number(), json),
-        Err(failure) => (failure.code().number(), failure.into_json()),
+        Ok(json) => (Code::Ok.number(), json.into()),
+        Err(failure) => (failure.code().number(), failure.into_json().into()),
     };
     // SAFETY: as above.
     unsafe { put(code, number) };
@@ -65,7 +66,7 @@ unsafe fn handle(error: *mut *mut c_char, work: impl FnOnce() -> Outcome<u64>) -
         Err(failure) => {
             if !error.is_null() {
                 // SAFETY: as above.
-                unsafe { put(error, to_c(failure.into_json())) };
+                unsafe { put(error, to_c(failure.into_json().into())) };
             }
             0
         }
@@ -111,7 +112,7 @@ mod tests {
         let secret = "hunter2";
         // SAFETY: `code` is a local variable; the string is freed once.
         let json = unsafe {
-            let json = answer(&mut code, || panic!("about {secret}"));
+            let json = answer::<String>(&mut code, || panic!("about {secret}"));
             let text = std::ffi::CStr::from_ptr(json).to_str().expect("UTF-8").to_owned();
             mailru_string_free(json);
             text

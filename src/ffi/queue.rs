@@ -61,7 +61,7 @@ pub unsafe extern "C" fn mailru_queue_submit(
             let number = failure.code().number();
             if !error.is_null() {
                 // SAFETY: as above.
-                unsafe { put(error, to_c(failure.into_json())) };
+                unsafe { put(error, to_c(failure.into_json().into())) };
             }
             number
         }
@@ -101,7 +101,7 @@ pub unsafe extern "C" fn mailru_queue_next(
     let (number, json) = match outcome {
         Ok(json) => (Code::Ok.number(), Some(json)),
         Err(failure) if failure.code() == Code::QueueEmpty => (Code::QueueEmpty.number(), None),
-        Err(failure) => (failure.code().number(), Some(failure.into_json())),
+        Err(failure) => (failure.code().number(), Some(failure.into_json().into())),
     };
     // SAFETY: as above.
     unsafe { put(code, number) };

@@ -3,6 +3,7 @@
 use std::ffi::{CStr, CString, c_char};
 
 use crate::error::{Code, Failure, Outcome};
+use crate::json::Json;
 
 /// A required text.
 ///
@@ -42,14 +43,14 @@ pub unsafe fn or_empty<'a>(name: &str, pointer: *const c_char) -> Outcome<&'a st
 }
 
 /// Hands JSON over to the host, which gives it back to `mailru_string_free`.
-pub fn to_c(json: String) -> *mut c_char {
-    debug_assert!(!json.contains('\0'), "JSON holds no NUL");
-    // SAFETY: what gets here was checked to be JSON or was written as JSON, which has NUL as an
-    // escape only. An answer may be large: it is not searched again.
-    unsafe { CString::from_vec_unchecked(json.into_bytes()) }.into_raw()
+pub fn to_c(json: Json) -> *mut c_char {
+    let bytes = json.into_bytes();
+    debug_assert!(!bytes.contains(&0), "JSON holds no NUL");
+    // SAFETY: a `Json` holds no NUL byte. An answer may be large: it is not searched again.
+    unsafe { CString::from_vec_unchecked(bytes) }.into_raw()
 }
 
-/// A text for C. JSON holds no NUL; should one appear, it is a bug, told as such.
+/// A text for C; should it hold a NUL byte, that is a bug, told as such.
 pub fn c_string(text: String) -> CString {
     CString::new(text).unwrap_or_else(|_| {
         let bug = Failure::new(Code::InternalError, "a text with a NUL byte; please report it").into_json();

@@ -6,10 +6,12 @@ use std::io::Read;
 
 use serde::de::{Deserialize, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde_json::value::RawValue;
+use simdutf8::basic::from_utf8;
 use ureq::Body;
 use ureq::http::Response;
 
 use crate::error::{Code, Failure, Outcome};
+use crate::json::Json;
 use crate::params::{DEEPEST, Text, all_members};
 
 /// What an answer is, whatever is made of it.
@@ -35,7 +37,7 @@ pub struct Answer {
     /// The HTTP status.
     pub status: u16,
     /// The body without outer white space; empty if it is not UTF-8.
-    pub body: String,
+    pub body: Json,
     /// What the body is.
     pub verdict: Verdict,
     /// How many bytes the body had.
@@ -54,14 +56,13 @@ impl Answer {
     }
 
     /// Judges a body.
-    pub fn judge(status: u16, bytes: Vec<u8>) -> Answer {
+    pub fn judge(status: u16, mut bytes: Vec<u8>) -> Answer {
         let size = bytes.len();
-        let Ok(body) = String::from_utf8(bytes) else {
-            let verdict = Verdict::Malformed("is not UTF-8");
-            return Answer { status, body: String::new(), verdict, size };
+        trim(&mut bytes);
+        let (verdict, body) = match from_utf8(&bytes) {
+            Ok(text) => (verdict(text), Json::checked(bytes)),
+            Err(_) => (Verdict::Malformed("is not UTF-8"), Json::default()),
         };
-        let body = trimmed(body);
-        let verdict = verdict(&body);
         Answer { status, body, verdict, size }
     }
 
@@ -79,7 +80,7 @@ impl Answer {
     }
 
     /// What the host gets; with `pass_error` any JSON is success.
-    pub fn into_outcome(self, pass_error: bool) -> Outcome<String> {
+    pub fn into_outcome(self, pass_error: bool) -> Outcome<Json> {
         let is_json = !matches!(self.verdict, Verdict::Empty | Verdict::Malformed(_));
         if pass_error && is_json {
             return Ok(self.body);
@@ -87,10 +88,10 @@ impl Answer {
         let success_status = self.is_success_status();
         let status = self.status;
         match self.verdict {
-            Verdict::PlatformError(_) => Err(Failure::Platform(self.body)),
+            Verdict::PlatformError(_) => Err(Failure::Platform(self.body.as_str().to_owned())),
             Verdict::OtherError => {
                 let failure = Failure::new(Code::ApiError, "the platform answered with an error of an unknown shape");
-                Err(failure.status(status).platform(&self.body))
+                Err(failure.status(status).platform(self.body.as_str()))
             }
             _ if !success_status => {
                 let hint = if matches!(status, 301 | 302 | 303 | 307 | 308) {
@@ -113,14 +114,15 @@ impl Answer {
     }
 }
 
-fn trimmed(mut body: String) -> String {
-    let white = |character: char| matches!(character, ' ' | '\t' | '\r' | '\n');
-    body.truncate(body.trim_end_matches(white).len());
-    let leading = body.len() - body.trim_start_matches(white).len();
+/// Takes the white space that JSON allows off both ends.
+fn trim(bytes: &mut Vec<u8>) {
+    let is_white = |byte: &u8| matches!(byte, b' ' | b'\t' | b'\r' | b'\n');
+    let trailing = bytes.iter().rev().take_while(|byte| is_white(byte)).count();
+    bytes.truncate(bytes.len() - trailing);
+    let leading = bytes.iter().take_while(|byte| is_white(byte)).count();
     if leading > 0 {
-        body.drain(..leading);
+        bytes.drain(..leading);
     }
-    body
 }
 
 fn verdict(body: &str) -> Verdict {

@@ -154,9 +154,9 @@ impl Applicant {
 
     fn read(&self, answer: &Answer, grant: &Grant, former: &Tokens) -> Outcome<Tokens> {
         let is_error = matches!(answer.verdict, Verdict::PlatformError(_) | Verdict::OtherError);
-        let members = flat_members(&answer.body);
+        let members = flat_members(answer.body.as_str());
         if is_error || (!answer.is_success_status() && answer.status < 500 && members.is_some()) {
-            let shown = self.without_secrets(grant, former, &answer.body);
+            let shown = self.without_secrets(grant, former, answer.body.as_str());
             let named = flat_members(&shown).unwrap_or_default();
             let reason = |name: &str| named.iter().find(|member| member.0 == name).map(|member| &member.1);
             let mut message = "the authorization server refused".to_owned();
@@ -203,7 +203,7 @@ fn next_refresh_token(answer: &Answer, grant: &Grant) -> Option<Secret> {
     if !matches!(grant, Grant::Refresh(_)) || !answer.is_success_status() {
         return None;
     }
-    let members = flat_members(&answer.body)?;
+    let members = flat_members(answer.body.as_str())?;
     let next = members.iter().find(|member| member.0 == "refresh_token")?;
     Some(Secret::new(&next.1)).filter(|next| !next.is_empty())
 }
