@@ -66,7 +66,7 @@ fn options() -> String {
             [$(format!(" *     {:<20}  {:<36}  {}", $name, $default, $meaning)),*].join("\n")
         };
     }
-    include!("src/option_names.rs")
+    include!("src/option_names.in")
 }
 
 /// The codes, as constants with their meanings.
@@ -76,7 +76,7 @@ fn codes() -> String {
             [$(format!("\n/* {} */\n#define {} {}\n", $meaning, $name, $number)),*].concat()
         };
     }
-    include!("src/codes.rs")
+    include!("src/codes.in")
 }
 
 /// The name under which linkers record the library, and the promise that it is never unloaded: its

@@ -26,6 +26,8 @@ ifeq ($(SYSTEM),Darwin)
 EXTENSION = dylib
 SHARED_NAME = libmailru.$(ABI).dylib
 SHARED_FILE = libmailru.$(ABI)$(suffix $(basename $(VERSION)))$(suffix $(VERSION)).dylib
+# Programs record this path, as they record the soname elsewhere.
+SHARED_FLAGS = -- -C link-arg=-Wl,-install_name,$(LIBDIR)/$(SHARED_NAME)
 PRIVATE_LIBRARIES = -framework Security -framework CoreFoundation -liconv -lSystem -lc -lm
 else
 EXTENSION = so
@@ -44,7 +46,7 @@ install: install-build
 endif
 
 install-build:
-	cd "$(ROOT)" && $(CARGO) rustc --release --lib --crate-type cdylib --target-dir "$(INSTALL_TARGET)"
+	cd "$(ROOT)" && $(CARGO) rustc --release --lib --crate-type cdylib --target-dir "$(INSTALL_TARGET)" $(SHARED_FLAGS)
 	cd "$(ROOT)" && $(CARGO) rustc --release --lib --crate-type staticlib --target-dir "$(INSTALL_TARGET)"
 
 install:

@@ -548,7 +548,8 @@ char *mailru_tokens(mailru_session session, int32_t *code);
  callback: replaces the one set before; NULL removes it.
  user_data: handed to the callback, and never looked at.
  release: called once, when user_data will not be used again: at once, or on the thread that used
- it last; may be NULL. On failure it is called, too.
+ it last; may be NULL. On failure it is called, too. A host that ends foreign threads when it shuts
+ down, such as Python, removes the callback and waits for the release first.
  Returns MAILRU_OK, MAILRU_INVALID_HANDLE, or MAILRU_INVALID_ARGUMENT for a public session. Does
  not block.
  */
@@ -581,7 +582,8 @@ mailru_queue mailru_queue_new(uint32_t workers, uint32_t capacity, char **error)
  queue is freed first. Its time limit begins when a worker takes it. mailru_session_cancel and
  mailru_session_free complete the session's submissions as MAILRU_CANCELLED.
  Codes: MAILRU_OK, MAILRU_INVALID_ARGUMENT, MAILRU_INVALID_HANDLE, MAILRU_SIGNATURE_UNDEFINED,
- MAILRU_QUEUE_FULL, MAILRU_NETWORK_ERROR (no thread could be started).
+ MAILRU_QUEUE_FULL, MAILRU_CANCELLED (the session was freed meanwhile), MAILRU_NETWORK_ERROR (no
+ thread could be started).
  */
 int32_t mailru_queue_submit(mailru_queue queue,
                             mailru_session session,
@@ -665,7 +667,7 @@ char *mailru_methods(int32_t *code);
 
  app_id, redirect_uri: required and not empty.
  response_type: "code" for sites and servers, "token" for desktop programs; NULL is "code".
- scope: privileges separated by spaces; NULL leaves it out.
+ scope: privileges separated by spaces; NULL or empty leaves it out.
  state: comes back with the redirect, to tell that it belongs to this login; NULL leaves it out.
  Returns {"url"} or the error's JSON; release either with mailru_string_free. Does not block.
  Codes: MAILRU_OK, MAILRU_INVALID_ARGUMENT.

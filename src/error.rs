@@ -34,7 +34,7 @@ macro_rules! codes {
         }
     };
 }
-include!("codes.rs");
+include!("codes.in");
 
 impl Code {
     /// The code's number in the C interface.

@@ -10,6 +10,7 @@
 //! 4. [`keys`], [`upload`], [`session`]: the platform's calls.
 //! 5. [`queue`]: many calls for few threads of the host.
 //! 6. [`ffi`]: every exported function, and all `unsafe`.
+#![deny(unsafe_code)]
 
 pub mod address;
 pub mod catalogue;

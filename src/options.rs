@@ -70,7 +70,7 @@ macro_rules! options {
         pub const DOCUMENTED: &[(&str, &str, &str)] = &[$(($name, $default, $meaning)),*];
     };
 }
-include!("option_names.rs");
+include!("option_names.in");
 
 /// The longest time limit: beyond it a number is more likely a slip than a wish.
 const LONGEST_MS: u64 = 1 << 40;

@@ -44,6 +44,7 @@ struct State {
     done: VecDeque<Completion>,
     workers: usize,
     idle: usize,
+    takers: usize,
     signal: Option<Signal>,
     freed: bool,
 }
@@ -142,8 +143,12 @@ impl Queue {
             self.start_worker(&mut state)?;
         }
         state.waiting.push_back(Arc::clone(&submission));
+        let idle = state.idle > 0;
         drop(state);
-        self.submitted.notify_one();
+        // Waking is a system call, also if nobody sleeps.
+        if idle {
+            self.submitted.notify_one();
+        }
         // A cancellation between the admission and the push did not find it.
         if submission.call.is_cancelled() {
             submission.interrupt(&submission.call);
@@ -165,16 +170,19 @@ impl Queue {
                 }
                 return Ok(completion);
             }
+            state.takers += 1;
             state = match until {
                 None => self.completed.wait(state).unwrap_or_else(PoisonError::into_inner),
                 Some(until) => {
                     let left = until.saturating_duration_since(Instant::now());
                     if left.is_zero() {
+                        state.takers -= 1;
                         return Err(Failure::new(Code::QueueEmpty, "nothing completed within the wait"));
                     }
                     self.completed.wait_timeout(state, left).unwrap_or_else(PoisonError::into_inner).0
                 }
             };
+            state.takers -= 1;
         }
     }
 
@@ -265,7 +273,10 @@ impl Queue {
         if state.done.len() == 1 {
             state.signal.iter().for_each(Signal::raise);
         }
-        self.completed.notify_one();
+        // As many sleepers were woken already as completions wait, if not all were.
+        if state.takers >= state.done.len() {
+            self.completed.notify_one();
+        }
     }
 }
 

@@ -58,7 +58,7 @@ pub unsafe extern "C" fn mailru_methods(code: *mut i32) -> *mut c_char {
 ///
 /// app_id, redirect_uri: required and not empty.
 /// response_type: "code" for sites and servers, "token" for desktop programs; NULL is "code".
-/// scope: privileges separated by spaces; NULL leaves it out.
+/// scope: privileges separated by spaces; NULL or empty leaves it out.
 /// state: comes back with the redirect, to tell that it belongs to this login; NULL leaves it out.
 /// Returns {"url"} or the error's JSON; release either with mailru_string_free. Does not block.
 /// Codes: MAILRU_OK, MAILRU_INVALID_ARGUMENT.

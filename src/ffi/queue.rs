@@ -35,7 +35,8 @@ pub unsafe extern "C" fn mailru_queue_new(workers: u32, capacity: u32, error: *m
 /// queue is freed first. Its time limit begins when a worker takes it. mailru_session_cancel and
 /// mailru_session_free complete the session's submissions as MAILRU_CANCELLED.
 /// Codes: MAILRU_OK, MAILRU_INVALID_ARGUMENT, MAILRU_INVALID_HANDLE, MAILRU_SIGNATURE_UNDEFINED,
-/// MAILRU_QUEUE_FULL, MAILRU_NETWORK_ERROR (no thread could be started).
+/// MAILRU_QUEUE_FULL, MAILRU_CANCELLED (the session was freed meanwhile), MAILRU_NETWORK_ERROR (no
+/// thread could be started).
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn mailru_queue_submit(
     queue: mailru_queue,

@@ -41,9 +41,12 @@ pub unsafe fn or_empty<'a>(name: &str, pointer: *const c_char) -> Outcome<&'a st
     Ok(unsafe { optional(name, pointer) }?.unwrap_or_default())
 }
 
-/// Hands a text over to the host, which gives it back to `mailru_string_free`.
-pub fn to_c(text: String) -> *mut c_char {
-    c_string(text).into_raw()
+/// Hands JSON over to the host, which gives it back to `mailru_string_free`.
+pub fn to_c(json: String) -> *mut c_char {
+    debug_assert!(!json.contains('\0'), "JSON holds no NUL");
+    // SAFETY: what gets here was checked to be JSON or was written as JSON, which has NUL as an
+    // escape only. An answer may be large: it is not searched again.
+    unsafe { CString::from_vec_unchecked(json.into_bytes()) }.into_raw()
 }
 
 /// A text for C. JSON holds no NUL; should one appear, it is a bug, told as such.

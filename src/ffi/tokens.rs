@@ -42,7 +42,8 @@ pub unsafe extern "C" fn mailru_tokens(session: mailru_session, code: *mut i32) 
 /// callback: replaces the one set before; NULL removes it.
 /// user_data: handed to the callback, and never looked at.
 /// release: called once, when user_data will not be used again: at once, or on the thread that used
-/// it last; may be NULL. On failure it is called, too.
+/// it last; may be NULL. On failure it is called, too. A host that ends foreign threads when it shuts
+/// down, such as Python, removes the callback and waits for the release first.
 /// Returns MAILRU_OK, MAILRU_INVALID_HANDLE, or MAILRU_INVALID_ARGUMENT for a public session. Does
 /// not block.
 #[unsafe(no_mangle)]

@@ -7,7 +7,7 @@ use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use rustls::pki_types::CertificateDer;
-use ureq::config::Config;
+use ureq::config::{AutoHeaderValue, Config};
 use ureq::http;
 use ureq::tls::{Certificate, PemItem, RootCerts, TlsConfig, parse_pem};
 use ureq::unversioned::transport::{ConnectProxyConnector, ConnectionDetails, Connector, RustlsConnector, Transport};
@@ -125,6 +125,8 @@ impl Settings {
             .max_redirects_will_error(false)
             .proxy(self.proxy.clone())
             .user_agent(&self.user_agent)
+            .accept_encoding("gzip")
+            .accept(AutoHeaderValue::None)
             .input_buffer_size(INPUT_BUFFER)
             // One byte less: a buffer filled to the brim looks like a connection that has ended.
             .max_response_header_size(INPUT_BUFFER - 1)

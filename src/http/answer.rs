@@ -4,13 +4,13 @@
 use std::fmt;
 use std::io::Read;
 
-use serde::de::{self, Deserialize, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
+use serde::de::{Deserialize, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde_json::value::RawValue;
 use ureq::Body;
 use ureq::http::Response;
 
 use crate::error::{Code, Failure, Outcome};
-use crate::params::{DEEPEST, Text, members};
+use crate::params::{DEEPEST, Text, all_members};
 
 /// What an answer is, whatever is made of it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -130,48 +130,38 @@ fn verdict(body: &str) -> Verdict {
         _ => {}
     }
     match serde_json::from_str::<Top>(body) {
+        Ok(Top { too_deep: true, .. }) => Verdict::Malformed("is nested too deep"),
         Ok(Top { members: Some(0), .. }) => Verdict::Hollow,
         Ok(Top { error: Some(error), .. }) => error_verdict(error),
         Ok(_) => Verdict::Content,
-        Err(_) => doubtful_verdict(body),
+        // A number beyond a double's range is JSON all the same.
+        Err(_) if serde_json::from_str::<IgnoredAny>(body).is_ok() => Verdict::Content,
+        Err(_) => Verdict::Malformed("is not JSON"),
     }
 }
 
-/// The walk refuses numbers beyond a double's range, which are JSON all the same.
-fn doubtful_verdict(body: &str) -> Verdict {
-    if serde_json::from_str::<IgnoredAny>(body).is_err() {
-        return Verdict::Malformed("is not JSON");
-    }
-    if depth(body) > DEEPEST {
-        return Verdict::Malformed("is nested too deep");
-    }
-    if !body.starts_with('{') {
-        return Verdict::Content;
-    }
-    let found = members("answer", body).ok().and_then(|members| members.into_iter().find(|member| member.0 == "error"));
-    found.map_or(Verdict::Content, |(_, error)| error_verdict(error))
+/// Whether a value is nested deeper than so many levels. Few brackets cannot be, and are counted fast.
+fn is_deeper(json: &RawValue, levels: usize) -> bool {
+    let json = json.get();
+    matches!(json.as_bytes()[0], b'[' | b'{') && opened(json) > levels && depth(json) > levels
+}
+
+/// How many brackets a text opens, those in strings too; in bytes, so that the compiler counts many at once.
+fn opened(json: &str) -> usize {
+    let in_some = |bytes: &[u8]| bytes.iter().map(|&byte| u8::from(byte | 0x20 == b'{')).sum::<u8>();
+    json.as_bytes().chunks(255).map(|bytes| usize::from(in_some(bytes))).sum()
 }
 
 /// `null`, `false` and `0` are no error.
 fn error_verdict(error: &RawValue) -> Verdict {
-    match error.get() {
-        "null" | "false" | "0" => return Verdict::Content,
-        object if object.starts_with('{') => {
-            if depth(object) >= DEEPEST {
-                return Verdict::Malformed("is nested too deep");
-            }
-            let code = members("error", object).ok().and_then(|members| {
-                let (_, code) = members.into_iter().find(|member| member.0 == "error_code")?;
-                serde_json::from_str::<i64>(code.get()).ok()
-            });
-            if let Some(code) = code {
-                return Verdict::PlatformError(code);
-            }
-        }
-        other if depth(other) >= DEEPEST => return Verdict::Malformed("is nested too deep"),
-        _ => {}
+    if matches!(error.get(), "null" | "false" | "0") {
+        return Verdict::Content;
     }
-    Verdict::OtherError
+    let code = all_members(error.get()).and_then(|members| {
+        let (_, code) = members.into_iter().rfind(|member| member.0 == "error_code")?;
+        serde_json::from_str::<i64>(code.get()).ok()
+    });
+    code.map_or(Verdict::OtherError, Verdict::PlatformError)
 }
 
 /// How deep a text that is known to be JSON is nested.
@@ -203,77 +193,56 @@ fn depth(json: &str) -> usize {
 struct Top<'a> {
     members: Option<usize>,
     error: Option<&'a RawValue>,
-}
-
-/// A value that is walked through, and so checked, but not kept. serde_json bounds the depth.
-struct Walked;
-
-macro_rules! scalars_are {
-    ($value:expr) => {
-        fn visit_bool<E>(self, _: bool) -> Result<Self::Value, E> {
-            Ok($value)
-        }
-        fn visit_i64<E>(self, _: i64) -> Result<Self::Value, E> {
-            Ok($value)
-        }
-        fn visit_u64<E>(self, _: u64) -> Result<Self::Value, E> {
-            Ok($value)
-        }
-        fn visit_f64<E>(self, _: f64) -> Result<Self::Value, E> {
-            Ok($value)
-        }
-        fn visit_str<E>(self, _: &str) -> Result<Self::Value, E> {
-            Ok($value)
-        }
-        fn visit_unit<E>(self) -> Result<Self::Value, E> {
-            Ok($value)
-        }
-        fn visit_seq<S: SeqAccess<'de>>(self, mut elements: S) -> Result<Self::Value, S::Error> {
-            while elements.next_element::<Walked>()?.is_some() {}
-            Ok($value)
-        }
-        fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-            formatter.write_str("JSON")
-        }
-    };
-}
-
-impl<'de> Deserialize<'de> for Walked {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Walk;
-        impl<'de> Visitor<'de> for Walk {
-            type Value = Walked;
-            scalars_are!(Walked);
-
-            fn visit_map<M: MapAccess<'de>>(self, mut map: M) -> Result<Walked, M::Error> {
-                while map.next_key::<IgnoredAny>()?.is_some() {
-                    map.next_value::<Walked>()?;
-                }
-                Ok(Walked)
-            }
-        }
-        deserializer.deserialize_any(Walk)
-    }
+    too_deep: bool,
 }
 
 impl<'de> Deserialize<'de> for Top<'de> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         struct Enter;
-        impl<'de> de::Visitor<'de> for Enter {
+        impl<'de> Visitor<'de> for Enter {
             type Value = Top<'de>;
-            scalars_are!(Top::default());
+
+            fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+                formatter.write_str("JSON")
+            }
+            fn visit_bool<E>(self, _: bool) -> Result<Self::Value, E> {
+                Ok(Top::default())
+            }
+            fn visit_i64<E>(self, _: i64) -> Result<Self::Value, E> {
+                Ok(Top::default())
+            }
+            fn visit_u64<E>(self, _: u64) -> Result<Self::Value, E> {
+                Ok(Top::default())
+            }
+            fn visit_f64<E>(self, _: f64) -> Result<Self::Value, E> {
+                Ok(Top::default())
+            }
+            fn visit_str<E>(self, _: &str) -> Result<Self::Value, E> {
+                Ok(Top::default())
+            }
+            fn visit_unit<E>(self) -> Result<Self::Value, E> {
+                Ok(Top::default())
+            }
+
+            fn visit_seq<S: SeqAccess<'de>>(self, mut elements: S) -> Result<Self::Value, S::Error> {
+                let mut too_deep = false;
+                while let Some(element) = elements.next_element::<&RawValue>()? {
+                    too_deep |= is_deeper(element, DEEPEST - 1);
+                }
+                Ok(Top { too_deep, ..Top::default() })
+            }
 
             fn visit_map<M: MapAccess<'de>>(self, mut map: M) -> Result<Top<'de>, M::Error> {
-                let (mut members, mut error) = (0, None);
+                let mut top = Top { members: Some(0), ..Top::default() };
                 while let Some(Text(name)) = map.next_key()? {
-                    members += 1;
+                    top.members = top.members.map(|members| members + 1);
+                    let value = map.next_value::<&RawValue>()?;
+                    top.too_deep |= is_deeper(value, DEEPEST - 1);
                     if name == "error" {
-                        error = Some(map.next_value()?);
-                    } else {
-                        map.next_value::<Walked>()?;
+                        top.error = Some(value);
                     }
                 }
-                Ok(Top { members: Some(members), error })
+                Ok(top)
             }
         }
         deserializer.deserialize_any(Enter)
@@ -309,7 +278,8 @@ mod tests {
             (r#"{"error":{"error_code":"1"}}"#, OtherError),
             (r#"{"error":{"error_code":1.0}}"#, OtherError),
             (r#"{"error":{"error_msg":"x","error_code":104,"extended":null}}"#, PlatformError(104)),
-            (r#"{"a":1e999,"\u0065rror":{"error_code":-7}}"#, PlatformError(-7)),
+            (r#"{"error":{"error_code":1,"error_code":104,"x":1,"x":2}}"#, PlatformError(104)),
+            (r#"{"a":1e999,"error":null,"\u0065rror":{"error_code":-7}}"#, PlatformError(-7)),
             ("[1e999]", Content),
             (r#"[{"error":{"error_code":1}}]"#, Content),
             ("{\"a\":1", Malformed("is not JSON")),

@@ -254,15 +254,20 @@ impl Keeper {
         let spawned = thread::Builder::new().name("mailru-grant".into()).spawn(move || {
             let run = catch_unwind(AssertUnwindSafe(|| keeper.run()));
             let outcome = run.unwrap_or_else(|_| Err(Failure::new(Code::InternalError, "a bug in the authorization")));
-            keeper.finish(outcome, &landing);
+            keeper.settle(&outcome);
+            // First whatever is the host's: once the waiting calls return, it may be about to exit.
+            drop(keeper);
+            landing.land(outcome);
         });
         if spawned.is_err() {
-            let failure = Failure::new(Code::NetworkError, "no thread could be started for the authorization");
-            self.finish(Err(failure), &errand);
+            let outcome = Err(Failure::new(Code::NetworkError, "no thread could be started for the authorization"));
+            self.settle(&outcome);
+            errand.land(outcome);
         }
     }
 
-    fn finish(&self, outcome: Outcome<Arc<Tokens>>, errand: &Errand) {
+    /// Takes over what the errand brought, and lets another begin.
+    fn settle(&self, outcome: &Outcome<Arc<Tokens>>) {
         let done = self.state.with(|state| {
             let former = outcome.as_ref().ok().map(|tokens| {
                 state.refused = None;
@@ -271,7 +276,6 @@ impl Keeper {
             (state.errand.take(), former)
         });
         drop(done);
-        errand.land(outcome);
     }
 
     /// The errand: asks the authorization server, and tells the listener.

@@ -66,8 +66,11 @@ const actions = {
     assert.notEqual(told[0], told[1]);
     assert.equal(told[1], session.tokens());
     session.onToken(null);
-    await sleep(10);
-    assert.equal(functions.size, 0, "a token function is kept for ever");
+    // The thread that used the function last may have it a moment longer.
+    for (let waited = 0; functions.size > 0; waited++) {
+      assert.ok(waited < 2000, "a token function is kept for ever");
+      await sleep(1);
+    }
     return json;
   },
 };
