@@ -17,7 +17,7 @@ use crate::tools::*;
 const READ: &str = "friends.get";
 const WRITE: &str = "sandbox.echoWrite";
 /// The limit of each call, in milliseconds, and what a busy machine may add.
-const LIMIT: u64 = 400;
+const LIMIT: u64 = 700;
 const GRACE: u64 = 100;
 
 /// Where a call goes wrong.
@@ -62,7 +62,7 @@ fn cells(with_names: bool, black_hole: u16, refused: u16) -> Vec<Cell> {
     let mut cells = Vec::new();
     if with_names {
         for (fault, name, code, requests) in [
-            ("slow", "slow-150.sandbox.test", OK, [1, 1]),
+            ("slow", "slow-100.sandbox.test", OK, [1, 1]),
             ("dead", "dead.sandbox.test", TIMEOUT, [0, 0]),
             ("no such name", "none.sandbox.test", NETWORK, [0, 0]),
             ("garbage", "garbage.sandbox.test", TIMEOUT, [0, 0]),
@@ -76,7 +76,7 @@ fn cells(with_names: bool, black_hole: u16, refused: u16) -> Vec<Cell> {
         let mut add = |fault, play: Value, code, requests| {
             cells.push(cell(phase, fault, Place::Connection { tls, fault: play }, code, requests));
         };
-        add("slow", json!({"kind":"delay","ms":150}), OK, [1, 1]);
+        add("slow", json!({"kind":"delay","ms":100}), OK, [1, 1]);
         add("silent", json!({"kind":"silent"}), TIMEOUT, [0, 0]);
         add("drip", json!({"kind":"drip_handshake","ms":30}), TIMEOUT, if tls { [0, 0] } else { [1, 1] });
         add("reset", json!({"kind":"reset"}), NETWORK, [0, 0]);
@@ -97,7 +97,7 @@ fn cells(with_names: bool, black_hole: u16, refused: u16) -> Vec<Cell> {
             cells.push(cell(phase, fault, Place::Request { tls, fault: play }, code, requests));
         };
         let cut = |kind: &str| json!({"kind":kind,"phase":part});
-        add("slow", json!({"kind":"delay","phase":part,"ms":150}), OK, [1, 1]);
+        add("slow", json!({"kind":"delay","phase":part,"ms":100}), OK, [1, 1]);
         add("drip", json!({"kind":"drip","phase":part,"ms":50}), TIMEOUT, [1, 1]);
         add("reset", cut("reset"), NETWORK, [3, 1]);
         add("close", cut("close"), MALFORMED, [1, 1]);
