@@ -214,8 +214,11 @@ impl Keeper {
                 return found;
             }
             // An errand from before a fork runs in the parent; it may be locked here, so it is not dropped.
-            if let Some(foreign) = state.errand.take_if(|errand| !errand.is_here()) {
-                mem::forget(foreign);
+            let foreign = state.errand.take_if(|errand| !errand.is_here());
+            let inherited = foreign.is_some();
+            mem::forget(foreign);
+            if let Some(failure) = inherited.then(|| self.code_of_the_parent(state)).flatten() {
+                return Found::Refused(failure);
             }
             if let Some(errand) = &state.errand {
                 return Found::UnderWay(Arc::clone(errand));
@@ -228,6 +231,18 @@ impl Keeper {
             self.begin(Arc::clone(errand));
         }
         found
+    }
+
+    /// A code that the parent was trading when it forked is the parent's: it works once.
+    fn code_of_the_parent(&self, state: &mut State) -> Option<Failure> {
+        if state.latest.is_some() || !self.grant.as_ref().is_some_and(Grant::is_code) {
+            return None;
+        }
+        let message = "this process was forked while its parent traded the code, which works once; get a new one";
+        let failure = Failure::new(Code::OauthError, message);
+        state.code_is_spent = true;
+        state.refused = Some(failure.clone());
+        Some(failure)
     }
 
     fn outcome(&self, found: Found, call: &Arc<Control>, until: Instant) -> Outcome<Arc<Tokens>> {

@@ -65,7 +65,7 @@ impl Host {
     fn shared(flags: &[&str]) -> Result<Host, String> {
         let folder = library_folder();
         let folder = folder.to_str().expect("a folder in UTF-8");
-        Host::compile(flags, &["-L", folder, &format!("-Wl,-rpath,{folder}"), "-lmailru"])
+        Host::compile(flags, &["-L", folder, &format!("-Wl,--disable-new-dtags,-rpath,{folder}"), "-lmailru"])
     }
 
     /// The one without flags, compiled once for all tests.

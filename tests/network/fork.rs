@@ -67,3 +67,20 @@ fn forks_in_the_middle_of_everything() {
         }
     }
 }
+
+/// A code works once. The parent has sent it, so the child must not, and says what to do instead.
+#[test]
+fn a_code_that_the_parent_is_trading_is_not_sent_by_the_child() {
+    let Some(host) = compiled("fork_with_code.c") else { return };
+    let sandbox = Sandbox::start();
+    let code = sandbox.post("codes", json!({ "redirect_uri": "http://localhost/cb" }))["code"].clone();
+    sandbox.fault(json!({ "path": "/oauth/token" }), json!(null), json!({ "kind": "delay", "ms": 1500 }));
+    let output = run(Command::new(host.path()).args([&sandbox.options(json!({})), code.as_str().expect("a code")]));
+    let told = text(&output);
+    let lines: Vec<_> = told.lines().collect();
+    assert_eq!(lines.len(), 3, "{told}");
+    assert!(lines[0].starts_with("child: MAILRU_OAUTH_ERROR") && lines[0].contains("get a new one"), "{told}");
+    assert_eq!(lines[1..], ["child: MAILRU_OAUTH_ERROR", "parent: MAILRU_OK"], "{told}");
+    let stats = sandbox.get("stats");
+    assert_eq!((&stats["token_requests"]["authorization_code"], &stats["spent_codes_seen"]), (&json!(1), &json!(0)));
+}
