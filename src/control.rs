@@ -6,6 +6,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex, OnceLock, PoisonError, Weak};
 use std::time::{Duration, Instant};
 
+use slab::Slab;
+
 use crate::error::{Code, Failure, Outcome};
 use crate::fork::{self, Guarded, lock};
 
@@ -152,14 +154,14 @@ pub struct Cancellation(Arc<Guarded<Calls>>);
 #[derive(Default)]
 struct Calls {
     ended: bool,
-    running: Vec<Arc<Control>>,
+    running: Slab<Arc<Control>>,
     generation: u32,
 }
 
 impl Calls {
     /// The calls of this process: those from before a fork run in the parent only, and their locks
     /// may be held by threads that do not exist here.
-    fn running(&mut self) -> &mut Vec<Arc<Control>> {
+    fn running(&mut self) -> &mut Slab<Arc<Control>> {
         if self.generation != fork::generation() {
             self.generation = fork::generation();
             mem::forget(mem::take(&mut self.running));
@@ -175,14 +177,14 @@ impl Cancellation {
             if calls.ended {
                 return Err(cancelled());
             }
-            calls.running().push(Arc::clone(call));
-            Ok(Membership { calls: self.clone(), call: Arc::clone(call) })
+            let place = calls.running().insert(Arc::clone(call));
+            Ok(Membership { calls: self.clone(), place, generation: calls.generation })
         })
     }
 
     /// Ends the calls under way; later ones may begin.
     pub fn cancel(&self) {
-        let running = self.0.with(|calls| calls.running().clone());
+        let running: Vec<_> = self.0.with(|calls| calls.running().iter().map(|(_, call)| Arc::clone(call)).collect());
         running.iter().for_each(|call| call.cancel());
     }
 
@@ -196,15 +198,15 @@ impl Cancellation {
 /// A call's part in a [`Cancellation`].
 pub struct Membership {
     calls: Cancellation,
-    call: Arc<Control>,
+    place: usize,
+    generation: u32,
 }
 
 impl Drop for Membership {
     fn drop(&mut self) {
         let own = self.calls.0.with(|calls| {
-            let running = calls.running();
-            let place = running.iter().position(|call| Arc::ptr_eq(call, &self.call))?;
-            Some(running.swap_remove(place))
+            let is_here = calls.generation == self.generation;
+            is_here.then(|| calls.running.try_remove(self.place)).flatten()
         });
         drop(own);
     }

@@ -50,6 +50,16 @@ struct State {
     freed: bool,
 }
 
+impl State {
+    /// The next submission, which runs from now on.
+    fn take(&mut self) -> Option<Arc<Submission>> {
+        let submission = self.waiting.pop_front()?;
+        submission.call.unblocked();
+        self.running.push(Arc::clone(&submission));
+        Some(submission)
+    }
+}
+
 /// A call that was accepted and is not completed.
 struct Submission {
     queue: Weak<Queue>,
@@ -230,26 +240,37 @@ impl Queue {
     }
 
     fn work(&self) {
-        while let Some(submission) = self.take() {
+        let mut completed = None;
+        while let Some(submission) = self.next_turn(completed.take()) {
             let Submission { session, method, params_json, call, .. } = &*submission;
             call.begin();
             let performed = catch_unwind(AssertUnwindSafe(|| session.perform(method, params_json.as_deref(), call)));
             let outcome = performed
                 .unwrap_or_else(|_| Err(Failure::new(Code::InternalError, "a bug in a queued call; please report it")));
-            let mut state = lock(&self.state);
-            state.running.retain(|running| !Arc::ptr_eq(running, &submission));
-            self.complete(&mut state, submission.tag, outcome);
+            completed = Some((submission, outcome));
         }
     }
 
-    /// The next submission, or `None` when the worker should end.
-    fn take(&self) -> Option<Arc<Submission>> {
+    /// Takes over a completed call and gives out the next submission, or `None` when the worker should end.
+    fn next_turn(&self, completed: Option<(Arc<Submission>, Outcome<Json>)>) -> Option<Arc<Submission>> {
         let mut state = lock(&self.state);
+        if let Some((submission, outcome)) = completed {
+            if let Some(place) = state.running.iter().position(|running| Arc::ptr_eq(running, &submission)) {
+                state.running.swap_remove(place);
+            }
+            self.complete(&mut state, submission.tag, outcome);
+            let next = state.take();
+            drop(state);
+            // It may be the last to hold the session: let go of outside the lock, and before a long wait.
+            drop(submission);
+            if next.is_some() {
+                return next;
+            }
+            state = lock(&self.state);
+        }
         loop {
             if !state.freed {
-                if let Some(submission) = state.waiting.pop_front() {
-                    submission.call.unblocked();
-                    state.running.push(Arc::clone(&submission));
+                if let Some(submission) = state.take() {
                     return Some(submission);
                 }
                 state.idle += 1;
