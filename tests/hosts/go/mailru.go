@@ -101,6 +101,9 @@ func (session *Session) Call(ctx context.Context, method string, params any) (js
 	case slots <- struct{}{}:
 		defer func() { <-slots }()
 	case <-ctx.Done():
+	}
+	// Asked here for both: where a place is free and the context has ended, select takes either.
+	if ctx.Err() != nil {
 		return nil, &Error{Code: ended(ctx), JSON: "{}", cause: context.Cause(ctx)}
 	}
 	limit, deadline := C.int64_t(0), time.Time{}

@@ -68,9 +68,11 @@ func TestAContextEndsItsCallAlone(t *testing.T) {
 		t.Errorf("not cancelled: %v", err)
 	}
 	others.Wait()
-	// A context that has ended sends nothing.
-	if _, err = session.Call(ctx, "sandbox.echo", nil); !errors.Is(err, reason) {
-		t.Errorf("called with an ended context: %v", err)
+	// A context that has ended sends nothing: not even what is wrong with the call is looked at.
+	for i := 0; i < 50; i++ {
+		if _, err = session.Call(ctx, "no method", nil); !errors.Is(err, reason) {
+			t.Errorf("called with an ended context: %v", err)
+		}
 	}
 }
 
