@@ -11,8 +11,14 @@ const SECRET_KEY = "3dad9cbf9baaa0360c0f2ba372d25716", SESSION_KEY = "be6ef89965
 
 /** How many threads this process has besides the library's. */
 function ownThreads() {
-  const names = fs.readdirSync("/proc/self/task").map((task) => fs.readFileSync(`/proc/self/task/${task}/comm`, "utf8"));
-  return names.filter((name) => !name.startsWith("mailru-")).length;
+  const isOwn = (task) => {
+    try {
+      return !fs.readFileSync(`/proc/self/task/${task}/comm`, "utf8").startsWith("mailru-");
+    } catch {
+      return false; // It ended since it was listed.
+    }
+  };
+  return fs.readdirSync("/proc/self/task").filter(isOwn).length;
 }
 
 function sessionOf({ circuit, options }) {

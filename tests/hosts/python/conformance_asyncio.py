@@ -12,8 +12,13 @@ from mailru_asyncio import Calls
 
 def own_threads():
     """How many threads this process has besides the library's."""
-    tasks = pathlib.Path("/proc/self/task").iterdir()
-    return sum(not (task / "comm").read_text().startswith("mailru-") for task in tasks)
+    def is_own(task):
+        try:
+            return not (task / "comm").read_text().startswith("mailru-")
+        except OSError:  # It ended since it was listed.
+            return False
+
+    return sum(map(is_own, pathlib.Path("/proc/self/task").iterdir()))
 
 
 async def until(holds, otherwise):
