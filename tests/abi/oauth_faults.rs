@@ -261,10 +261,22 @@ impl Plan {
             assert_eq!(session.tokens().value()["refresh_token"], Value::Null);
             return;
         }
-        // What is remembered costs no request.
-        let before = sandbox.get("stats")["requests"].clone();
-        assert_eq!(session.call("friends.get", None), answer);
-        assert_eq!(sandbox.get("stats")["requests"], before, "{}", answer.json);
+        // What is remembered costs no request. A grant that outlived its callers may come in between, with
+        // tokens or with a refusal of its own; there is at most one.
+        for is_last_chance in [false, true] {
+            let before = sandbox.get("stats")["requests"].clone();
+            let again = session.call("friends.get", None);
+            if again.name() == "MAILRU_OK" {
+                return;
+            }
+            let requests = sandbox.get("stats")["requests"].clone();
+            if (&again, &requests) == (&answer, &before) {
+                break;
+            }
+            assert!(!is_last_chance, "{} and {}, {before} and {requests} requests", answer.json, again.json);
+            std::thread::sleep(Duration::from_millis(1500));
+            answer = session.call("friends.get", None);
+        }
         let message = answer.error("error_msg").as_str().expect("a message").to_owned();
         if message.contains("get a new one") {
             assert_eq!((self.kind, answer.error("transient")), ("code", json!(false)), "{}", answer.json);
