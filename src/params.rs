@@ -14,6 +14,11 @@ pub const DEEPEST: usize = 128;
 /// The names that each signed call sets itself.
 const RESERVED: [&str; 6] = ["method", "app_id", "session_key", "secure", "sig", "cb"];
 
+/// Whether each signed call sets this parameter itself.
+pub fn is_reserved(name: &str) -> bool {
+    RESERVED.contains(&name)
+}
+
 /// Parameters in the order in which the host wrote them, each name once, values as they are sent.
 pub type Parameters<'a> = Vec<(Cow<'a, str>, Cow<'a, str>)>;
 
@@ -30,7 +35,7 @@ pub fn check_method(method: &str) -> Outcome<()> {
 pub fn signed(params_json: Option<&str>) -> Outcome<Parameters<'_>> {
     let parameters = unsigned(params_json)?;
     for (name, value) in &parameters {
-        if RESERVED.contains(&name.as_ref()) {
+        if is_reserved(name) {
             return Err(Failure::argument(name, "is set by the library; leave it out of params_json"));
         }
         if name == "format" && value != "json" {

@@ -5,7 +5,7 @@ use std::hash::{BuildHasher, RandomState};
 
 use crate::error::{Failure, Outcome};
 use crate::http::Multipart;
-use crate::params::Parameters;
+use crate::params::{Parameters, is_reserved};
 
 /// A file to send along; it is not signed.
 pub struct Upload<'a> {
@@ -23,10 +23,7 @@ impl<'a> Upload<'a> {
         if self.field.is_empty() {
             return Err(Failure::argument("field", "is empty; it is the name of the file's field, such as img_file"));
         }
-        let taken = |name: &str| name == self.field;
-        if ["method", "app_id", "session_key", "secure", "sig"].into_iter().any(taken)
-            || parameters.iter().any(|(name, _)| taken(name))
-        {
+        if is_reserved(self.field) || parameters.iter().any(|(name, _)| name == self.field) {
             return Err(Failure::argument(
                 "field",
                 "has the name of a parameter; a file's field has a name of its own, such as img_file",

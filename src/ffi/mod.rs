@@ -64,13 +64,38 @@ unsafe fn handle(error: *mut *mut c_char, work: impl FnOnce() -> Outcome<u64>) -
     match guarded(work) {
         Ok(handle) => handle,
         Err(failure) => {
-            if !error.is_null() {
-                // SAFETY: as above.
-                unsafe { put(error, to_c(failure.into_json().into())) };
-            }
+            // SAFETY: as above.
+            unsafe { refuse(error, failure) };
             0
         }
     }
+}
+
+/// Runs an export that answers with a code, and with an error's JSON where it refuses.
+///
+/// # Safety
+/// As for [`handle`].
+unsafe fn code_and_error(error: *mut *mut c_char, work: impl FnOnce() -> Outcome<()>) -> i32 {
+    // SAFETY: the caller's promise.
+    unsafe { put(error, std::ptr::null_mut()) };
+    match guarded(work) {
+        Ok(()) => Code::Ok.number(),
+        // SAFETY: as above.
+        Err(failure) => unsafe { refuse(error, failure) },
+    }
+}
+
+/// Tells a failure through an out-parameter, if it is wanted; the failure's code.
+///
+/// # Safety
+/// As for [`handle`].
+unsafe fn refuse(error: *mut *mut c_char, failure: Failure) -> i32 {
+    let number = failure.code().number();
+    if !error.is_null() {
+        // SAFETY: the caller's promise.
+        unsafe { put(error, to_c(failure.into_json().into())) };
+    }
+    number
 }
 
 /// Runs an export that answers with a code alone.

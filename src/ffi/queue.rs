@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use super::handles::{self, Entry};
 use super::strings::{optional, text, to_c};
-use super::{code_of, guarded, handle, mailru_queue, mailru_session, put};
+use super::{code_and_error, code_of, guarded, handle, mailru_queue, mailru_session, put};
 use crate::error::{Code, Failure, Outcome};
 use crate::queue::Queue;
 
@@ -46,26 +46,15 @@ pub unsafe extern "C" fn mailru_queue_submit(
     tag: u64,
     error: *mut *mut c_char,
 ) -> i32 {
-    // SAFETY: the header makes the pointers the caller's promise.
-    unsafe { put(error, std::ptr::null_mut()) };
     let work = || {
         let queue = handles::queue(queue)?;
         let session = handles::session(session)?;
-        // SAFETY: as above.
+        // SAFETY: the header makes the pointers the caller's promise.
         let (method, params_json) = unsafe { (text("method", method)?, optional("params_json", params_json)?) };
         queue.submit(session, method, params_json, tag)
     };
-    match guarded(work) {
-        Ok(()) => Code::Ok.number(),
-        Err(failure) => {
-            let number = failure.code().number();
-            if !error.is_null() {
-                // SAFETY: as above.
-                unsafe { put(error, to_c(failure.into_json().into())) };
-            }
-            number
-        }
-    }
+    // SAFETY: as above.
+    unsafe { code_and_error(error, work) }
 }
 
 /// Takes the next completion from a queue, in the order of completion.
