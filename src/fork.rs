@@ -2,7 +2,7 @@
 //!
 //! `fork` copies the memory with every lock in the state it had, but only the calling thread. A lock
 //! that another thread held stays locked in the child for ever. So all long-lived state stands in
-//! [`Guarded`], whose short sections first pass one gate. The boundary calls [`before`] and
+//! [`ForkMutex`], whose short sections first pass one gate. The boundary calls [`before`] and
 //! [`after_in_parent`] or [`after_in_child`] around each fork of the host: the gate is shut while
 //! the memory is copied, and no section can be under way then.
 //!
@@ -52,12 +52,12 @@ pub fn after_in_child() {
 /// Sections are short, do no I/O, and never nest: inside one, a second could wait for a fork that
 /// waits for the first.
 #[derive(Default)]
-pub struct Guarded<T>(Mutex<T>);
+pub struct ForkMutex<T>(Mutex<T>);
 
-impl<T> Guarded<T> {
+impl<T> ForkMutex<T> {
     /// Puts a value under guard.
-    pub const fn new(value: T) -> Guarded<T> {
-        Guarded(Mutex::new(value))
+    pub const fn new(value: T) -> ForkMutex<T> {
+        ForkMutex(Mutex::new(value))
     }
 
     /// Runs a section with the value to itself.
@@ -75,9 +75,9 @@ impl<T> Guarded<T> {
     }
 }
 
-impl<T> fmt::Debug for Guarded<T> {
+impl<T> fmt::Debug for ForkMutex<T> {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str("Guarded(…)")
+        formatter.write_str("ForkMutex(…)")
     }
 }
 

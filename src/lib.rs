@@ -2,7 +2,7 @@
 //!
 //! Floors, from the ground up; each imports only from those below it:
 //!
-//! 0. [`error`], [`json`], [`secret`], [`fork`], [`control`], [`log`]: failures, answers, secrets, what
+//! 0. [`error`], [`json`], [`secret`], [`fork`], [`call`], [`log`]: failures, answers, secrets, what
 //!    a fork and a cancellation mean.
 //! 1. [`params`], [`signature`], [`verify`], [`catalogue`], [`address`], [`options`]: pure functions.
 //! 2. [`http`]: a request out, a checked answer back.
@@ -13,8 +13,8 @@
 #![deny(unsafe_code)]
 
 pub mod address;
+pub mod call;
 pub mod catalogue;
-pub mod control;
 pub mod error;
 pub mod ffi;
 pub mod fork;
@@ -29,5 +29,4 @@ pub mod queue;
 pub mod secret;
 pub mod session;
 pub mod signature;
-pub mod upload;
 pub mod verify;

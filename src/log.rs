@@ -1,4 +1,4 @@
-//! The log: one line for each request, repetition and renewal, and never a secret.
+//! The log: one line for each request, retry_safety and renewal, and never a secret.
 #![forbid(unsafe_code)]
 
 use std::cell::Cell;
@@ -6,7 +6,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI32, Ordering};
 
-use crate::fork::Guarded;
+use crate::fork::ForkMutex;
 
 /// How much a line matters; a lower number matters more.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -32,7 +32,7 @@ thread_local! {
 }
 
 static MOST: AtomicI32 = AtomicI32::new(0);
-static SINK: Guarded<Option<Sink>> = Guarded::new(None);
+static SINK: ForkMutex<Option<Sink>> = ForkMutex::new(None);
 
 /// Sends lines up to this level to the sink, or with `None` nowhere, from now on.
 pub fn set(sink: Option<Sink>, most: i32) {

@@ -7,7 +7,7 @@ use serde_json::value::RawValue;
 
 use crate::address::Address;
 use crate::error::{Failure, Outcome};
-use crate::params::{Text, members};
+use crate::json::{Text, members};
 use crate::secret::Secret;
 
 /// Which certificate authorities are trusted.
@@ -44,7 +44,7 @@ pub struct Options {
     pub connect_timeout: Duration,
     /// How often a failed request is repeated at most.
     pub retries: u32,
-    /// The pause before the first repetition; later ones are longer.
+    /// The pause before the first retry_safety; later ones are longer.
     pub retry_delay: Duration,
     /// The largest answer, after decompression.
     pub max_response_bytes: u64,

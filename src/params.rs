@@ -2,14 +2,11 @@
 #![forbid(unsafe_code)]
 
 use std::borrow::Cow;
-use std::fmt;
 
 use serde_json::value::RawValue;
 
 use crate::error::{Failure, Outcome};
-
-/// The deepest nesting that is accepted, in what the host sends and in what the platform answers.
-pub const DEEPEST: usize = 128;
+use crate::json::{MAX_DEPTH, Members, Text, members};
 
 /// The names that each signed call sets itself.
 const RESERVED: [&str; 6] = ["method", "app_id", "session_key", "secure", "sig", "cb"];
@@ -32,8 +29,8 @@ pub fn check_method(method: &str) -> Outcome<()> {
 }
 
 /// Reads the parameters of a signed call; `None` is none.
-pub fn signed(params_json: Option<&str>) -> Outcome<Parameters<'_>> {
-    let parameters = unsigned(params_json)?;
+pub fn call_parameters(params_json: Option<&str>) -> Outcome<Parameters<'_>> {
+    let parameters = plain_parameters(params_json)?;
     for (name, value) in &parameters {
         if is_reserved(name) {
             return Err(Failure::argument(name, "is set by the library; leave it out of params_json"));
@@ -46,7 +43,7 @@ pub fn signed(params_json: Option<&str>) -> Outcome<Parameters<'_>> {
 }
 
 /// Reads parameters of which no name is reserved; `None` is none.
-pub fn unsigned(params_json: Option<&str>) -> Outcome<Parameters<'_>> {
+pub fn plain_parameters(params_json: Option<&str>) -> Outcome<Parameters<'_>> {
     let Some(json) = params_json else { return Ok(Vec::new()) };
     let mut parameters = Parameters::new();
     for (name, raw) in members("params_json", json)? {
@@ -58,88 +55,6 @@ pub fn unsigned(params_json: Option<&str>) -> Outcome<Parameters<'_>> {
         }
     }
     Ok(parameters)
-}
-
-/// The members of a JSON object as they were written; a repeated name is an error.
-///
-/// Values stay raw text, since numbers would not survive a conversion.
-pub fn members<'a>(argument: &str, json: &'a str) -> Outcome<Vec<(Cow<'a, str>, &'a RawValue)>> {
-    let Members(members) = serde_json::from_str(json).map_err(|error| {
-        // The parser's own text is kept out: it may quote the input, and so a secret.
-        let place = format!("line {} column {}", error.line(), error.column());
-        Failure::argument(argument, format!("must be a JSON object; it is not one at {place}"))
-    })?;
-    // A few names are compared faster than hashed; many, as sorted neighbours.
-    let repeated = if members.len() <= 16 {
-        members
-            .iter()
-            .enumerate()
-            .find(|(at, member)| members[..*at].iter().any(|other| other.0 == member.0))
-            .map(|it| &it.1.0)
-    } else {
-        let mut names: Vec<_> = members.iter().map(|member| &member.0).collect();
-        names.sort_unstable();
-        names.windows(2).find(|pair| pair[0] == pair[1]).map(|pair| pair[0])
-    };
-    match repeated {
-        Some(name) => Err(Failure::argument(name, format!("stands twice in {argument}; give it once"))),
-        None => Ok(members),
-    }
-}
-
-/// The members of a JSON object as they were written, however often a name stands in it; `None` if
-/// the text is no JSON object. For what others wrote, where a slip of theirs must not lose the rest.
-pub fn all_members(json: &str) -> Option<Vec<(Cow<'_, str>, &RawValue)>> {
-    serde_json::from_str::<Members>(json).ok().map(|members| members.0)
-}
-
-struct Members<'a>(Vec<(Cow<'a, str>, &'a RawValue)>);
-
-impl<'de> serde::Deserialize<'de> for Members<'de> {
-    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Collect;
-        impl<'de> serde::de::Visitor<'de> for Collect {
-            type Value = Members<'de>;
-
-            fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-                formatter.write_str("an object")
-            }
-
-            fn visit_map<M: serde::de::MapAccess<'de>>(self, mut map: M) -> Result<Self::Value, M::Error> {
-                let mut members = Vec::with_capacity(8);
-                while let Some(Text(name)) = map.next_key()? {
-                    members.push((name, map.next_value()?));
-                }
-                Ok(Members(members))
-            }
-        }
-        deserializer.deserialize_map(Collect)
-    }
-}
-
-/// A JSON string, borrowed where it has no escapes.
-pub struct Text<'a>(pub Cow<'a, str>);
-
-impl<'de> serde::Deserialize<'de> for Text<'de> {
-    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Take;
-        impl<'de> serde::de::Visitor<'de> for Take {
-            type Value = Text<'de>;
-
-            fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-                formatter.write_str("a string")
-            }
-
-            fn visit_borrowed_str<E>(self, text: &'de str) -> Result<Self::Value, E> {
-                Ok(Text(Cow::Borrowed(text)))
-            }
-
-            fn visit_str<E>(self, text: &str) -> Result<Self::Value, E> {
-                Ok(Text(Cow::Owned(text.to_owned())))
-            }
-        }
-        deserializer.deserialize_str(Take)
-    }
 }
 
 /// What a JSON value is sent as; `None` leaves the parameter out.
@@ -185,13 +100,15 @@ fn joined(name: &str, raw: &RawValue) -> Outcome<Option<String>> {
 /// A value as JSON without white space, its numbers and strings as they were written.
 fn compact(name: &str, raw: &RawValue) -> Outcome<String> {
     let mut json = String::with_capacity(raw.get().len());
-    compact_into(&mut json, name, raw, DEEPEST)?;
+    compact_into(&mut json, name, raw, MAX_DEPTH)?;
     Ok(json)
 }
 
 fn compact_into(json: &mut String, name: &str, raw: &RawValue, levels: usize) -> Outcome<()> {
     let deeper = || {
-        levels.checked_sub(1).ok_or_else(|| Failure::argument(name, format!("is nested deeper than {DEEPEST} levels")))
+        levels
+            .checked_sub(1)
+            .ok_or_else(|| Failure::argument(name, format!("is nested deeper than {MAX_DEPTH} levels")))
     };
     match raw.get().as_bytes()[0] {
         b'[' => {
@@ -231,7 +148,7 @@ mod tests {
     use super::*;
 
     fn sent(json: &str) -> String {
-        let parameters = unsigned(Some(json)).expect("valid parameters");
+        let parameters = plain_parameters(Some(json)).expect("valid parameters");
         parameters.iter().map(|(name, value)| format!("{name}={value};")).collect()
     }
 
@@ -270,11 +187,11 @@ mod tests {
             (r#"{"s\u0069g":null,"sig":1}"#, "sig"),
             (r#"{"format":"xml"}"#, "format"),
         ] {
-            let json = signed(Some(json)).expect_err("must be refused").into_json();
+            let json = call_parameters(Some(json)).expect_err("must be refused").into_json();
             assert!(json.contains(&format!("\"argument\":\"{named}\"")), "{json}");
         }
         let deep = format!("{{\"a\":{}1{}}}", "[".repeat(200_000), "]".repeat(200_000));
-        assert!(signed(Some(&deep)).expect_err("too deep").message().contains("128 levels"));
+        assert!(call_parameters(Some(&deep)).expect_err("too deep").message().contains("128 levels"));
     }
 
     #[test]
@@ -283,8 +200,8 @@ mod tests {
             let names: String = (0..1000).map(|n| format!("\"p{n}\":{n},")).collect();
             format!("{{{names}\"{last}\":0}}")
         };
-        assert_eq!(unsigned(Some(&object("last"))).expect("each once").len(), 1001);
-        assert!(unsigned(Some(&object("p500"))).is_err());
+        assert_eq!(plain_parameters(Some(&object("last"))).expect("each once").len(), 1001);
+        assert!(plain_parameters(Some(&object("p500"))).is_err());
     }
 
     #[test]

@@ -11,7 +11,7 @@ use std::sync::{Arc, Condvar, Mutex, PoisonError, Weak};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use crate::control::{Control, Interrupt, Membership};
+use crate::call::{Call, Interrupt, Membership};
 use crate::error::{Code, Failure, Outcome};
 use crate::fork::{self, lock};
 use crate::json::Json;
@@ -67,7 +67,7 @@ struct Submission {
     session: Arc<Session>,
     method: String,
     params_json: Option<String>,
-    call: Arc<Control>,
+    call: Arc<Call>,
     _membership: Membership,
 }
 
@@ -81,7 +81,7 @@ pub struct Completion {
 
 impl Interrupt for Submission {
     /// Completes a submission that no worker has taken yet; a running call ends by itself.
-    fn interrupt(&self, _: &Control) {
+    fn interrupt(&self, _: &Call) {
         let Some(queue) = self.queue.upgrade() else { return };
         let mut state = lock(&queue.state);
         let place = state.waiting.iter().position(|submission| std::ptr::eq(Arc::as_ptr(submission), self));
@@ -128,7 +128,7 @@ impl Queue {
         params_json: Option<&str>,
         tag: u64,
     ) -> Outcome<()> {
-        let (call, membership) = session.admit(method, params_json)?;
+        let (call, membership) = session.prepare(method, params_json)?;
         let submission = Arc::new(Submission {
             queue: Arc::downgrade(self),
             tag,

@@ -8,21 +8,21 @@ use std::time::Duration;
 use serde_json::json;
 
 use crate::address::{Address, encode_into};
+use crate::call::{Call, CallGroup, Membership};
 use crate::catalogue;
-use crate::control::{Cancellation, Control, Membership};
 use crate::error::{Code, Failure, Outcome};
 use crate::http::answer::Answer;
-use crate::http::{Client, Content, Repetition, Request};
+use crate::http::multipart::Upload;
+use crate::http::{Client, Request, RequestBody, RetrySafety};
 use crate::json::Json;
 pub use crate::keys::Keys;
 use crate::log::{self, Level};
-use crate::oauth::grant::{Applicant, Grant};
-use crate::oauth::keeper::Keeper;
+use crate::oauth::grant::{Grant, OauthClient};
+use crate::oauth::store::TokenStore;
 use crate::oauth::tokens::Tokens;
 use crate::options::Options;
 use crate::params::{self, Parameters};
 use crate::signature::Circuit;
-use crate::upload::Upload;
 
 /// The platform's "session key or uid incorrect": the token is of no use.
 const TOKEN_REFUSED: i64 = 102;
@@ -46,14 +46,14 @@ pub enum Source {
 /// What signs and names the calls of a session that is not public.
 struct Identity {
     keys: Keys,
-    keeper: Arc<Keeper>,
+    store: Arc<TokenStore>,
 }
 
 /// A session; any number of threads may use it at once.
 pub struct Session {
     identity: Option<Arc<Identity>>,
     client: Arc<Client>,
-    calls: Cancellation,
+    calls: CallGroup,
     api_url: Address,
     public_url: Address,
     pass_error: bool,
@@ -72,7 +72,7 @@ impl Session {
     pub fn new(keys: Keys, source: Source, options: Options) -> Outcome<Session> {
         keys.check()?;
         let client = Arc::new(Client::new(&options)?);
-        let applicant = Applicant {
+        let oauth_client = OauthClient {
             client_id: keys.app_id.clone(),
             client_secret: [&options.client_secret, &keys.secret_key, &keys.private_key]
                 .into_iter()
@@ -84,10 +84,10 @@ impl Session {
             needs_uid: keys.sign_only_for_a_user(),
         };
         let (auto_refresh, timeout) = (options.auto_refresh, options.timeout);
-        let keeper = match source {
+        let store = match source {
             Source::Host { access_token, uid } => {
                 let tokens = Tokens::given(&access_token, &uid, options.refresh_token.clone(), options.expires_in);
-                Keeper::with_tokens(tokens, applicant, auto_refresh, timeout, Arc::clone(&client))
+                TokenStore::with_tokens(tokens, oauth_client, auto_refresh, timeout, Arc::clone(&client))
             }
             Source::Grant(grant) => {
                 let grant = grant.checked()?;
@@ -96,10 +96,10 @@ impl Session {
                         "the options refresh_token and expires_in are for sessions made with an access token".into()
                     });
                 }
-                Keeper::with_grant(grant, applicant, auto_refresh, timeout, Arc::clone(&client))
+                TokenStore::with_grant(grant, oauth_client, auto_refresh, timeout, Arc::clone(&client))
             }
         };
-        let identity = Identity { keys, keeper: Arc::new(keeper) };
+        let identity = Identity { keys, store: Arc::new(store) };
         Ok(Session::assemble(Some(Arc::new(identity)), client, options))
     }
 
@@ -107,7 +107,7 @@ impl Session {
         Session {
             identity,
             client,
-            calls: Cancellation::default(),
+            calls: CallGroup::default(),
             api_url: options.api_url,
             public_url: options.public_url,
             pass_error: options.pass_error,
@@ -124,7 +124,7 @@ impl Session {
         method: &str,
         params_json: Option<&str>,
         limit: Option<Duration>,
-        cancellation: Option<&Cancellation>,
+        cancellation: Option<&CallGroup>,
     ) -> Outcome<Json> {
         self.run(limit, cancellation, |call| self.perform(method, params_json, call))
     }
@@ -132,19 +132,19 @@ impl Session {
     /// Accepts a call that is performed later: refuses now what [`Self::call`] would refuse at once.
     ///
     /// While the membership lasts, whoever ends the session's calls ends this one, too.
-    pub fn admit(&self, method: &str, params_json: Option<&str>) -> Outcome<(Arc<Control>, Membership)> {
+    pub fn prepare(&self, method: &str, params_json: Option<&str>) -> Outcome<(Arc<Call>, Membership)> {
         params::check_method(method)?;
-        params::signed(params_json)?;
+        params::call_parameters(params_json)?;
         self.identity()?;
-        let call = Control::waiting(self.timeout);
+        let call = Call::waiting(self.timeout);
         let membership = self.calls.join(&call)?;
         Ok((call, membership))
     }
 
     /// Performs a call that takes part in the session's already.
-    pub fn perform(&self, method: &str, params_json: Option<&str>, call: &Arc<Control>) -> Outcome<Json> {
+    pub fn perform(&self, method: &str, params_json: Option<&str>, call: &Arc<Call>) -> Outcome<Json> {
         params::check_method(method)?;
-        let parameters = params::signed(params_json)?;
+        let parameters = params::call_parameters(params_json)?;
         let identity = self.identity()?;
         let answer =
             identity.with_tokens(call, |tokens| self.send_signed(identity, tokens, method, &parameters, call))?;
@@ -154,7 +154,7 @@ impl Session {
     /// Calls a method with a file, which is not signed.
     pub fn upload(&self, method: &str, params_json: Option<&str>, upload: &Upload<'_>) -> Outcome<Json> {
         params::check_method(method)?;
-        let parameters = params::signed(params_json)?;
+        let parameters = params::call_parameters(params_json)?;
         upload.check(&parameters)?;
         let identity = self.identity()?;
         self.run(None, None, |call| {
@@ -162,8 +162,8 @@ impl Session {
                 let signed = identity.sign(tokens, method, &parameters)?;
                 let multipart = upload.multipart(&signed);
                 let url = self.api_url.as_str().to_owned();
-                let content = Content::Multipart(&multipart);
-                self.send(Request { name: method, url, content, repetition: repetition(method) }, call)
+                let body = RequestBody::Multipart(&multipart);
+                self.send(Request { name: method, url, body, retry_safety: retry_safety(method) }, call)
             })?;
             answer.into_outcome(self.pass_error)
         })
@@ -172,14 +172,14 @@ impl Session {
     /// Reads a public page: unsigned, and for every kind of session.
     pub fn public_page(&self, path: &str, params_json: Option<&str>) -> Outcome<Json> {
         check_path(path)?;
-        let parameters = params::unsigned(params_json)?;
+        let parameters = params::plain_parameters(params_json)?;
         self.run(None, None, |call| {
             let mut url = format!("{}/{path}", self.public_url.as_str());
             if !parameters.is_empty() {
                 url.push('?');
                 encode_into(&mut url, pairs(&parameters));
             }
-            let request = Request { name: path, url, content: Content::Nothing, repetition: Repetition::Harmless };
+            let request = Request { name: path, url, body: RequestBody::None, retry_safety: RetrySafety::ReadOnly };
             self.send(request, call)?.into_outcome(self.pass_error)
         })
     }
@@ -193,23 +193,23 @@ impl Session {
             ));
         };
         self.run(None, None, |call| {
-            let tokens = identity.keeper.authorize(call)?;
+            let tokens = identity.store.authorize(call)?;
             Ok(identity.show(&tokens))
         })
     }
 
     /// The tokens as they are, without asking anybody.
     pub fn tokens(&self) -> String {
-        let tokens = self.identity.as_ref().and_then(|identity| Some(identity.show(&*identity.keeper.latest()?)));
+        let tokens = self.identity.as_ref().and_then(|identity| Some(identity.show(&*identity.store.latest()?)));
         tokens.unwrap_or_else(|| Tokens::default().to_json(None))
     }
 
     /// Shows a call as it would be sent now as GET, and what was hashed for its signature.
     pub fn sign(&self, method: &str, params_json: Option<&str>) -> Outcome<String> {
         params::check_method(method)?;
-        let parameters = params::signed(params_json)?;
+        let parameters = params::call_parameters(params_json)?;
         let identity = self.identity()?;
-        let tokens = identity.keeper.usable()?.ok_or_else(|| {
+        let tokens = identity.store.usable()?.ok_or_else(|| {
             Failure::new(Code::SignatureUndefined, "the session has no token yet; call mailru_authorize first")
         })?;
         let signer = identity.keys.signer(&tokens)?;
@@ -237,7 +237,7 @@ impl Session {
                 Arc::new(move |tokens: &Tokens| callback(&tokens.to_json(circuits.of(tokens))));
             tell
         });
-        identity.keeper.listen(listener);
+        identity.store.listen(listener);
         Ok(())
     }
 
@@ -261,10 +261,10 @@ impl Session {
     fn run<T>(
         &self,
         limit: Option<Duration>,
-        cancellation: Option<&Cancellation>,
-        work: impl FnOnce(&Arc<Control>) -> Outcome<T>,
+        cancellation: Option<&CallGroup>,
+        work: impl FnOnce(&Arc<Call>) -> Outcome<T>,
     ) -> Outcome<T> {
-        let call = Control::new(limit.unwrap_or(self.timeout));
+        let call = Call::new(limit.unwrap_or(self.timeout));
         let _of_session = self.calls.join(&call)?;
         let _of_handle = cancellation.map(|cancellation| cancellation.join(&call)).transpose()?;
         work(&call)
@@ -276,36 +276,36 @@ impl Session {
         tokens: &Tokens,
         method: &str,
         parameters: &Parameters<'_>,
-        call: &Arc<Control>,
+        call: &Arc<Call>,
     ) -> Outcome<Answer> {
         let signed = identity.sign(tokens, method, parameters)?;
         let expected = parameters.iter().map(|(name, value)| name.len() + value.len() + 2).sum::<usize>() + 192;
         let url = self.api_url.with_query(pairs(&signed), expected);
-        let repetition = repetition(method);
+        let retry_safety = retry_safety(method);
         if self.api_url.request_line(&url) <= self.get_limit {
-            return self.send(Request { name: method, url, content: Content::Nothing, repetition }, call);
+            return self.send(Request { name: method, url, body: RequestBody::None, retry_safety }, call);
         }
         let mut form = String::with_capacity(url.len());
         encode_into(&mut form, pairs(&signed));
         let url = self.api_url.as_str().to_owned();
-        self.send(Request { name: method, url, content: Content::Form(&form), repetition }, call)
+        self.send(Request { name: method, url, body: RequestBody::Form(&form), retry_safety }, call)
     }
 
-    fn send(&self, request: Request, call: &Arc<Control>) -> Outcome<Answer> {
+    fn send(&self, request: Request, call: &Arc<Call>) -> Outcome<Answer> {
         Ok(self.client.send(request, call)?)
     }
 }
 
 impl Identity {
     /// Runs a request with the session's tokens; if the platform refuses them, once more with others.
-    fn with_tokens(&self, call: &Arc<Control>, request: impl Fn(&Tokens) -> Outcome<Answer>) -> Outcome<Answer> {
+    fn with_tokens(&self, call: &Arc<Call>, request: impl Fn(&Tokens) -> Outcome<Answer>) -> Outcome<Answer> {
         self.keys.check_use()?;
-        let tokens = self.keeper.tokens_for(call)?;
+        let tokens = self.store.tokens_for(call)?;
         let answer = request(&tokens)?;
         if answer.platform_code() != Some(TOKEN_REFUSED) {
             return Ok(answer);
         }
-        match self.keeper.tokens_instead_of(&tokens, call) {
+        match self.store.tokens_instead_of(&tokens, call) {
             Some(others) => request(&*others?),
             None => Ok(answer),
         }
@@ -341,8 +341,8 @@ impl Identity {
     }
 }
 
-fn repetition(method: &str) -> Repetition {
-    if catalogue::only_reads(method) { Repetition::Harmless } else { Repetition::Risky }
+fn retry_safety(method: &str) -> RetrySafety {
+    if catalogue::only_reads(method) { RetrySafety::ReadOnly } else { RetrySafety::Write }
 }
 
 /// A path below the public address that cannot leave it.

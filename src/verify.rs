@@ -61,7 +61,7 @@ fn read<'a>(secret_key: &Secret, params_json: Option<&'a str>) -> Outcome<Parame
     }
     let json = params_json
         .ok_or_else(|| Failure::argument("params_json", "is NULL; give the received parameters as a JSON object"))?;
-    params::unsigned(Some(json))
+    params::plain_parameters(Some(json))
 }
 
 fn find<'a>(parameters: &'a Parameters<'_>, name: &str) -> Outcome<&'a str> {

@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::strings::{optional, text};
 use super::{answer, code_of, handles, mailru_cancel, mailru_session};
 use crate::error::{Failure, Outcome};
-use crate::upload::Upload;
+use crate::http::multipart::Upload;
 
 /// Calls a method of the platform and waits for its answer.
 ///

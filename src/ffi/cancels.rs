@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::handles::{self, Entry};
 use super::{code_of, mailru_cancel};
-use crate::control::Cancellation;
+use crate::call::CallGroup;
 
 /// A cancel handle for mailru_call_within. It may serve many calls and threads.
 ///
@@ -14,7 +14,7 @@ use crate::control::Cancellation;
 pub extern "C" fn mailru_cancel_new() -> mailru_cancel {
     let mut cancel = 0;
     code_of(|| {
-        cancel = handles::insert(Entry::Cancel(Arc::new(Cancellation::default())))?;
+        cancel = handles::insert(Entry::Cancel(Arc::new(CallGroup::default())))?;
         Ok(())
     });
     cancel

@@ -7,9 +7,9 @@ use std::collections::HashMap;
 use std::hash::{BuildHasher, RandomState};
 use std::sync::Arc;
 
-use crate::control::Cancellation;
+use crate::call::CallGroup;
 use crate::error::{Code, Failure, Outcome};
-use crate::fork::Guarded;
+use crate::fork::ForkMutex;
 use crate::queue::Queue;
 use crate::session::Session;
 
@@ -34,7 +34,7 @@ const LIMIT: u64 = 1 << 53;
 #[derive(Clone)]
 pub enum Entry {
     Session(Arc<Session>),
-    Cancel(Arc<Cancellation>),
+    Cancel(Arc<CallGroup>),
     Queue(Arc<Queue>),
 }
 
@@ -43,7 +43,7 @@ struct Table {
     last: u64,
 }
 
-static TABLE: Guarded<Table> = Guarded::new(Table { entries: None, last: 0 });
+static TABLE: ForkMutex<Table> = ForkMutex::new(Table { entries: None, last: 0 });
 
 /// Gives out a new handle.
 pub fn insert(entry: Entry) -> Outcome<u64> {
@@ -68,7 +68,7 @@ pub fn session(number: u64) -> Outcome<Arc<Session>> {
 }
 
 /// The cancel handle behind a number.
-pub fn cancel(number: u64) -> Outcome<Arc<Cancellation>> {
+pub fn cancel(number: u64) -> Outcome<Arc<CallGroup>> {
     match find(number) {
         Some(Entry::Cancel(cancellation)) => Ok(cancellation),
         _ => Err(invalid("cancel")),

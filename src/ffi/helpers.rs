@@ -156,7 +156,7 @@ unsafe fn verified(
 }
 
 /// Has the library's log told to a function, for the whole process: one line for each request
-/// (method, attempt, status, bytes, time), repetition and renewal, and never a secret.
+/// (method, attempt, status, bytes, time), retry_safety and renewal, and never a secret.
 ///
 /// callback: replaces the one set before; NULL switches the log off.
 /// user_data: handed to the callback, and never looked at.

@@ -13,11 +13,11 @@ use ureq::tls::{Certificate, PemItem, RootCerts, TlsConfig, parse_pem};
 use ureq::unversioned::transport::{ConnectProxyConnector, ConnectionDetails, Connector, RustlsConnector, Transport};
 use ureq::{Agent, Proxy};
 
-use super::connector::{Connected, Dial};
+use super::connector::{SocketConnector, WatchConnector};
 use super::proxy;
-use super::resolver::AtOnce;
+use super::resolver::NoResolver;
 use crate::error::{Failure, Outcome};
-use crate::fork::{self, Guarded};
+use crate::fork::{self, ForkMutex};
 use crate::options::{Options, TlsRoots};
 
 /// Connections unused for longer are closed.
@@ -33,12 +33,12 @@ const HEAD_ROOM: usize = 4 * 1024;
 
 /// The sources in use. Sessions with the same settings share one, and so their connections: a server
 /// with a session for each of its users connects no more often than with one session for all.
-static IN_USE: Guarded<Vec<Weak<AgentSource>>> = Guarded::new(Vec::new());
+static IN_USE: ForkMutex<Vec<Weak<AgentSource>>> = ForkMutex::new(Vec::new());
 
 /// Makes the agent of its settings; at any time there is at most one.
 pub struct AgentSource {
     settings: Settings,
-    made: Guarded<Option<Made>>,
+    made: ForkMutex<Option<Made>>,
 }
 
 struct Made {
@@ -76,7 +76,7 @@ impl AgentSource {
             proxy: proxy::chosen(options.proxy.as_ref())?,
             trusted: trusted(options)?,
         };
-        let new = Arc::new(AgentSource { settings, made: Guarded::new(None) });
+        let new = Arc::new(AgentSource { settings, made: ForkMutex::new(None) });
         Ok(IN_USE.with(|sources| {
             sources.retain(|source| source.strong_count() > 0);
             let same = sources.iter().filter_map(Weak::upgrade).find(|source| source.settings == new.settings);
@@ -89,7 +89,7 @@ impl AgentSource {
 
     /// A head that the output buffer can hold line by line. One with a longer address than the options
     /// let expect gets a larger buffer, and with it a connection of its own.
-    pub fn fitted(&self, agent: &Agent, head: http::Request<()>) -> http::Request<()> {
+    pub fn with_room_for(&self, agent: &Agent, head: http::Request<()>) -> http::Request<()> {
         let address = head.uri().path_and_query().map_or(0, |address| address.as_str().len());
         if address + LINE_ROOM <= self.settings.output_buffer {
             return head;
@@ -138,20 +138,20 @@ impl Settings {
             .tls_config(TlsConfig::builder().root_certs(self.trusted.roots()).build())
             .build();
         let connectors = ConnectProxyConnector::default()
-            .chain(Dial { connect_timeout: self.connect_timeout })
+            .chain(SocketConnector { connect_timeout: self.connect_timeout })
             .chain(RustlsConnector::default())
-            .chain(Connected);
-        Agent::with_parts(config, connectors, AtOnce)
+            .chain(WatchConnector);
+        Agent::with_parts(config, connectors, NoResolver)
     }
 }
 
 /// Has ureq set up what it sets up once in a process: a fork in that moment would leave the child
 /// waiting for a thread that it does not have. In a guarded section no fork happens.
 fn warm_up() {
-    static WARM: Guarded<bool> = Guarded::new(false);
+    static WARM: ForkMutex<bool> = ForkMutex::new(false);
     WARM.with(|warm| {
         if !mem::replace(warm, true) {
-            let nowhere = Agent::with_parts(Config::default(), Nowhere, AtOnce);
+            let nowhere = Agent::with_parts(Config::default(), Nowhere, NoResolver);
             // It cannot succeed and need not: the set-up comes before the connection.
             drop(nowhere.get("http://localhost").call());
         }

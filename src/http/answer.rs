@@ -11,22 +11,21 @@ use ureq::Body;
 use ureq::http::Response;
 
 use crate::error::{Code, Failure, Outcome};
-use crate::json::Json;
-use crate::params::{DEEPEST, Text, all_members};
+use crate::json::{Json, MAX_DEPTH, Text, all_members};
 
 /// What an answer is, whatever is made of it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Verdict {
     /// JSON with content and without an error.
-    Content,
+    Json,
     /// The platform's error object, with its code.
     PlatformError(i64),
     /// JSON whose `error` is of another shape than the platform's.
     OtherError,
     /// JSON without content: `{}` or `null`.
-    Hollow,
+    EmptyJson,
     /// No body.
-    Empty,
+    NoBody,
     /// Not JSON, with the reason.
     Malformed(&'static str),
 }
@@ -81,7 +80,7 @@ impl Answer {
 
     /// What the host gets; with `pass_error` any JSON is success.
     pub fn into_outcome(self, pass_error: bool) -> Outcome<Json> {
-        let is_json = !matches!(self.verdict, Verdict::Empty | Verdict::Malformed(_));
+        let is_json = !matches!(self.verdict, Verdict::NoBody | Verdict::Malformed(_));
         if pass_error && is_json {
             return Ok(self.body);
         }
@@ -106,10 +105,10 @@ impl Answer {
             Verdict::Malformed(reason) => {
                 Err(Failure::new(Code::MalformedResponse, format!("the answer {reason}")).status(status))
             }
-            Verdict::Hollow | Verdict::Empty => {
+            Verdict::EmptyJson | Verdict::NoBody => {
                 Err(Failure::new(Code::EmptyResponse, "the answer has no content").status(status))
             }
-            Verdict::Content => Ok(self.body),
+            Verdict::Json => Ok(self.body),
         }
     }
 }
@@ -127,17 +126,17 @@ fn trim(bytes: &mut Vec<u8>) {
 
 fn verdict(body: &str) -> Verdict {
     match body {
-        "" => return Verdict::Empty,
-        "null" => return Verdict::Hollow,
+        "" => return Verdict::NoBody,
+        "null" => return Verdict::EmptyJson,
         _ => {}
     }
     match serde_json::from_str::<Top>(body) {
         Ok(Top { too_deep: true, .. }) => Verdict::Malformed("is nested too deep"),
-        Ok(Top { members: Some(0), .. }) => Verdict::Hollow,
+        Ok(Top { members: Some(0), .. }) => Verdict::EmptyJson,
         Ok(Top { error: Some(error), .. }) => error_verdict(error),
-        Ok(_) => Verdict::Content,
+        Ok(_) => Verdict::Json,
         // A number beyond a double's range is JSON all the same.
-        Err(_) if serde_json::from_str::<IgnoredAny>(body).is_ok() => Verdict::Content,
+        Err(_) if serde_json::from_str::<IgnoredAny>(body).is_ok() => Verdict::Json,
         Err(_) => Verdict::Malformed("is not JSON"),
     }
 }
@@ -157,7 +156,7 @@ fn opened(json: &str) -> usize {
 /// `null`, `false` and `0` are no error.
 fn error_verdict(error: &RawValue) -> Verdict {
     if matches!(error.get(), "null" | "false" | "0") {
-        return Verdict::Content;
+        return Verdict::Json;
     }
     let code = all_members(error.get()).and_then(|members| {
         let (_, code) = members.into_iter().rfind(|member| member.0 == "error_code")?;
@@ -229,7 +228,7 @@ impl<'de> Deserialize<'de> for Top<'de> {
             fn visit_seq<S: SeqAccess<'de>>(self, mut elements: S) -> Result<Self::Value, S::Error> {
                 let mut too_deep = false;
                 while let Some(element) = elements.next_element::<&RawValue>()? {
-                    too_deep |= is_deeper(element, DEEPEST - 1);
+                    too_deep |= is_deeper(element, MAX_DEPTH - 1);
                 }
                 Ok(Top { too_deep, ..Top::default() })
             }
@@ -239,7 +238,7 @@ impl<'de> Deserialize<'de> for Top<'de> {
                 while let Some(Text(name)) = map.next_key()? {
                     top.members = top.members.map(|members| members + 1);
                     let value = map.next_value::<&RawValue>()?;
-                    top.too_deep |= is_deeper(value, DEEPEST - 1);
+                    top.too_deep |= is_deeper(value, MAX_DEPTH - 1);
                     if name == "error" {
                         top.error = Some(value);
                     }
@@ -263,17 +262,17 @@ mod tests {
     fn verdicts() {
         use Verdict::*;
         for (body, verdict) in [
-            ("", Empty),
-            (" \r\n", Empty),
-            ("null", Hollow),
-            (" {} ", Hollow),
-            ("[]", Content),
-            ("0", Content),
-            ("\"\"", Content),
-            ("false", Content),
-            (r#"{"error":null}"#, Content),
-            (r#"{"error":false,"a":1}"#, Content),
-            (r#"{"error":0}"#, Content),
+            ("", NoBody),
+            (" \r\n", NoBody),
+            ("null", EmptyJson),
+            (" {} ", EmptyJson),
+            ("[]", Json),
+            ("0", Json),
+            ("\"\"", Json),
+            ("false", Json),
+            (r#"{"error":null}"#, Json),
+            (r#"{"error":false,"a":1}"#, Json),
+            (r#"{"error":0}"#, Json),
             (r#"{"error":""}"#, OtherError),
             (r#"{"error":"x"}"#, OtherError),
             (r#"{"error":{}}"#, OtherError),
@@ -282,8 +281,8 @@ mod tests {
             (r#"{"error":{"error_msg":"x","error_code":104,"extended":null}}"#, PlatformError(104)),
             (r#"{"error":{"error_code":1,"error_code":104,"x":1,"x":2}}"#, PlatformError(104)),
             (r#"{"a":1e999,"error":null,"\u0065rror":{"error_code":-7}}"#, PlatformError(-7)),
-            ("[1e999]", Content),
-            (r#"[{"error":{"error_code":1}}]"#, Content),
+            ("[1e999]", Json),
+            (r#"[{"error":{"error_code":1}}]"#, Json),
             ("{\"a\":1", Malformed("is not JSON")),
             ("[1] [2]", Malformed("is not JSON")),
             ("[01]", Malformed("is not JSON")),
@@ -298,12 +297,12 @@ mod tests {
     fn depth_is_bounded_everywhere() {
         let nested = |levels: usize| format!("{}1{}", "[".repeat(levels), "]".repeat(levels));
         let too_deep = Verdict::Malformed("is nested too deep");
-        assert_eq!(judged(&nested(100)), Verdict::Content);
-        for levels in [DEEPEST + 1, 100_000] {
+        assert_eq!(judged(&nested(100)), Verdict::Json);
+        for levels in [MAX_DEPTH + 1, 100_000] {
             assert_eq!(judged(&nested(levels)), too_deep);
             assert_eq!(judged(&format!(r#"{{"error":{}}}"#, nested(levels))), too_deep);
             assert_eq!(judged(&format!(r#"{{"error":{{"error_code":1,"x":{}}}}}"#, nested(levels))), too_deep);
         }
-        assert_eq!(judged(&format!("[{:?}]", nested(1000))), Verdict::Content, "brackets in a string");
+        assert_eq!(judged(&format!("[{:?}]", nested(1000))), Verdict::Json, "brackets in a string");
     }
 }

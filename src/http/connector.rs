@@ -9,9 +9,11 @@ use ureq::unversioned::transport::{
 };
 use ureq::{Error, Proxy, ProxyProtocol};
 
-use super::line::Line;
-use super::socks::{self, Trouble};
-use super::wire::{Ended, Wire, current, ended, lost};
+use super::attempt::Attempt;
+use super::socket::CancellableSocket;
+use super::socks::{self, ProxyError};
+use super::transport::SocketTransport;
+use super::transport_error::{TransportError, fatal, lost};
 use crate::error::{Code, Failure};
 
 /// Opens TCP connections for the call under way on this thread.
@@ -19,35 +21,35 @@ use crate::error::{Code, Failure};
 /// A connection through an HTTP proxy comes here twice: ureq has it made to the proxy first, and then
 /// brings the tunnel that the proxy opened.
 #[derive(Debug)]
-pub struct Dial {
+pub struct SocketConnector {
     /// The time limit of making one connection, proxy and TLS included.
     pub connect_timeout: Duration,
 }
 
-impl<In: Transport> Connector<In> for Dial {
-    type Out = Either<In, Wire>;
+impl<In: Transport> Connector<In> for SocketConnector {
+    type Out = Either<In, SocketTransport>;
 
     fn connect(&self, details: &ConnectionDetails, chained: Option<In>) -> Result<Option<Self::Out>, Error> {
-        let exchange = current()?;
+        let attempt = Attempt::current()?;
         if let Some(tunnel) = chained {
-            exchange.handshake();
+            attempt.handshake();
             return Ok(Some(Either::A(tunnel)));
         }
-        exchange.connecting(self.connect_timeout);
+        attempt.connecting(self.connect_timeout);
         let proxy = details.config.proxy().filter(|proxy| is_socks(proxy) && !proxy.is_no_proxy(details.uri));
         let server = host_and_port(details);
         let (host, port) = proxy.map_or(server, |proxy| (proxy.host(), proxy.port()));
-        let line = Line::dial(host, port, &exchange).map_err(|failure| match failure.code() {
+        let socket = CancellableSocket::dial(host, port, &attempt).map_err(|failure| match failure.code() {
             Code::NetworkError => lost(failure),
-            _ => ended(failure),
+            _ => fatal(failure),
         })?;
-        let mut wire = Wire::new(line, details.config, &exchange);
+        let mut transport = SocketTransport::new(socket, details.config, &attempt);
         if let Some(proxy) = proxy {
-            exchange.at_proxy();
-            wire = through(proxy, server, wire, details)?;
+            attempt.at_proxy();
+            transport = through(proxy, server, transport, details)?;
         }
-        exchange.handshake();
-        Ok(Some(Either::B(wire)))
+        attempt.handshake();
+        Ok(Some(Either::B(transport)))
     }
 }
 
@@ -61,40 +63,45 @@ fn host_and_port<'a>(details: &ConnectionDetails<'a>) -> (&'a str, u16) {
 }
 
 /// Leads a connection to a SOCKS proxy on to the server.
-fn through(proxy: &Proxy, server: (&str, u16), wire: Wire, details: &ConnectionDetails) -> Result<Wire, Error> {
-    let mut stream = TransportAdapter::new(wire, details.current_time.clone());
+fn through(
+    proxy: &Proxy,
+    server: (&str, u16),
+    transport: SocketTransport,
+    details: &ConnectionDetails,
+) -> Result<SocketTransport, Error> {
+    let mut stream = TransportAdapter::new(transport, details.current_time.clone());
     let login = proxy.username().map(|name| (name, proxy.password().unwrap_or_default()));
     let host = server.0.trim_start_matches('[').trim_end_matches(']');
     match socks::connect(&mut stream, login, host, server.1) {
         Ok(()) => Ok(stream.into_inner()),
-        Err(Trouble::Refused(failure, lost)) => Err(Error::Other(Box::new(Ended { failure, lost }))),
-        Err(Trouble::Io(error)) if error.kind() == io::ErrorKind::UnexpectedEof => {
+        Err(ProxyError::Refused(failure, lost)) => Err(Error::Other(Box::new(TransportError { failure, lost }))),
+        Err(ProxyError::Io(error)) if error.kind() == io::ErrorKind::UnexpectedEof => {
             Err(lost(Failure::new(Code::NetworkError, "the proxy closed the connection")))
         }
         // One of ours, wrapped as an error of I/O.
-        Err(Trouble::Io(error)) => Err(error.into()),
+        Err(ProxyError::Io(error)) => Err(error.into()),
     }
 }
 
 /// The end of the chain: notes that the connection stands, and watches for the answer.
 #[derive(Debug)]
-pub struct Connected;
+pub struct WatchConnector;
 
-impl<In: Transport> Connector<In> for Connected {
-    type Out = Watched<In>;
+impl<In: Transport> Connector<In> for WatchConnector {
+    type Out = WatchedTransport<In>;
 
-    fn connect(&self, details: &ConnectionDetails, chained: Option<In>) -> Result<Option<Watched<In>>, Error> {
-        current()?.connected(details.uri);
-        Ok(chained.map(Watched))
+    fn connect(&self, details: &ConnectionDetails, chained: Option<In>) -> Result<Option<WatchedTransport<In>>, Error> {
+        Attempt::current()?.connected(details.uri);
+        Ok(chained.map(WatchedTransport))
     }
 }
 
 /// A transport above TLS, where every byte that comes in is a byte of an answer: below, a server
 /// sends some of its own accord.
 #[derive(Debug)]
-pub struct Watched<In>(In);
+pub struct WatchedTransport<In>(In);
 
-impl<In: Transport> Transport for Watched<In> {
+impl<In: Transport> Transport for WatchedTransport<In> {
     fn buffers(&mut self) -> &mut dyn Buffers {
         self.0.buffers()
     }
@@ -106,7 +113,7 @@ impl<In: Transport> Transport for Watched<In> {
     fn await_input(&mut self, timeout: NextTimeout) -> Result<bool, Error> {
         let came = self.0.await_input(timeout)?;
         if came {
-            current()?.received();
+            Attempt::current()?.received();
         }
         Ok(came)
     }

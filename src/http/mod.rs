@@ -4,15 +4,17 @@
 pub mod answer;
 
 mod agent;
+mod attempt;
+mod attempt_error;
 mod connector;
-mod exchange;
-mod failure;
-mod line;
+pub mod multipart;
 mod proxy;
 mod resolver;
 mod retry;
+mod socket;
 mod socks;
-mod wire;
+mod transport;
+mod transport_error;
 
 use std::io::Read;
 use std::mem;
@@ -24,33 +26,22 @@ use ureq::http::{self, HeaderValue, Uri, header};
 
 use self::agent::AgentSource;
 use self::answer::Answer;
-use self::exchange::Exchange;
-pub use self::failure::Broken;
-use crate::control::Control;
+use self::attempt::Attempt;
+pub use self::attempt_error::AttemptError;
+use self::multipart::Multipart;
+use crate::call::Call;
 use crate::error::{Failure, Outcome};
 use crate::log::{self, Level};
 use crate::options::Options;
 
 /// What a request carries besides its address.
-pub enum Content<'a> {
+pub enum RequestBody<'a> {
     /// A GET, with everything in the address.
-    Nothing,
+    None,
     /// A POST of form fields, percent-encoded.
     Form(&'a str),
     /// A POST of form fields and a file.
     Multipart(&'a Multipart<'a>),
-}
-
-/// A file among form fields, sent from the caller's memory without a copy.
-pub struct Multipart<'a> {
-    /// The boundary that the text around the file uses.
-    pub boundary: String,
-    /// The form fields and the file's head.
-    pub before: String,
-    /// The file.
-    pub file: &'a [u8],
-    /// What follows the file.
-    pub after: String,
 }
 
 /// A request, ready to be sent, perhaps more than once.
@@ -60,20 +51,20 @@ pub struct Request<'a> {
     /// The whole address.
     pub url: String,
     /// What it carries.
-    pub content: Content<'a>,
-    /// What a repetition may do.
-    pub repetition: Repetition,
+    pub body: RequestBody<'a>,
+    /// What a retry_safety may do.
+    pub retry_safety: RetrySafety,
 }
 
-/// What it would mean to send a request twice.
+/// Whether a request may be sent again after an attempt that failed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Repetition {
-    /// Nothing: the request only reads.
-    Harmless,
-    /// A write could be done twice, unless the platform says that it was not done.
-    Risky,
-    /// What the request holds works only once: no repetition after any byte has left.
-    Useless,
+pub enum RetrySafety {
+    /// The method only reads: sending it again changes nothing.
+    ReadOnly,
+    /// The method may write: it is sent again only if the platform said that it was not done, or no byte was sent.
+    Write,
+    /// The request holds something that works once, such as a code: never sent again once a byte may have left.
+    OneTime,
 }
 
 /// A session's way to the network.
@@ -96,17 +87,17 @@ impl Client {
     }
 
     /// Sends a request until it is answered for good, has failed for good, or its time is over.
-    pub fn send(&self, mut request: Request, call: &Arc<Control>) -> Result<Answer, Broken> {
+    pub fn send(&self, mut request: Request, call: &Arc<Call>) -> Result<Answer, AttemptError> {
         let uri = Uri::try_from(mem::take(&mut request.url)).map_err(|_| {
             // Longer signed calls go as a POST; a public page is read in no other way.
             let problem = "makes an address longer than 64 KiB; give fewer or shorter parameters";
-            Broken::unsent(Failure::argument("params_json", problem))
+            AttemptError::unsent(Failure::argument("params_json", problem))
         })?;
         let mut failed = 0;
         loop {
             let outcome = self.attempt(&request, &uri, call, failed + 1);
             failed += 1;
-            if failed > self.retries || !retry::may_repeat(&outcome, request.repetition) {
+            if failed > self.retries || !retry::may_repeat(&outcome, request.retry_safety) {
                 return outcome;
             }
             let pause = retry::pause(self.retry_delay, failed);
@@ -118,20 +109,20 @@ impl Client {
                 format!("{}: attempt {next} of at most {most} follows in {} ms", request.name, pause.as_millis())
             });
             // Cancelled in the pause: what the earlier attempts sent stays sent.
-            call.pause(pause).map_err(|failure| Broken {
+            call.pause(pause).map_err(|failure| AttemptError {
                 sent: outcome.as_ref().map_or_else(|it| it.sent, |_| true),
-                ..Broken::unsent(failure)
+                ..AttemptError::unsent(failure)
             })?;
         }
     }
 
-    fn attempt(&self, request: &Request, uri: &Uri, call: &Arc<Control>, number: u32) -> Result<Answer, Broken> {
+    fn attempt(&self, request: &Request, uri: &Uri, call: &Arc<Call>, number: u32) -> Result<Answer, AttemptError> {
         let begun = Instant::now();
         let outcome = {
-            let exchange = Exchange::begin(call, uri.clone());
+            let attempt = Attempt::begin(call, uri.clone());
             match call.check() {
-                Ok(()) => self.run(request, uri).map_err(|error| Broken::new(error, &exchange)),
-                Err(failure) => Err(Broken::unsent(failure)),
+                Ok(()) => self.run(request, uri).map_err(|error| AttemptError::new(error, &attempt)),
+                Err(failure) => Err(AttemptError::unsent(failure)),
             }
         };
         let milliseconds = || begun.elapsed().as_millis();
@@ -140,8 +131,8 @@ impl Client {
                 let Answer { status, size, .. } = answer;
                 format!("{} attempt {number}: status {status}, {size} bytes, {} ms", request.name, milliseconds())
             }),
-            Err(broken) => log::line(Level::Warning, || {
-                format!("{} attempt {number}: {}, {} ms", request.name, broken.failure.message(), milliseconds())
+            Err(error) => log::line(Level::Warning, || {
+                format!("{} attempt {number}: {}, {} ms", request.name, error.failure.message(), milliseconds())
             }),
         }
         outcome
@@ -151,17 +142,17 @@ impl Client {
         let mut head = http::Request::new(());
         *head.uri_mut() = uri.clone();
         let agent = self.agents.agent();
-        let mut head = self.agents.fitted(&agent, head);
+        let mut head = self.agents.with_room_for(&agent, head);
         let headers = head.headers_mut();
-        let response = match request.content {
-            Content::Nothing => agent.run(head)?,
-            Content::Form(form) => {
+        let response = match request.body {
+            RequestBody::None => agent.run(head)?,
+            RequestBody::Form(form) => {
                 let kind = HeaderValue::from_static("application/x-www-form-urlencoded");
                 headers.insert(header::CONTENT_TYPE, kind);
                 *head.method_mut() = http::Method::POST;
                 agent.run(head.map(|()| form))?
             }
-            Content::Multipart(multipart) => {
+            RequestBody::Multipart(multipart) => {
                 let Multipart { boundary, before, file, after } = multipart;
                 let kind = HeaderValue::try_from(format!("multipart/form-data; boundary={boundary}"));
                 headers.insert(header::CONTENT_TYPE, kind.map_err(http::Error::from)?);

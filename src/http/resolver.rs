@@ -16,20 +16,20 @@ use ureq::http::Uri;
 use ureq::unversioned::resolver::{ResolvedSocketAddrs, Resolver};
 use ureq::unversioned::transport::NextTimeout;
 
-use super::exchange::Exchange;
-use crate::control::Flight;
+use super::attempt::Attempt;
+use crate::call::SharedTask;
 use crate::error::{Code, Failure, Outcome};
-use crate::fork::Guarded;
+use crate::fork::ForkMutex;
 
 /// Enough for whatever the system's resolver loads; only what it touches is used.
 const STACK: usize = 1 << 20;
 
-type Lookup = Flight<Outcome<Arc<[SocketAddr]>>>;
+type Lookup = SharedTask<Outcome<Arc<[SocketAddr]>>>;
 
-static LOOKUPS: Guarded<Option<HashMap<String, Arc<Lookup>>>> = Guarded::new(None);
+static LOOKUPS: ForkMutex<Option<HashMap<String, Arc<Lookup>>>> = ForkMutex::new(None);
 
 /// The addresses of a host, in the order in which to try them.
-pub fn resolve(host: &str, port: u16, exchange: &Exchange) -> Outcome<Arc<[SocketAddr]>> {
+pub fn resolve(host: &str, port: u16, attempt: &Attempt) -> Outcome<Arc<[SocketAddr]>> {
     let bare = host.trim_start_matches('[').trim_end_matches(']');
     if let Ok(address) = bare.parse::<IpAddr>() {
         return Ok(Arc::new([SocketAddr::new(address, port)]));
@@ -40,7 +40,7 @@ pub fn resolve(host: &str, port: u16, exchange: &Exchange) -> Outcome<Arc<[Socke
         match lookups.get(&place).filter(|lookup| lookup.is_here()) {
             Some(lookup) => (Arc::clone(lookup), false),
             None => {
-                let lookup = Flight::new();
+                let lookup = SharedTask::new();
                 // One that a fork left behind may be locked for ever; it is not even dropped.
                 std::mem::forget(lookups.insert(place.clone(), Arc::clone(&lookup)));
                 (lookup, true)
@@ -50,10 +50,10 @@ pub fn resolve(host: &str, port: u16, exchange: &Exchange) -> Outcome<Arc<[Socke
     if is_new {
         start(place, &lookup);
     }
-    let until = Instant::now() + exchange.time_left()?;
-    match lookup.wait(exchange.call(), until)? {
+    let until = Instant::now() + attempt.time_left()?;
+    match lookup.wait(attempt.call(), until)? {
         Some(outcome) => outcome,
-        None => Err(exchange.time_left().err().unwrap_or_else(|| exchange.call().timed_out())),
+        None => Err(attempt.time_left().err().unwrap_or_else(|| attempt.call().timed_out())),
     }
 }
 
@@ -63,12 +63,13 @@ fn start(place: String, lookup: &Arc<Lookup>) {
     let work = move || {
         let outcome = catch_unwind(AssertUnwindSafe(|| look_up(&name)));
         finish(&name);
-        worker.land(outcome.unwrap_or_else(|_| Err(Failure::new(Code::InternalError, "a bug in the name look-up"))));
+        worker
+            .complete(outcome.unwrap_or_else(|_| Err(Failure::new(Code::InternalError, "a bug in the name look-up"))));
     };
     let spawned = thread::Builder::new().name("mailru-resolve".into()).stack_size(STACK).spawn(work);
     if spawned.is_err() {
         finish(&place);
-        lookup.land(Err(Failure::new(Code::NetworkError, "no thread could be started to look up the host's name")));
+        lookup.complete(Err(Failure::new(Code::NetworkError, "no thread could be started to look up the host's name")));
     }
 }
 
@@ -87,9 +88,9 @@ fn finish(place: &str) {
 /// What ureq asks before each request, also for those that need no new connection: it answers at
 /// once with an address that means nothing. Our connector looks up the real ones.
 #[derive(Debug)]
-pub struct AtOnce;
+pub struct NoResolver;
 
-impl Resolver for AtOnce {
+impl Resolver for NoResolver {
     fn resolve(&self, _: &Uri, _: &Config, _: NextTimeout) -> Result<ResolvedSocketAddrs, ureq::Error> {
         let mut addresses = self.empty();
         addresses.push(SocketAddr::from(([0, 0, 0, 0], 0)));

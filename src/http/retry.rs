@@ -4,9 +4,9 @@
 use std::hash::{BuildHasher, RandomState};
 use std::time::Duration;
 
-use super::Repetition;
+use super::RetrySafety;
 use super::answer::Answer;
-use super::failure::Broken;
+use super::attempt_error::AttemptError;
 
 /// The platform's "service unavailable, try again later".
 const UNAVAILABLE: i64 = 3;
@@ -14,12 +14,12 @@ const UNAVAILABLE: i64 = 3;
 const UNKNOWN: i64 = 1;
 
 /// Whether repeating the request can help, and cannot do a write twice.
-pub fn may_repeat(outcome: &Result<Answer, Broken>, repetition: Repetition) -> bool {
-    let only_reads = repetition == Repetition::Harmless;
+pub fn may_repeat(outcome: &Result<Answer, AttemptError>, retry_safety: RetrySafety) -> bool {
+    let only_reads = retry_safety == RetrySafety::ReadOnly;
     match outcome {
-        Err(broken) => broken.lost && (!broken.sent || only_reads),
+        Err(failed) => failed.lost && (!failed.sent || only_reads),
         Ok(answer) => match answer.platform_code() {
-            Some(UNAVAILABLE) => repetition != Repetition::Useless,
+            Some(UNAVAILABLE) => retry_safety != RetrySafety::OneTime,
             Some(UNKNOWN) => only_reads,
             Some(_) => false,
             None => only_reads && matches!(answer.status, 502..=504),
@@ -58,7 +58,7 @@ mod tests {
     fn only_harmless_repetitions() {
         let answer = |status, body: &str| Ok(Answer::judge(status, body.into()));
         let error = |code| format!("{{\"error\":{{\"error_code\":{code}}}}}");
-        use Repetition::{Harmless, Risky, Useless};
+        use RetrySafety::{OneTime, ReadOnly, Write};
         for (outcome, reading, writing) in [
             (answer(503, &error(3)), true, true),
             (answer(500, &error(1)), true, false),
@@ -68,17 +68,17 @@ mod tests {
             (answer(500, "oops"), false, false),
             (answer(200, "[]"), false, false),
         ] {
-            assert_eq!(may_repeat(&outcome, Harmless), reading, "{outcome:?}");
-            assert_eq!(may_repeat(&outcome, Risky), writing, "{outcome:?}");
-            assert!(!may_repeat(&outcome, Useless), "{outcome:?}");
+            assert_eq!(may_repeat(&outcome, ReadOnly), reading, "{outcome:?}");
+            assert_eq!(may_repeat(&outcome, Write), writing, "{outcome:?}");
+            assert!(!may_repeat(&outcome, OneTime), "{outcome:?}");
         }
-        let broken = |sent, lost| Err(Broken { failure: Failure::new(Code::NetworkError, "reset"), sent, lost });
+        let failed = |sent, lost| Err(AttemptError { failure: Failure::new(Code::NetworkError, "reset"), sent, lost });
         for (outcome, reading, others) in
-            [(broken(false, true), true, true), (broken(true, true), true, false), (broken(true, false), false, false)]
+            [(failed(false, true), true, true), (failed(true, true), true, false), (failed(true, false), false, false)]
         {
-            assert_eq!(may_repeat(&outcome, Harmless), reading, "{outcome:?}");
-            assert_eq!(may_repeat(&outcome, Risky), others, "{outcome:?}");
-            assert_eq!(may_repeat(&outcome, Useless), others, "{outcome:?}");
+            assert_eq!(may_repeat(&outcome, ReadOnly), reading, "{outcome:?}");
+            assert_eq!(may_repeat(&outcome, Write), others, "{outcome:?}");
+            assert_eq!(may_repeat(&outcome, OneTime), others, "{outcome:?}");
         }
     }
 }

@@ -18,22 +18,22 @@ const NAME: u8 = 3;
 const IPV6: u8 = 4;
 
 /// Why the proxy did not connect.
-pub enum Trouble {
+pub enum ProxyError {
     /// The connection to the proxy failed.
     Io(io::Error),
     /// The proxy refused, or could not; `true` if it may do better another time.
     Refused(Failure, bool),
 }
 
-impl From<io::Error> for Trouble {
-    fn from(error: io::Error) -> Trouble {
-        Trouble::Io(error)
+impl From<io::Error> for ProxyError {
+    fn from(error: io::Error) -> ProxyError {
+        ProxyError::Io(error)
     }
 }
 
-fn refused(what: &str, may_do_better: bool) -> Trouble {
+fn refused(what: &str, may_do_better: bool) -> ProxyError {
     let failure = Failure::new(Code::NetworkError, format!("the proxy {what}")).transient(may_do_better);
-    Trouble::Refused(failure, may_do_better)
+    ProxyError::Refused(failure, may_do_better)
 }
 
 /// Has the proxy at the other end connect to a host, whose name it looks up itself.
@@ -42,7 +42,7 @@ pub fn connect(
     login: Option<(&str, &str)>,
     host: &str,
     port: u16,
-) -> Result<(), Trouble> {
+) -> Result<(), ProxyError> {
     let offer: &[u8] = if login.is_some() { &[VERSION, 2, NO_LOGIN, LOGIN] } else { &[VERSION, 1, NO_LOGIN] };
     stream.write_all(offer)?;
     match (read::<2>(stream)?, login) {
@@ -78,7 +78,7 @@ fn read<const LENGTH: usize>(stream: &mut impl Read) -> io::Result<[u8; LENGTH]>
     Ok(bytes)
 }
 
-fn log_in(stream: &mut (impl Read + Write), name: &str, password: &str) -> Result<(), Trouble> {
+fn log_in(stream: &mut (impl Read + Write), name: &str, password: &str) -> Result<(), ProxyError> {
     let mut message = zeroize::Zeroizing::new(vec![LOGIN_VERSION]);
     for text in [name, password] {
         let length =
@@ -93,7 +93,7 @@ fn log_in(stream: &mut (impl Read + Write), name: &str, password: &str) -> Resul
     }
 }
 
-fn request(host: &str, port: u16) -> Result<Vec<u8>, Trouble> {
+fn request(host: &str, port: u16) -> Result<Vec<u8>, ProxyError> {
     let mut message = vec![VERSION, CONNECT, 0];
     match host.parse() {
         Ok(IpAddr::V4(address)) => {
@@ -114,7 +114,7 @@ fn request(host: &str, port: u16) -> Result<Vec<u8>, Trouble> {
     Ok(message)
 }
 
-fn trouble(reply: u8) -> Option<Trouble> {
+fn trouble(reply: u8) -> Option<ProxyError> {
     let (what, may_do_better) = match reply {
         0 => return None,
         1 => ("failed", true),
@@ -162,8 +162,8 @@ mod tests {
     fn talk(says: &[u8], login: Option<(&str, &str)>, host: &str) -> (Result<(), String>, Vec<u8>) {
         let mut proxy = Scripted { says, heard: Vec::new() };
         let outcome = connect(&mut proxy, login, host, 443).map_err(|trouble| match trouble {
-            Trouble::Io(error) => error.kind().to_string(),
-            Trouble::Refused(failure, _) => failure.message().to_owned(),
+            ProxyError::Io(error) => error.kind().to_string(),
+            ProxyError::Refused(failure, _) => failure.message().to_owned(),
         });
         (outcome, proxy.heard)
     }

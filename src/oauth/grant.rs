@@ -6,10 +6,10 @@ use std::sync::Arc;
 use super::mask::masked;
 use super::tokens::{Tokens, flat_members};
 use crate::address::{Address, encode_into};
-use crate::control::Control;
+use crate::call::Call;
 use crate::error::{Code, Failure, Outcome};
 use crate::http::answer::{Answer, Verdict};
-use crate::http::{Broken, Client, Content, Repetition, Request};
+use crate::http::{AttemptError, Client, Request, RequestBody, RetrySafety};
 use crate::secret::Secret;
 
 /// Every privilege that may be asked for with a scope; what an empty scope stands for.
@@ -98,7 +98,7 @@ impl Grant {
 }
 
 /// Who asks: the application, as the authorization server knows it.
-pub struct Applicant {
+pub struct OauthClient {
     /// The application's id.
     pub client_id: String,
     /// The key that the authorization server expects.
@@ -113,7 +113,7 @@ pub struct Applicant {
 
 /// Why no tokens came.
 #[derive(Debug)]
-pub struct Refusal {
+pub struct TokenError {
     /// What the host is told.
     pub failure: Failure,
     /// Whether the authorization server may have seen what was traded.
@@ -124,15 +124,15 @@ pub struct Refusal {
     pub next: Option<Secret>,
 }
 
-impl From<Broken> for Refusal {
-    fn from(broken: Broken) -> Refusal {
-        Refusal { failure: broken.failure, sent: broken.sent, is_final: false, next: None }
+impl From<AttemptError> for TokenError {
+    fn from(error: AttemptError) -> TokenError {
+        TokenError { failure: error.failure, sent: error.sent, is_final: false, next: None }
     }
 }
 
-impl Applicant {
+impl OauthClient {
     /// Asks for tokens, once.
-    pub fn ask(&self, client: &Client, grant: &Grant, former: &Tokens, call: &Arc<Control>) -> Result<Tokens, Refusal> {
+    pub fn ask(&self, client: &Client, grant: &Grant, former: &Tokens, call: &Arc<Call>) -> Result<Tokens, TokenError> {
         let url = self.token_url.as_ref().map_or(grant.address(), Address::as_str).to_owned();
         let common = [
             ("grant_type", grant.name()),
@@ -142,9 +142,9 @@ impl Applicant {
         let mut form = zeroize::Zeroizing::new(String::with_capacity(512));
         encode_into(&mut form, common.into_iter().chain(grant.fields()));
         let request =
-            Request { name: grant.name(), url, content: Content::Form(&form), repetition: Repetition::Useless };
+            Request { name: grant.name(), url, body: RequestBody::Form(&form), retry_safety: RetrySafety::OneTime };
         let answer = client.send(request, call)?;
-        self.read(&answer, grant, former).map_err(|failure| Refusal {
+        self.read(&answer, grant, former).map_err(|failure| TokenError {
             is_final: answer.status < 500 && failure.code() == Code::OauthError,
             next: next_refresh_token(&answer, grant),
             failure: failure.status(answer.status),
@@ -173,7 +173,9 @@ impl Applicant {
             return Err(Failure::new(Code::HttpError, message).transient(answer.status >= 500));
         }
         match (&answer.verdict, members) {
-            (Verdict::Empty, _) => Err(Failure::new(Code::EmptyResponse, "the authorization server's answer is empty")),
+            (Verdict::NoBody, _) => {
+                Err(Failure::new(Code::EmptyResponse, "the authorization server's answer is empty"))
+            }
             (_, Some(members)) => {
                 let mut tokens = Tokens::read(&members, former, self.needs_uid)?;
                 if let (true, Grant::Refresh(sent)) = (tokens.refresh_token.is_empty(), grant) {

@@ -2,7 +2,7 @@
 #![forbid(unsafe_code)]
 
 pub mod grant;
-pub mod keeper;
 mod mask;
 pub mod redirect;
+pub mod store;
 pub mod tokens;

@@ -8,7 +8,7 @@ use serde_json::json;
 use serde_json::value::RawValue;
 
 use crate::error::{Code, Failure, Outcome};
-use crate::params::{Text, all_members};
+use crate::json::{Text, all_members};
 use crate::secret::Secret;
 use crate::signature::Circuit;
 

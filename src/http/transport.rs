@@ -4,7 +4,6 @@
 
 use std::fmt;
 use std::io::{self, Read};
-use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -12,57 +11,14 @@ use ureq::Error;
 use ureq::config::Config;
 use ureq::unversioned::transport::{Buffers, LazyBuffers, NextTimeout, Transport};
 
-use super::exchange::{Exchange, Phase};
-use super::line::{Line, describe};
-use crate::control::Control;
+use super::attempt::{Attempt, Phase};
+use super::socket::{CancellableSocket, describe};
+use super::transport_error::{fatal, lost};
+use crate::call::Call;
 use crate::error::{Code, Failure};
 
 /// How far a socket's own time limit may lie beyond the call's: setting it costs a system call.
 const SLACK: Duration = Duration::from_millis(20);
-
-/// A failure of ours on its way through ureq.
-#[derive(Debug)]
-pub struct Ended {
-    /// What it is.
-    pub failure: Failure,
-    /// Whether the connection failed or was lost, so that another may do better.
-    pub lost: bool,
-}
-
-impl fmt::Display for Ended {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str(self.failure.message())
-    }
-}
-
-impl std::error::Error for Ended {}
-
-/// A failure that another connection would not heal.
-pub fn ended(failure: Failure) -> Error {
-    Error::Other(Box::new(Ended { failure, lost: false }))
-}
-
-/// A connection that failed or was lost.
-pub fn lost(failure: Failure) -> Error {
-    Error::Other(Box::new(Ended { failure, lost: true }))
-}
-
-/// What the attempt was at, for an error's text.
-pub fn step(exchange: &Exchange) -> &'static str {
-    match exchange.phase() {
-        Phase::Connecting => "while connecting",
-        Phase::Proxy => "at the proxy",
-        Phase::Handshake => "during the TLS handshake",
-        Phase::Request if !exchange.answered() => "before an answer came",
-        Phase::Request => "within the answer",
-    }
-}
-
-/// The attempt under way on this thread.
-pub fn current() -> Result<Rc<Exchange>, Error> {
-    Exchange::current()
-        .ok_or_else(|| ended(Failure::new(Code::InternalError, "a connection is used outside of a call")))
-}
 
 /// A write on a connection that has ended is an error to us, not a SIGPIPE, which would end the host. Where there is
 /// no such flag, socket2 makes sockets that raise none.
@@ -71,41 +27,41 @@ const NO_SIGNAL: libc::c_int = libc::MSG_NOSIGNAL;
 #[cfg(not(all(unix, not(target_vendor = "apple"))))]
 const NO_SIGNAL: i32 = 0;
 
-/// The transport on a [`Line`].
-pub struct Wire {
-    line: Arc<Line>,
+/// The transport on a [`CancellableSocket`].
+pub struct SocketTransport {
+    socket: Arc<CancellableSocket>,
     buffers: LazyBuffers,
-    user: Option<Arc<Control>>,
+    user: Option<Arc<Call>>,
     read_limit: Duration,
     write_limit: Duration,
     /// Why the server takes no more of the request.
     refused: Option<io::Error>,
 }
 
-impl fmt::Debug for Wire {
+impl fmt::Debug for SocketTransport {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str("Wire")
+        formatter.write_str("SocketTransport")
     }
 }
 
-impl Wire {
-    /// A transport on a line that was made for the call under way.
-    pub fn new(line: Arc<Line>, config: &Config, exchange: &Exchange) -> Wire {
-        Wire {
-            line,
+impl SocketTransport {
+    /// A transport on a socket that was made for the call under way.
+    pub fn new(socket: Arc<CancellableSocket>, config: &Config, attempt: &Attempt) -> SocketTransport {
+        SocketTransport {
+            socket,
             buffers: LazyBuffers::new(config.input_buffer_size(), config.output_buffer_size()),
-            user: Some(Arc::clone(exchange.call())),
+            user: Some(Arc::clone(attempt.call())),
             read_limit: Duration::ZERO,
             write_limit: Duration::ZERO,
             refused: None,
         }
     }
 
-    /// Makes this thread's call the one that uses the line.
-    fn claim(&mut self, exchange: &Exchange) {
-        if !self.user.as_ref().is_some_and(|user| Arc::ptr_eq(user, exchange.call())) {
-            self.line.used_by(exchange.call());
-            self.user = Some(Arc::clone(exchange.call()));
+    /// Makes this thread's call the one that uses the socket.
+    fn claim(&mut self, attempt: &Attempt) {
+        if !self.user.as_ref().is_some_and(|user| Arc::ptr_eq(user, attempt.call())) {
+            self.socket.used_by(attempt.call());
+            self.user = Some(Arc::clone(attempt.call()));
         }
     }
 }
@@ -118,11 +74,11 @@ fn new_limit(present: Duration, left: Duration) -> Option<Duration> {
 
 /// Why a read or write failed: the call's own end comes first, for it shows as an error of the
 /// socket. ureq takes some errors for the end of an answer, hence one of ours.
-fn broken(error: &io::Error, exchange: &Exchange) -> Error {
-    if let Err(failure) = exchange.time_left() {
-        return ended(failure);
+fn failed(error: &io::Error, attempt: &Attempt) -> Error {
+    if let Err(failure) = attempt.time_left() {
+        return fatal(failure);
     }
-    lost(Failure::new(Code::NetworkError, format!("{} {}", describe(error), step(exchange))))
+    lost(Failure::new(Code::NetworkError, format!("{} {}", describe(error), attempt.step())))
 }
 
 fn passes(error: &io::Error) -> bool {
@@ -130,71 +86,71 @@ fn passes(error: &io::Error) -> bool {
         && error.raw_os_error() != Some(libc::ETIMEDOUT)
 }
 
-impl Transport for Wire {
+impl Transport for SocketTransport {
     fn buffers(&mut self) -> &mut dyn Buffers {
         &mut self.buffers
     }
 
     fn transmit_output(&mut self, amount: usize, _: NextTimeout) -> Result<(), Error> {
-        let exchange = current()?;
-        self.claim(&exchange);
+        let attempt = Attempt::current()?;
+        self.claim(&attempt);
         let mut written = 0;
         while written < amount && self.refused.is_none() {
-            let left = exchange.time_left().map_err(ended)?;
+            let left = attempt.time_left().map_err(fatal)?;
             if let Some(limit) = new_limit(self.write_limit, left) {
-                self.line.socket.set_write_timeout(Some(limit))?;
+                self.socket.socket.set_write_timeout(Some(limit))?;
                 self.write_limit = limit;
             }
-            exchange.sending();
-            match self.line.socket.send_with_flags(&self.buffers.output()[written..amount], NO_SIGNAL) {
-                Ok(0) => return Err(broken(&io::ErrorKind::WriteZero.into(), &exchange)),
+            attempt.sending();
+            match self.socket.socket.send_with_flags(&self.buffers.output()[written..amount], NO_SIGNAL) {
+                Ok(0) => return Err(failed(&io::ErrorKind::WriteZero.into(), &attempt)),
                 Ok(count) => written += count,
                 Err(error) if passes(&error) => {}
                 // A server may answer before it has the whole request, and end the connection: that a file is
                 // too large, say. The answer counts; without one, `await_input` tells of this error.
-                Err(error) if exchange.phase() == Phase::Request && exchange.call().check().is_ok() => {
+                Err(error) if attempt.phase() == Phase::Request && attempt.call().check().is_ok() => {
                     self.refused = Some(error);
                 }
-                Err(error) => return Err(broken(&error, &exchange)),
+                Err(error) => return Err(failed(&error, &attempt)),
             }
         }
         Ok(())
     }
 
     fn await_input(&mut self, _: NextTimeout) -> Result<bool, Error> {
-        let exchange = current()?;
-        self.claim(&exchange);
+        let attempt = Attempt::current()?;
+        self.claim(&attempt);
         loop {
-            let left = exchange.time_left().map_err(ended)?;
+            let left = attempt.time_left().map_err(fatal)?;
             if let Some(limit) = new_limit(self.read_limit, left) {
-                self.line.socket.set_read_timeout(Some(limit))?;
+                self.socket.socket.set_read_timeout(Some(limit))?;
                 self.read_limit = limit;
             }
-            match (&self.line.socket).read(self.buffers.input_append_buf()) {
+            match (&self.socket.socket).read(self.buffers.input_append_buf()) {
                 Ok(0) => {
                     // A cancellation ends the connection, which must not look like the answer's end.
-                    exchange.time_left().map_err(ended)?;
-                    return self.refused.as_ref().map_or(Ok(false), |error| Err(broken(error, &exchange)));
+                    attempt.time_left().map_err(fatal)?;
+                    return self.refused.as_ref().map_or(Ok(false), |error| Err(failed(error, &attempt)));
                 }
                 Ok(count) => {
                     self.buffers.input_appended(count);
                     return Ok(true);
                 }
                 Err(error) if passes(&error) => {}
-                Err(error) => return Err(broken(&error, &exchange)),
+                Err(error) => return Err(failed(&error, &attempt)),
             }
         }
     }
 
     /// Whether the connection can be kept for another call, or taken by one.
     ///
-    /// ureq asks at both moments. The first finds the line with its user, who lets go of it here;
+    /// ureq asks at both moments. The first finds the socket with its user, who lets go of it here;
     /// what happens to it until the second moment shows only then, so that is when to look.
     fn is_open(&mut self) -> bool {
         if self.user.take().is_some() {
-            self.line.released();
+            self.socket.released();
             return self.refused.is_none();
         }
-        self.line.is_quiet()
+        self.socket.is_quiet()
     }
 }

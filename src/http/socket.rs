@@ -9,9 +9,9 @@ use std::time::{Duration, Instant};
 
 use socket2::{Domain, Protocol, Socket, Type};
 
-use super::exchange::Exchange;
+use super::attempt::Attempt;
 use super::resolver::resolve;
-use crate::control::{Control, Interrupt};
+use crate::call::{Call, Interrupt};
 use crate::error::{Code, Failure, Outcome};
 use crate::fork::lock;
 
@@ -20,14 +20,14 @@ use crate::fork::lock;
 const GLANCE: Duration = Duration::from_millis(20);
 
 /// A connected socket, and the call that uses it now.
-pub struct Line {
+pub struct CancellableSocket {
     pub socket: Socket,
-    user: Mutex<Option<Arc<Control>>>,
+    user: Mutex<Option<Arc<Call>>>,
 }
 
-impl Interrupt for Line {
+impl Interrupt for CancellableSocket {
     /// Ends the connection if this call uses it: it may have gone on to another call already.
-    fn interrupt(&self, call: &Control) {
+    fn interrupt(&self, call: &Call) {
         let user = lock(&self.user);
         if user.as_ref().is_some_and(|user| std::ptr::eq(Arc::as_ptr(user), call)) {
             // An error means that the connection has ended by itself.
@@ -36,26 +36,26 @@ impl Interrupt for Line {
     }
 }
 
-impl Line {
+impl CancellableSocket {
     /// Tries the host's addresses one after the other, each with its share of the time.
-    pub fn dial(host: &str, port: u16, exchange: &Exchange) -> Outcome<Arc<Line>> {
-        let addresses = resolve(host, port, exchange)?;
+    pub fn dial(host: &str, port: u16, attempt: &Attempt) -> Outcome<Arc<CancellableSocket>> {
+        let addresses = resolve(host, port, attempt)?;
         let mut failure = None;
         for (tried, address) in addresses.iter().enumerate() {
-            let left = exchange.time_left()?;
+            let left = attempt.time_left()?;
             // Half of the time for each address but the last, so that a dead one does not use up all.
             let share = if tried + 1 < addresses.len() { left / 2 } else { left };
-            match Line::connect(*address, exchange, Instant::now() + share) {
-                Ok(line) => return Ok(line),
+            match CancellableSocket::connect(*address, attempt, Instant::now() + share) {
+                Ok(socket) => return Ok(socket),
                 Err(error) => failure = Some(error),
             }
-            exchange.time_left()?;
+            attempt.time_left()?;
         }
         let error = failure.unwrap_or_else(|| io::ErrorKind::AddrNotAvailable.into());
         Err(Failure::new(Code::NetworkError, format!("could not connect: {}", describe(&error))))
     }
 
-    fn connect(address: SocketAddr, exchange: &Exchange, until: Instant) -> io::Result<Arc<Line>> {
+    fn connect(address: SocketAddr, attempt: &Attempt, until: Instant) -> io::Result<Arc<CancellableSocket>> {
         let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
         socket.set_tcp_nodelay(true)?;
         // The attempt is begun before others can see the socket: ending one that has not begun would
@@ -63,22 +63,22 @@ impl Line {
         socket.set_nonblocking(true)?;
         let begun = socket.connect(&address.into());
         socket.set_nonblocking(false)?;
-        let line = Arc::new(Line { socket, user: Mutex::new(None) });
-        line.used_by(exchange.call());
+        let socket = Arc::new(CancellableSocket { socket, user: Mutex::new(None) });
+        socket.used_by(attempt.call());
         match begun {
-            Ok(()) => Ok(line),
+            Ok(()) => Ok(socket),
             Err(error) if in_progress(&error) => {
-                line.await_connection(address, exchange, until)?;
-                Ok(line)
+                socket.await_connection(address, attempt, until)?;
+                Ok(socket)
             }
             Err(error) => Err(error),
         }
     }
 
-    fn await_connection(&self, address: SocketAddr, exchange: &Exchange, until: Instant) -> io::Result<()> {
+    fn await_connection(&self, address: SocketAddr, attempt: &Attempt, until: Instant) -> io::Result<()> {
         loop {
             let left = until.saturating_duration_since(Instant::now());
-            if exchange.call().is_cancelled() || left.is_zero() {
+            if attempt.call().is_cancelled() || left.is_zero() {
                 return Err(io::ErrorKind::TimedOut.into());
             }
             if let Some(outcome) = self.glance(address, left.min(GLANCE)) {
@@ -110,14 +110,14 @@ impl Line {
         }
     }
 
-    /// Lets this call, and no other, end the line from now on.
-    pub fn used_by(self: &Arc<Self>, call: &Arc<Control>) {
+    /// Lets this call, and no other, end the socket from now on.
+    pub fn used_by(self: &Arc<Self>, call: &Arc<Call>) {
         *lock(&self.user) = Some(Arc::clone(call));
-        let line: Weak<Line> = Arc::downgrade(self);
-        call.blocked_in(line);
+        let socket: Weak<CancellableSocket> = Arc::downgrade(self);
+        call.blocked_in(socket);
     }
 
-    /// Lets no call end the line until another uses it. One that is just ending it finishes first.
+    /// Lets no call end the socket until another uses it. One that is just ending it finishes first.
     pub fn released(&self) {
         let former = lock(&self.user).take();
         drop(former);

@@ -1,7 +1,7 @@
-//! The keeper of a session's tokens: obtained once for all threads, renewed once, never lost.
+//! The store of a session's tokens: obtained once for all threads, renewed once, never lost.
 //!
-//! A request to the authorization server runs on a thread of its own, the *errand*. The calls that
-//! want its tokens wait for it and may leave early; the errand goes on, hands the tokens to the
+//! A request to the authorization server runs on a thread of its own, the *request*. The calls that
+//! want its tokens wait for it and may leave early; the request goes on, hands the tokens to the
 //! host's listener, and only then lets calls use them.
 #![forbid(unsafe_code)]
 
@@ -12,33 +12,33 @@ use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use super::grant::{Applicant, Grant, Refusal};
+use super::grant::{Grant, OauthClient, TokenError};
 use super::tokens::Tokens;
-use crate::control::{Control, Flight};
+use crate::call::{Call, SharedTask};
 use crate::error::{Code, Failure, Outcome};
-use crate::fork::Guarded;
+use crate::fork::ForkMutex;
 use crate::http::Client;
 use crate::log::{self, Level};
 
 /// Whoever is told of each new set of tokens before it is used.
 pub type Listener = Arc<dyn Fn(&Tokens) + Send + Sync>;
 
-type Errand = Flight<Outcome<Arc<Tokens>>>;
+type TokenRequest = SharedTask<Outcome<Arc<Tokens>>>;
 
 thread_local! {
-    /// The keeper whose listener runs on this thread, by address.
+    /// The store whose listener runs on this thread, by address.
     static TELLING: Cell<usize> = const { Cell::new(0) };
 }
 
 /// A session's tokens and how it gets others.
-pub struct Keeper {
-    applicant: Applicant,
+pub struct TokenStore {
+    oauth_client: OauthClient,
     grant: Option<Grant>,
     auto_refresh: bool,
     time_limit: Duration,
     client: Arc<Client>,
-    state: Guarded<State>,
-    listener: Guarded<Option<Listener>>,
+    state: ForkMutex<State>,
+    listener: ForkMutex<Option<Listener>>,
 }
 
 #[derive(Default)]
@@ -47,7 +47,7 @@ struct State {
     usable: Option<Arc<Tokens>>,
     /// What the authorization server gave last; the listener may still be busy with it.
     latest: Option<Arc<Tokens>>,
-    errand: Option<Arc<Errand>>,
+    request: Option<Arc<TokenRequest>>,
     /// Why the grant, or the renewal, cannot succeed again.
     refused: Option<Failure>,
     /// The tokens that the platform refused last.
@@ -71,45 +71,53 @@ impl State {
 enum Found {
     Ready(Arc<Tokens>),
     Refused(Failure),
-    UnderWay(Arc<Errand>),
-    Begun(Arc<Errand>),
+    UnderWay(Arc<TokenRequest>),
+    Begun(Arc<TokenRequest>),
 }
 
-impl Keeper {
-    /// A keeper with tokens that the host gave.
+impl TokenStore {
+    /// A store with tokens that the host gave.
     pub fn with_tokens(
         tokens: Tokens,
-        applicant: Applicant,
+        oauth_client: OauthClient,
         auto_refresh: bool,
         time_limit: Duration,
         client: Arc<Client>,
-    ) -> Keeper {
+    ) -> TokenStore {
         let tokens = Arc::new(tokens);
         let state = State { usable: Some(Arc::clone(&tokens)), latest: Some(tokens), ..State::default() };
-        Keeper {
-            applicant,
+        TokenStore {
+            oauth_client,
             grant: None,
             auto_refresh,
             time_limit,
             client,
-            state: Guarded::new(state),
-            listener: Guarded::default(),
+            state: ForkMutex::new(state),
+            listener: ForkMutex::default(),
         }
     }
 
-    /// A keeper that gets its first tokens by a grant.
+    /// A store that gets its first tokens by a grant.
     pub fn with_grant(
         grant: Grant,
-        applicant: Applicant,
+        oauth_client: OauthClient,
         auto_refresh: bool,
         time_limit: Duration,
         client: Arc<Client>,
-    ) -> Keeper {
-        let state = Guarded::default();
-        Keeper { applicant, grant: Some(grant), auto_refresh, time_limit, client, state, listener: Guarded::default() }
+    ) -> TokenStore {
+        let state = ForkMutex::default();
+        TokenStore {
+            oauth_client,
+            grant: Some(grant),
+            auto_refresh,
+            time_limit,
+            client,
+            state,
+            listener: ForkMutex::default(),
+        }
     }
 
-    /// Replaces the listener; the former one may still be in use by an errand.
+    /// Replaces the listener; the former one may still be in use by an request.
     pub fn listen(&self, listener: Option<Listener>) {
         let former = self.listener.with(|slot| mem::replace(slot, listener));
         drop(former);
@@ -127,7 +135,7 @@ impl Keeper {
     }
 
     /// Tokens for a call: at once if they are good, else after a grant or renewal.
-    pub fn tokens_for(self: &Arc<Self>, call: &Arc<Control>) -> Outcome<Arc<Tokens>> {
+    pub fn tokens_for(self: &Arc<Self>, call: &Arc<Call>) -> Outcome<Arc<Tokens>> {
         self.refuse_reentry()?;
         let (present, dead_end) = self.state.with(|state| (state.usable.clone(), state.dead_end()));
         match &present {
@@ -152,7 +160,7 @@ impl Keeper {
     pub fn tokens_instead_of(
         self: &Arc<Self>,
         refused: &Arc<Tokens>,
-        call: &Arc<Control>,
+        call: &Arc<Call>,
     ) -> Option<Outcome<Arc<Tokens>>> {
         let renewed_meanwhile = self.state.with(|state| {
             let usable = state.usable.clone().filter(|tokens| !Arc::ptr_eq(tokens, refused));
@@ -173,7 +181,7 @@ impl Keeper {
     fn others_than(
         self: &Arc<Self>,
         former: Option<&Arc<Tokens>>,
-        call: &Arc<Control>,
+        call: &Arc<Call>,
         until: Instant,
     ) -> Outcome<Arc<Tokens>> {
         let found = self.find(|state| {
@@ -188,7 +196,7 @@ impl Keeper {
     }
 
     /// What `mailru_authorize` does: asks for tokens, also where that was refused before.
-    pub fn authorize(self: &Arc<Self>, call: &Arc<Control>) -> Outcome<Arc<Tokens>> {
+    pub fn authorize(self: &Arc<Self>, call: &Arc<Call>) -> Outcome<Arc<Tokens>> {
         self.refuse_reentry()?;
         let found = self.find(|state| match &state.usable {
             Some(tokens) if !can_renew(tokens) => Some(Found::Ready(Arc::clone(tokens))),
@@ -207,28 +215,28 @@ impl Keeper {
         Ok(())
     }
 
-    /// Looks whether there is an answer at hand; else joins the errand under way or begins one.
+    /// Looks whether there is an answer at hand; else joins the request under way or begins one.
     fn find(self: &Arc<Self>, at_hand: impl FnOnce(&State) -> Option<Found>) -> Found {
         let found = self.state.with(|state| {
             if let Some(found) = at_hand(state) {
                 return found;
             }
-            // An errand from before a fork runs in the parent; it may be locked here, so it is not dropped.
-            let foreign = state.errand.take_if(|errand| !errand.is_here());
+            // An request from before a fork runs in the parent; it may be locked here, so it is not dropped.
+            let foreign = state.request.take_if(|request| !request.is_here());
             let inherited = foreign.is_some();
             mem::forget(foreign);
             if let Some(failure) = inherited.then(|| self.code_of_the_parent(state)).flatten() {
                 return Found::Refused(failure);
             }
-            if let Some(errand) = &state.errand {
-                return Found::UnderWay(Arc::clone(errand));
+            if let Some(request) = &state.request {
+                return Found::UnderWay(Arc::clone(request));
             }
-            let errand = Flight::new();
-            state.errand = Some(Arc::clone(&errand));
-            Found::Begun(errand)
+            let request = SharedTask::new();
+            state.request = Some(Arc::clone(&request));
+            Found::Begun(request)
         });
-        if let Found::Begun(errand) = &found {
-            self.begin(Arc::clone(errand));
+        if let Found::Begun(request) = &found {
+            self.begin(Arc::clone(request));
         }
         found
     }
@@ -245,12 +253,12 @@ impl Keeper {
         Some(failure)
     }
 
-    fn outcome(&self, found: Found, call: &Arc<Control>, until: Instant) -> Outcome<Arc<Tokens>> {
+    fn outcome(&self, found: Found, call: &Arc<Call>, until: Instant) -> Outcome<Arc<Tokens>> {
         match found {
             Found::Ready(tokens) => Ok(tokens),
             Found::Refused(failure) => Err(failure),
-            Found::UnderWay(errand) | Found::Begun(errand) => {
-                let waited = errand.wait(call, until).and_then(|outcome| outcome.ok_or_else(|| call.timed_out()));
+            Found::UnderWay(request) | Found::Begun(request) => {
+                let waited = request.wait(call, until).and_then(|outcome| outcome.ok_or_else(|| call.timed_out()));
                 waited.unwrap_or_else(|failure| {
                     Err(match failure.code() {
                         Code::Timeout => {
@@ -263,39 +271,39 @@ impl Keeper {
         }
     }
 
-    fn begin(self: &Arc<Self>, errand: Arc<Errand>) {
-        let keeper = Arc::clone(self);
-        let landing = Arc::clone(&errand);
+    fn begin(self: &Arc<Self>, request: Arc<TokenRequest>) {
+        let store = Arc::clone(self);
+        let landing = Arc::clone(&request);
         let spawned = thread::Builder::new().name("mailru-grant".into()).spawn(move || {
-            let run = catch_unwind(AssertUnwindSafe(|| keeper.run()));
+            let run = catch_unwind(AssertUnwindSafe(|| store.run()));
             let outcome = run.unwrap_or_else(|_| Err(Failure::new(Code::InternalError, "a bug in the authorization")));
-            keeper.settle(&outcome);
+            store.settle(&outcome);
             // First whatever is the host's: once the waiting calls return, it may be about to exit.
-            drop(keeper);
-            landing.land(outcome);
+            drop(store);
+            landing.complete(outcome);
         });
         if spawned.is_err() {
             let outcome = Err(Failure::new(Code::NetworkError, "no thread could be started for the authorization"));
             self.settle(&outcome);
-            errand.land(outcome);
+            request.complete(outcome);
         }
     }
 
-    /// Takes over what the errand brought, and lets another begin.
+    /// Takes over what the request brought, and lets another begin.
     fn settle(&self, outcome: &Outcome<Arc<Tokens>>) {
         let done = self.state.with(|state| {
             let former = outcome.as_ref().ok().map(|tokens| {
                 state.refused = None;
                 (state.usable.replace(Arc::clone(tokens)), state.unfit.take())
             });
-            (state.errand.take(), former)
+            (state.request.take(), former)
         });
         drop(done);
     }
 
-    /// The errand: asks the authorization server, and tells the listener.
+    /// The request: asks the authorization server, and tells the listener.
     fn run(&self) -> Outcome<Arc<Tokens>> {
-        let call = Control::new(self.time_limit);
+        let call = Call::new(self.time_limit);
         let former = self.latest().unwrap_or_default();
         let tokens = match self.ask(&former, &call) {
             Ok(tokens) => Arc::new(tokens),
@@ -313,8 +321,8 @@ impl Keeper {
         Ok(tokens)
     }
 
-    fn ask(&self, former: &Tokens, call: &Arc<Control>) -> Result<Tokens, Refusal> {
-        let ask = |grant: &Grant| self.applicant.ask(&self.client, grant, former, call);
+    fn ask(&self, former: &Tokens, call: &Arc<Call>) -> Result<Tokens, TokenError> {
+        let ask = |grant: &Grant| self.oauth_client.ask(&self.client, grant, former, call);
         if can_renew(former) {
             let renewed = ask(&Grant::Refresh(former.refresh_token.clone()));
             return match (&renewed, &self.grant) {
@@ -324,7 +332,7 @@ impl Keeper {
         }
         match &self.grant {
             Some(grant) if !grant.is_code() || !self.state.with(|state| state.code_is_spent) => ask(grant),
-            _ => Err(Refusal { failure: self.no_way_on(), sent: false, is_final: true, next: None }),
+            _ => Err(TokenError { failure: self.no_way_on(), sent: false, is_final: true, next: None }),
         }
     }
 
@@ -335,7 +343,7 @@ impl Keeper {
         )
     }
 
-    fn remember(&self, former: &Tokens, refusal: Refusal) -> Failure {
+    fn remember(&self, former: &Tokens, refusal: TokenError) -> Failure {
         let mut failure = refusal.failure;
         let code_is_lost = self.grant.as_ref().is_some_and(Grant::is_code) && refusal.sent && self.latest().is_none();
         if code_is_lost {

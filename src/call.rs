@@ -9,19 +9,19 @@ use std::time::{Duration, Instant};
 use slab::Slab;
 
 use crate::error::{Code, Failure, Outcome};
-use crate::fork::{self, Guarded, lock};
+use crate::fork::{self, ForkMutex, lock};
 
 /// Something a call may be blocked in, such as a socket, that another thread can end.
 pub trait Interrupt: Send + Sync {
     /// Ends the wait, if it is still this call that waits there.
-    fn interrupt(&self, call: &Control);
+    fn interrupt(&self, call: &Call);
 }
 
 /// One running call, as seen by those who may end it.
 ///
 /// Each wait of the call (for a name, a socket, a delay, another thread's renewal) goes through its
 /// control, so that each ends in time and within moments of a cancellation.
-pub struct Control {
+pub struct Call {
     deadline: OnceLock<Instant>,
     limit: Duration,
     cancelled: AtomicBool,
@@ -29,17 +29,17 @@ pub struct Control {
     woken: Condvar,
 }
 
-impl Control {
+impl Call {
     /// A call that begins now and may last this long.
-    pub fn new(limit: Duration) -> Arc<Control> {
-        let call = Control::waiting(limit);
+    pub fn new(limit: Duration) -> Arc<Call> {
+        let call = Call::waiting(limit);
         call.begin();
         call
     }
 
     /// A call whose time does not run before [`Self::begin`].
-    pub fn waiting(limit: Duration) -> Arc<Control> {
-        Arc::new(Control {
+    pub fn waiting(limit: Duration) -> Arc<Call> {
+        Arc::new(Call {
             deadline: OnceLock::new(),
             limit,
             cancelled: AtomicBool::new(false),
@@ -149,19 +149,19 @@ fn cancelled() -> Failure {
 
 /// The calls that can be ended together: those of a session, of a cancel handle, of a queue.
 #[derive(Default, Clone)]
-pub struct Cancellation(Arc<Guarded<Calls>>);
+pub struct CallGroup(Arc<ForkMutex<Calls>>);
 
 #[derive(Default)]
 struct Calls {
     ended: bool,
-    running: Slab<Arc<Control>>,
+    running: Slab<Arc<Call>>,
     generation: u32,
 }
 
 impl Calls {
     /// The calls of this process: those from before a fork run in the parent only, and their locks
     /// may be held by threads that do not exist here.
-    fn running(&mut self) -> &mut Slab<Arc<Control>> {
+    fn running(&mut self) -> &mut Slab<Arc<Call>> {
         if self.generation != fork::generation() {
             self.generation = fork::generation();
             mem::forget(mem::take(&mut self.running));
@@ -170,9 +170,9 @@ impl Calls {
     }
 }
 
-impl Cancellation {
+impl CallGroup {
     /// Lets a call begin; it takes part until the membership is dropped.
-    pub fn join(&self, call: &Arc<Control>) -> Outcome<Membership> {
+    pub fn join(&self, call: &Arc<Call>) -> Outcome<Membership> {
         self.0.with(|calls| {
             if calls.ended {
                 return Err(cancelled());
@@ -195,9 +195,9 @@ impl Cancellation {
     }
 }
 
-/// A call's part in a [`Cancellation`].
+/// A call's part in a [`CallGroup`].
 pub struct Membership {
-    calls: Cancellation,
+    calls: CallGroup,
     place: usize,
     generation: u32,
 }
@@ -216,21 +216,21 @@ impl Drop for Membership {
 ///
 /// The worker lands it once; each waiting call gets the outcome, or leaves early when its own time
 /// is over or it is cancelled, without disturbing the work.
-pub struct Flight<T> {
-    state: Mutex<Landing<T>>,
+pub struct SharedTask<T> {
+    state: Mutex<TaskState<T>>,
     generation: u32,
 }
 
-struct Landing<T> {
+struct TaskState<T> {
     outcome: Option<T>,
-    waiting: Vec<Arc<Control>>,
+    waiting: Vec<Arc<Call>>,
 }
 
-impl<T: Clone> Flight<T> {
+impl<T: Clone> SharedTask<T> {
     /// Work that has just begun.
-    pub fn new() -> Arc<Flight<T>> {
-        let state = Mutex::new(Landing { outcome: None, waiting: Vec::new() });
-        Arc::new(Flight { state, generation: fork::generation() })
+    pub fn new() -> Arc<SharedTask<T>> {
+        let state = Mutex::new(TaskState { outcome: None, waiting: Vec::new() });
+        Arc::new(SharedTask { state, generation: fork::generation() })
     }
 
     /// Whether the work is done in this process: what a fork left behind never lands.
@@ -239,7 +239,7 @@ impl<T: Clone> Flight<T> {
     }
 
     /// Ends the work and wakes those who wait for it.
-    pub fn land(&self, outcome: T) {
+    pub fn complete(&self, outcome: T) {
         let waiting = {
             let mut state = lock(&self.state);
             state.outcome = Some(outcome);
@@ -249,7 +249,7 @@ impl<T: Clone> Flight<T> {
     }
 
     /// Waits for the outcome on behalf of a call; `None` if it did not come until then.
-    pub fn wait(&self, call: &Arc<Control>, until: Instant) -> Outcome<Option<T>> {
+    pub fn wait(&self, call: &Arc<Call>, until: Instant) -> Outcome<Option<T>> {
         lock(&self.state).waiting.push(Arc::clone(call));
         call.wait(until, || lock(&self.state).outcome.clone())
     }
@@ -263,8 +263,8 @@ mod tests {
 
     #[test]
     fn a_cancellation_ends_a_pause_at_once() {
-        let call = Control::new(Duration::from_secs(60));
-        let cancellation = Cancellation::default();
+        let call = Call::new(Duration::from_secs(60));
+        let cancellation = CallGroup::default();
         let membership = cancellation.join(&call).expect("not ended");
         thread::scope(|scope| {
             let pause = scope.spawn(|| call.pause(Duration::from_secs(30)).expect_err("cancelled").code());
@@ -272,22 +272,25 @@ mod tests {
             assert_eq!(pause.join().expect("no panic"), Code::Cancelled);
         });
         drop(membership);
-        assert!(cancellation.join(&Control::new(Duration::ZERO)).is_ok(), "later calls begin");
+        assert!(cancellation.join(&Call::new(Duration::ZERO)).is_ok(), "later calls begin");
         cancellation.end();
-        assert!(cancellation.join(&Control::new(Duration::ZERO)).is_err(), "none begins after the end");
+        assert!(cancellation.join(&Call::new(Duration::ZERO)).is_err(), "none begins after the end");
     }
 
     #[test]
     fn a_flight_reaches_those_who_waited_before_and_after() {
-        let flight = Flight::new();
-        let call = Control::new(Duration::from_secs(60));
+        let flight = SharedTask::new();
+        let call = Call::new(Duration::from_secs(60));
         thread::scope(|scope| {
             let early = scope.spawn(|| flight.wait(&call, call.deadline()).expect("landed"));
-            flight.land(7);
+            flight.complete(7);
             assert_eq!(early.join().expect("no panic"), Some(7));
         });
         assert_eq!(flight.wait(&call, call.deadline()).expect("landed"), Some(7));
-        let hasty = Control::new(Duration::from_millis(5));
-        assert_eq!(Flight::<()>::new().wait(&hasty, call.deadline()).expect_err("out of time").code(), Code::Timeout);
+        let hasty = Call::new(Duration::from_millis(5));
+        assert_eq!(
+            SharedTask::<()>::new().wait(&hasty, call.deadline()).expect_err("out of time").code(),
+            Code::Timeout
+        );
     }
 }

@@ -6,14 +6,14 @@ use std::io;
 use rustls::CertificateError;
 use ureq::Error;
 
-use super::exchange::{Exchange, Phase};
-use super::line::describe;
-use super::wire::{Ended, step};
+use super::attempt::{Attempt, Phase};
+use super::socket::describe;
+use super::transport_error::TransportError;
 use crate::error::{Code, Failure};
 
 /// An attempt that brought no whole answer.
 #[derive(Debug)]
-pub struct Broken {
+pub struct AttemptError {
     /// What the host is told if this was the last attempt.
     pub failure: Failure,
     /// Whether a byte of the request may have left.
@@ -22,43 +22,43 @@ pub struct Broken {
     pub lost: bool,
 }
 
-impl From<Broken> for Failure {
-    fn from(broken: Broken) -> Failure {
-        broken.failure
+impl From<AttemptError> for Failure {
+    fn from(error: AttemptError) -> Failure {
+        error.failure
     }
 }
 
-impl Broken {
+impl AttemptError {
     /// A failure before any byte of a request could leave, for which no other attempt is made.
-    pub fn unsent(failure: Failure) -> Broken {
-        Broken { failure, sent: false, lost: false }
+    pub fn unsent(failure: Failure) -> AttemptError {
+        AttemptError { failure, sent: false, lost: false }
     }
 
     /// Explains an error of ureq.
-    pub fn new(error: Error, exchange: &Exchange) -> Broken {
+    pub fn new(error: Error, attempt: &Attempt) -> AttemptError {
         // The call's own end comes first: what ended it shows as this or that error below.
-        let (failure, lost) = match exchange.call().check() {
+        let (failure, lost) = match attempt.call().check() {
             Err(failure) => (failure, false),
-            Ok(()) => explained(error, exchange),
+            Ok(()) => explained(error, attempt),
         };
-        Broken { failure, sent: exchange.sent(), lost }
+        AttemptError { failure, sent: attempt.sent(), lost }
     }
 }
 
 /// What the host is told, and whether the connection was lost.
-fn explained(error: Error, exchange: &Exchange) -> (Failure, bool) {
+fn explained(error: Error, attempt: &Attempt) -> (Failure, bool) {
     match error {
-        Error::Other(other) => match other.downcast::<Ended>() {
-            Ok(ended) => (ended.failure, ended.lost),
+        Error::Other(other) => match other.downcast::<TransportError>() {
+            Ok(error) => (error.failure, error.lost),
             Err(_) => (Failure::new(Code::InternalError, "the HTTP library failed"), false),
         },
-        Error::Io(error) => io_error(&error, exchange),
+        Error::Io(error) => io_error(&error, attempt),
         Error::Rustls(error) => (tls(&error), false),
         Error::Tls(_) | Error::TlsRequired => {
             (Failure::new(Code::TlsError, "the connection could not be made secure"), false)
         }
         Error::ConnectProxyFailed(reason) => proxy_refusal(&reason),
-        Error::Protocol(_) | Error::Http(_) if exchange.phase() == Phase::Proxy => {
+        Error::Protocol(_) | Error::Http(_) if attempt.phase() == Phase::Proxy => {
             (Failure::new(Code::NetworkError, "the proxy's answer is not valid HTTP"), false)
         }
         Error::BodyExceedsLimit(limit) => {
@@ -74,16 +74,16 @@ fn explained(error: Error, exchange: &Exchange) -> (Failure, bool) {
     }
 }
 
-fn io_error(error: &io::Error, exchange: &Exchange) -> (Failure, bool) {
+fn io_error(error: &io::Error, attempt: &Attempt) -> (Failure, bool) {
     if let Some(error) = error.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>()) {
         return (tls(error), false);
     }
     let cut_off = error.kind() == io::ErrorKind::UnexpectedEof;
-    if cut_off && exchange.answered() {
+    if cut_off && attempt.answered() {
         return (malformed("is cut off").transient(true), false);
     }
     let what = if cut_off { "the connection was closed".into() } else { describe(error) };
-    (Failure::new(Code::NetworkError, format!("{what} {}", step(exchange))), true)
+    (Failure::new(Code::NetworkError, format!("{what} {}", attempt.step())), true)
 }
 
 /// ureq tells the status of a proxy's refusal as text.

@@ -4,7 +4,6 @@
 use std::hash::{BuildHasher, RandomState};
 
 use crate::error::{Failure, Outcome};
-use crate::http::Multipart;
 use crate::params::{Parameters, is_reserved};
 
 /// A file to send along; it is not signed.
@@ -46,11 +45,23 @@ impl<'a> Upload<'a> {
         let (field, file_name) = (quoted(self.field), quoted(self.file_name));
         before.push_str(&format!(
             "--{boundary}\r\nContent-Disposition: form-data; name=\"{field}\"; filename=\"{file_name}\"\r\n\
-             Content-Type: application/octet-stream\r\n\r\n"
+             RequestBody-Type: application/octet-stream\r\n\r\n"
         ));
         let after = format!("\r\n--{boundary}--\r\n");
         Multipart { boundary, before, file: self.data, after }
     }
+}
+
+/// A file among form fields, sent from the caller's memory without a copy.
+pub struct Multipart<'a> {
+    /// The boundary that the text around the file uses.
+    pub boundary: String,
+    /// The form fields and the file's head.
+    pub before: String,
+    /// The file.
+    pub file: &'a [u8],
+    /// What follows the file.
+    pub after: String,
 }
 
 /// The escapes that browsers use in the quoted names of form fields.

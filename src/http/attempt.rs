@@ -14,13 +14,14 @@ use std::time::{Duration, Instant};
 
 use ureq::http::Uri;
 
-use crate::control::Control;
+use super::transport_error::fatal;
+use crate::call::Call;
 use crate::error::{Code, Failure, Outcome};
 
 thread_local! {
     /// Kept from being dropped so that it needs no destructor and outlasts those of the host: calls
     /// work to the very end of a thread. The guard takes each attempt out again.
-    static CURRENT: RefCell<ManuallyDrop<Option<Rc<Exchange>>>> = const { RefCell::new(ManuallyDrop::new(None)) };
+    static CURRENT: RefCell<ManuallyDrop<Option<Rc<Attempt>>>> = const { RefCell::new(ManuallyDrop::new(None)) };
 }
 
 /// How far an attempt came.
@@ -37,8 +38,8 @@ pub enum Phase {
 }
 
 /// The attempt under way on this thread.
-pub struct Exchange {
-    call: Arc<Control>,
+pub struct Attempt {
+    call: Arc<Call>,
     target: Uri,
     connect_until: Cell<Option<Instant>>,
     phase: Cell<Phase>,
@@ -46,10 +47,10 @@ pub struct Exchange {
     answered: Cell<bool>,
 }
 
-impl Exchange {
+impl Attempt {
     /// Begins an attempt; it is the thread's current one until the guard is dropped.
-    pub fn begin(call: &Arc<Control>, target: Uri) -> Guard {
-        let exchange = Rc::new(Exchange {
+    pub fn begin(call: &Arc<Call>, target: Uri) -> Guard {
+        let attempt = Rc::new(Attempt {
             call: Arc::clone(call),
             target,
             connect_until: Cell::new(None),
@@ -57,17 +58,19 @@ impl Exchange {
             sent: Cell::new(false),
             answered: Cell::new(false),
         });
-        let former = replace(Some(Rc::clone(&exchange)));
-        Guard { exchange, former }
+        let former = replace(Some(Rc::clone(&attempt)));
+        Guard { attempt, former }
     }
 
-    /// The attempt under way on this thread.
-    pub fn current() -> Option<Rc<Exchange>> {
-        CURRENT.with(|current| (**current.borrow()).clone())
+    /// The attempt under way on this thread. A transport asks for it because ureq does not tell which request uses it.
+    pub fn current() -> Result<Rc<Attempt>, ureq::Error> {
+        CURRENT
+            .with(|current| (**current.borrow()).clone())
+            .ok_or_else(|| fatal(Failure::new(Code::InternalError, "a connection is used outside of a call")))
     }
 
     /// The call that this attempt is for.
-    pub fn call(&self) -> &Arc<Control> {
+    pub fn call(&self) -> &Arc<Call> {
         &self.call
     }
 
@@ -114,6 +117,17 @@ impl Exchange {
         }
     }
 
+    /// The step that failed, for an error's text.
+    pub fn step(&self) -> &'static str {
+        match self.phase() {
+            Phase::Connecting => "while connecting",
+            Phase::Proxy => "at the proxy",
+            Phase::Handshake => "during the TLS handshake",
+            Phase::Request if !self.answered() => "before an answer came",
+            Phase::Request => "within the answer",
+        }
+    }
+
     /// Bytes are about to be written.
     pub fn sending(&self) {
         if self.phase.get() == Phase::Request {
@@ -146,28 +160,28 @@ impl Exchange {
     }
 }
 
-fn replace(exchange: Option<Rc<Exchange>>) -> Option<Rc<Exchange>> {
-    let former = CURRENT.with(|current| mem::replace(&mut *current.borrow_mut(), ManuallyDrop::new(exchange)));
+fn replace(attempt: Option<Rc<Attempt>>) -> Option<Rc<Attempt>> {
+    let former = CURRENT.with(|current| mem::replace(&mut *current.borrow_mut(), ManuallyDrop::new(attempt)));
     ManuallyDrop::into_inner(former)
 }
 
 /// Keeps an attempt the thread's current one.
 pub struct Guard {
-    exchange: Rc<Exchange>,
-    former: Option<Rc<Exchange>>,
+    attempt: Rc<Attempt>,
+    former: Option<Rc<Attempt>>,
 }
 
 impl std::ops::Deref for Guard {
-    type Target = Exchange;
+    type Target = Attempt;
 
-    fn deref(&self) -> &Exchange {
-        &self.exchange
+    fn deref(&self) -> &Attempt {
+        &self.attempt
     }
 }
 
 impl Drop for Guard {
     fn drop(&mut self) {
-        self.exchange.call.unblocked();
+        self.attempt.call.unblocked();
         drop(replace(self.former.take()));
     }
 }
