@@ -20,6 +20,7 @@ pub mod ffi;
 pub mod fork;
 pub mod http;
 pub mod json;
+mod json_scan;
 pub mod keys;
 pub mod log;
 pub mod oauth;

@@ -1,17 +1,15 @@
 //! An answer: read whole, checked in one pass without building a tree, and judged.
 #![forbid(unsafe_code)]
 
-use std::fmt;
 use std::io::Read;
 
-use serde::de::{Deserialize, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
-use serde_json::value::RawValue;
 use simdutf8::basic::from_utf8;
 use ureq::Body;
 use ureq::http::Response;
 
 use crate::error::{Code, Failure, Outcome};
-use crate::json::{Json, MAX_DEPTH, Text, all_members};
+use crate::json::Json;
+use crate::json_scan::{Flaw, Outline, outline};
 
 /// What an answer is, whatever is made of it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -59,7 +57,7 @@ impl Answer {
         let size = bytes.len();
         trim(&mut bytes);
         let (verdict, body) = match from_utf8(&bytes) {
-            Ok(text) => (verdict(text), Json::checked(bytes)),
+            Ok(text) => (verdict(text.as_bytes()), Json::checked(bytes)),
             Err(_) => (Verdict::Malformed("is not UTF-8"), Json::default()),
         };
         Answer { status, body, verdict, size }
@@ -124,130 +122,30 @@ fn trim(bytes: &mut Vec<u8>) {
     }
 }
 
-fn verdict(body: &str) -> Verdict {
+/// Judges a body in one pass.
+fn verdict(body: &[u8]) -> Verdict {
     match body {
-        "" => return Verdict::NoBody,
-        "null" => return Verdict::EmptyJson,
+        b"" => return Verdict::NoBody,
+        b"null" => return Verdict::EmptyJson,
         _ => {}
     }
-    match serde_json::from_str::<Top>(body) {
-        Ok(Top { too_deep: true, .. }) => Verdict::Malformed("is nested too deep"),
-        Ok(Top { members: Some(0), .. }) => Verdict::EmptyJson,
-        Ok(Top { error: Some(error), .. }) => error_verdict(error),
+    match outline(body, "error") {
+        Ok(Outline { members: Some(0), .. }) => Verdict::EmptyJson,
+        Ok(Outline { found: Some(error), .. }) => error_verdict(error),
         Ok(_) => Verdict::Json,
-        // A number beyond a double's range is JSON all the same.
-        Err(_) if serde_json::from_str::<IgnoredAny>(body).is_ok() => Verdict::Json,
-        Err(_) => Verdict::Malformed("is not JSON"),
+        Err(Flaw::TooDeep) => Verdict::Malformed("is nested too deep"),
+        Err(Flaw::NotJson) => Verdict::Malformed("is not JSON"),
     }
-}
-
-/// Whether a value is nested deeper than so many levels. Few brackets cannot be, and are counted fast.
-fn is_deeper(json: &RawValue, levels: usize) -> bool {
-    let json = json.get();
-    matches!(json.as_bytes()[0], b'[' | b'{') && opened(json) > levels && depth(json) > levels
-}
-
-/// How many brackets a text opens, those in strings too; in bytes, so that the compiler counts many at once.
-fn opened(json: &str) -> usize {
-    let in_some = |bytes: &[u8]| bytes.iter().map(|&byte| u8::from(byte | 0x20 == b'{')).sum::<u8>();
-    json.as_bytes().chunks(255).map(|bytes| usize::from(in_some(bytes))).sum()
 }
 
 /// `null`, `false` and `0` are no error.
-fn error_verdict(error: &RawValue) -> Verdict {
-    if matches!(error.get(), "null" | "false" | "0") {
+fn error_verdict(error: &[u8]) -> Verdict {
+    if matches!(error, b"null" | b"false" | b"0") {
         return Verdict::Json;
     }
-    let code = all_members(error.get()).and_then(|members| {
-        let (_, code) = members.into_iter().rfind(|member| member.0 == "error_code")?;
-        serde_json::from_str::<i64>(code.get()).ok()
-    });
+    let code = outline(error, "error_code").ok().and_then(|outline| outline.found);
+    let code = code.and_then(|code| std::str::from_utf8(code).ok()?.parse().ok());
     code.map_or(Verdict::OtherError, Verdict::PlatformError)
-}
-
-/// How deep a text that is known to be JSON is nested.
-fn depth(json: &str) -> usize {
-    let (mut level, mut deepest) = (0_usize, 0);
-    let mut bytes = json.bytes();
-    while let Some(byte) = bytes.next() {
-        match byte {
-            b'[' | b'{' => {
-                level += 1;
-                deepest = deepest.max(level);
-            }
-            b']' | b'}' => level -= 1,
-            b'"' => {
-                while let Some(byte) = bytes.next().filter(|&byte| byte != b'"') {
-                    if byte == b'\\' {
-                        bytes.next();
-                    }
-                }
-            }
-            _ => {}
-        }
-    }
-    deepest
-}
-
-/// The outermost value: how many members an object has, and its `error` as written.
-#[derive(Default)]
-struct Top<'a> {
-    members: Option<usize>,
-    error: Option<&'a RawValue>,
-    too_deep: bool,
-}
-
-impl<'de> Deserialize<'de> for Top<'de> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Enter;
-        impl<'de> Visitor<'de> for Enter {
-            type Value = Top<'de>;
-
-            fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-                formatter.write_str("JSON")
-            }
-            fn visit_bool<E>(self, _: bool) -> Result<Self::Value, E> {
-                Ok(Top::default())
-            }
-            fn visit_i64<E>(self, _: i64) -> Result<Self::Value, E> {
-                Ok(Top::default())
-            }
-            fn visit_u64<E>(self, _: u64) -> Result<Self::Value, E> {
-                Ok(Top::default())
-            }
-            fn visit_f64<E>(self, _: f64) -> Result<Self::Value, E> {
-                Ok(Top::default())
-            }
-            fn visit_str<E>(self, _: &str) -> Result<Self::Value, E> {
-                Ok(Top::default())
-            }
-            fn visit_unit<E>(self) -> Result<Self::Value, E> {
-                Ok(Top::default())
-            }
-
-            fn visit_seq<S: SeqAccess<'de>>(self, mut elements: S) -> Result<Self::Value, S::Error> {
-                let mut too_deep = false;
-                while let Some(element) = elements.next_element::<&RawValue>()? {
-                    too_deep |= is_deeper(element, MAX_DEPTH - 1);
-                }
-                Ok(Top { too_deep, ..Top::default() })
-            }
-
-            fn visit_map<M: MapAccess<'de>>(self, mut map: M) -> Result<Top<'de>, M::Error> {
-                let mut top = Top { members: Some(0), ..Top::default() };
-                while let Some(Text(name)) = map.next_key()? {
-                    top.members = top.members.map(|members| members + 1);
-                    let value = map.next_value::<&RawValue>()?;
-                    top.too_deep |= is_deeper(value, MAX_DEPTH - 1);
-                    if name == "error" {
-                        top.error = Some(value);
-                    }
-                }
-                Ok(top)
-            }
-        }
-        deserializer.deserialize_any(Enter)
-    }
 }
 
 #[cfg(test)]
@@ -282,6 +180,15 @@ mod tests {
             (r#"{"error":{"error_code":1,"error_code":104,"x":1,"x":2}}"#, PlatformError(104)),
             (r#"{"a":1e999,"error":null,"\u0065rror":{"error_code":-7}}"#, PlatformError(-7)),
             ("[1e999]", Json),
+            ("1e999", Json),
+            (r#"{"error":{"error_code":102,"error_msg":"x"},"\ud800":1}"#, PlatformError(102)),
+            (r#"{"\ud800":1,"error":{"error_code":102}}"#, PlatformError(102)),
+            (r#"{"error":{"error_code":5,"\ud800":1}}"#, PlatformError(5)),
+            (r#"{"error":{"\udfff\ud800":"\ud800","error_code":5}}"#, PlatformError(5)),
+            (r#"{"error":"\ud800"}"#, OtherError),
+            (r#"{"error":{"error_code":-0}}"#, PlatformError(0)),
+            (r#"{"error":{"error_code":9223372036854775808}}"#, OtherError),
+            (r#"{"a":"\ud800","\udc00":[]}"#, Json),
             (r#"[{"error":{"error_code":1}}]"#, Json),
             ("{\"a\":1", Malformed("is not JSON")),
             ("[1] [2]", Malformed("is not JSON")),
@@ -295,12 +202,15 @@ mod tests {
 
     #[test]
     fn depth_is_bounded_everywhere() {
+        use crate::json::MAX_DEPTH;
+
         let nested = |levels: usize| format!("{}1{}", "[".repeat(levels), "]".repeat(levels));
         let too_deep = Verdict::Malformed("is nested too deep");
         assert_eq!(judged(&nested(100)), Verdict::Json);
         for levels in [MAX_DEPTH + 1, 100_000] {
             assert_eq!(judged(&nested(levels)), too_deep);
             assert_eq!(judged(&format!(r#"{{"error":{}}}"#, nested(levels))), too_deep);
+            assert_eq!(judged(&format!(r#"{{"\ud800":1,"a":{}}}"#, nested(levels))), too_deep);
             assert_eq!(judged(&format!(r#"{{"error":{{"error_code":1,"x":{}}}}}"#, nested(levels))), too_deep);
         }
         assert_eq!(judged(&format!("[{:?}]", nested(1000))), Verdict::Json, "brackets in a string");
