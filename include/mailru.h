@@ -140,6 +140,9 @@
 /* The call, its session or its queued tag was cancelled, or its session freed. */
 #define MAILRU_CANCELLED 23
 
+/* A large buffer or a thread could not be had. */
+#define MAILRU_OUT_OF_MEMORY 24
+
 /* The queue holds as much as its capacity; take completions first. */
 #define MAILRU_QUEUE_FULL 30
 
@@ -582,7 +585,7 @@ mailru_queue mailru_queue_new(uint32_t workers, uint32_t capacity, char **error)
  queue is freed first. Its time limit begins when a worker takes it. mailru_session_cancel and
  mailru_session_free complete the session's submissions as MAILRU_CANCELLED.
  Codes: MAILRU_OK, MAILRU_INVALID_ARGUMENT, MAILRU_INVALID_HANDLE, MAILRU_SIGNATURE_UNDEFINED,
- MAILRU_QUEUE_FULL, MAILRU_CANCELLED (the session was freed meanwhile), MAILRU_NETWORK_ERROR (no
+ MAILRU_QUEUE_FULL, MAILRU_CANCELLED (the session was freed meanwhile), MAILRU_OUT_OF_MEMORY (no
  thread could be started).
  */
 int32_t mailru_queue_submit(mailru_queue queue,

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use slab::Slab;
 
 use crate::error::{Code, Failure, Outcome};
-use crate::fork::{self, ForkMutex, lock};
+use crate::fork::{self, ForkMutex, OfThisProcess, lock};
 
 /// Something a call may be blocked in, such as a socket, that another thread can end.
 pub trait Interrupt: Send + Sync {
@@ -154,20 +154,8 @@ pub struct CallGroup(Arc<ForkMutex<Calls>>);
 #[derive(Default)]
 struct Calls {
     ended: bool,
-    running: Slab<Arc<Call>>,
-    generation: u32,
-}
-
-impl Calls {
-    /// The calls of this process: those from before a fork run in the parent only, and their locks
-    /// may be held by threads that do not exist here.
-    fn running(&mut self) -> &mut Slab<Arc<Call>> {
-        if self.generation != fork::generation() {
-            self.generation = fork::generation();
-            mem::forget(mem::take(&mut self.running));
-        }
-        &mut self.running
-    }
+    /// Those of this process: a call from before a fork runs in the parent only.
+    running: OfThisProcess<Slab<Arc<Call>>>,
 }
 
 impl CallGroup {
@@ -177,14 +165,17 @@ impl CallGroup {
             if calls.ended {
                 return Err(cancelled());
             }
-            let place = calls.running().insert(Arc::clone(call));
-            Ok(Membership { calls: self.clone(), place, generation: calls.generation })
+            let place = calls.running.get_or_renew().insert(Arc::clone(call));
+            Ok(Membership { calls: self.clone(), place: OfThisProcess::new(place) })
         })
     }
 
     /// Ends the calls under way; later ones may begin.
     pub fn cancel(&self) {
-        let running: Vec<_> = self.0.with(|calls| calls.running().iter().map(|(_, call)| Arc::clone(call)).collect());
+        let running: Vec<_> = self.0.with(|calls| {
+            let running = calls.running.get().into_iter().flatten();
+            running.map(|(_, call)| Arc::clone(call)).collect()
+        });
         running.iter().for_each(|call| call.cancel());
     }
 
@@ -195,31 +186,26 @@ impl CallGroup {
     }
 }
 
-/// A call's part in a [`CallGroup`].
+/// A call's part in a [`CallGroup`], until dropped.
 pub struct Membership {
     calls: CallGroup,
-    place: usize,
-    generation: u32,
+    place: OfThisProcess<usize>,
 }
 
 impl Drop for Membership {
     fn drop(&mut self) {
-        let own = self.calls.0.with(|calls| {
-            let is_here = calls.generation == self.generation;
-            is_here.then(|| calls.running.try_remove(self.place)).flatten()
+        let own = self.place.get().and_then(|place| {
+            self.calls.0.with(|calls| calls.running.get_mut().and_then(|running| running.try_remove(*place)))
         });
         drop(own);
     }
 }
 
-/// One piece of work that many calls wait for: a name's resolution, a grant.
+/// One piece of work that many calls wait for: a name's resolution, a token request.
 ///
-/// The worker lands it once; each waiting call gets the outcome, or leaves early when its own time
-/// is over or it is cancelled, without disturbing the work.
-pub struct SharedTask<T> {
-    state: Mutex<TaskState<T>>,
-    generation: u32,
-}
+/// The thread that does it completes it once. Each waiting call gets the outcome, or leaves early when its own time is
+/// over or it is cancelled, without disturbing the work.
+pub struct SharedTask<T>(OfThisProcess<Mutex<TaskState<T>>>);
 
 struct TaskState<T> {
     outcome: Option<T>,
@@ -229,19 +215,20 @@ struct TaskState<T> {
 impl<T: Clone> SharedTask<T> {
     /// Work that has just begun.
     pub fn new() -> Arc<SharedTask<T>> {
-        let state = Mutex::new(TaskState { outcome: None, waiting: Vec::new() });
-        Arc::new(SharedTask { state, generation: fork::generation() })
+        let state = TaskState { outcome: None, waiting: Vec::new() };
+        Arc::new(SharedTask(OfThisProcess::new(Mutex::new(state))))
     }
 
-    /// Whether the work is done in this process: what a fork left behind never lands.
+    /// Whether the work is done in this process: what a fork left behind is never completed.
     pub fn is_here(&self) -> bool {
-        self.generation == fork::generation()
+        self.0.is_here()
     }
 
     /// Ends the work and wakes those who wait for it.
     pub fn complete(&self, outcome: T) {
+        let Some(state) = self.0.get() else { return };
         let waiting = {
-            let mut state = lock(&self.state);
+            let mut state = lock(state);
             state.outcome = Some(outcome);
             mem::take(&mut state.waiting)
         };
@@ -250,8 +237,9 @@ impl<T: Clone> SharedTask<T> {
 
     /// Waits for the outcome on behalf of a call; `None` if it did not come until then.
     pub fn wait(&self, call: &Arc<Call>, until: Instant) -> Outcome<Option<T>> {
-        lock(&self.state).waiting.push(Arc::clone(call));
-        call.wait(until, || lock(&self.state).outcome.clone())
+        let Some(state) = self.0.get() else { return Ok(None) };
+        lock(state).waiting.push(Arc::clone(call));
+        fork::wait_for_others(|| call.wait(until, || lock(state).outcome.clone()))
     }
 }
 

@@ -81,7 +81,10 @@ impl Failure {
         Failure::Local(Box::new(Problem {
             code,
             message: message.into(),
-            transient: matches!(code, Code::NetworkError | Code::Timeout | Code::Cancelled | Code::QueueFull),
+            transient: matches!(
+                code,
+                Code::NetworkError | Code::Timeout | Code::Cancelled | Code::OutOfMemory | Code::QueueFull
+            ),
             argument: None,
             field: None,
             http_status: None,

@@ -13,6 +13,7 @@
 #![deny(unsafe_code)]
 
 pub mod address;
+mod background;
 pub mod call;
 pub mod catalogue;
 pub mod error;
@@ -25,6 +26,7 @@ pub mod keys;
 pub mod log;
 pub mod oauth;
 pub mod options;
+mod panics;
 pub mod params;
 pub mod queue;
 pub mod secret;

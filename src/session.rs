@@ -61,6 +61,21 @@ pub struct Session {
     timeout: Duration,
 }
 
+/// A call that was checked and waits to be performed.
+pub struct PreparedCall {
+    method: String,
+    parameters: Parameters<'static>,
+    call: Arc<Call>,
+    _membership: Membership,
+}
+
+impl PreparedCall {
+    /// The call, for those who may end it.
+    pub fn call(&self) -> &Arc<Call> {
+        &self.call
+    }
+}
+
 impl Session {
     /// A session that reads public pages and signs nothing.
     pub fn public(options: Options) -> Outcome<Session> {
@@ -126,28 +141,34 @@ impl Session {
         limit: Option<Duration>,
         cancellation: Option<&CallGroup>,
     ) -> Outcome<Json> {
-        self.run(limit, cancellation, |call| self.perform(method, params_json, call))
+        params::check_method(method)?;
+        let parameters = params::call_parameters(params_json)?;
+        self.run(limit, cancellation, |call| self.call_method(method, &parameters, call))
     }
 
     /// Accepts a call that is performed later: refuses now what [`Self::call`] would refuse at once.
     ///
-    /// While the membership lasts, whoever ends the session's calls ends this one, too.
-    pub fn prepare(&self, method: &str, params_json: Option<&str>) -> Outcome<(Arc<Call>, Membership)> {
+    /// While the prepared call exists, whoever ends the session's calls ends this one, too.
+    pub fn prepare(&self, method: &str, params_json: Option<&str>) -> Outcome<PreparedCall> {
         params::check_method(method)?;
-        params::call_parameters(params_json)?;
+        let parameters = params::call_parameters(params_json)?;
+        let own = |(name, value): (Cow<'_, str>, Cow<'_, str>)| (name.into_owned().into(), value.into_owned().into());
+        let parameters = parameters.into_iter().map(own).collect();
         self.identity()?;
         let call = Call::waiting(self.timeout);
         let membership = self.calls.join(&call)?;
-        Ok((call, membership))
+        Ok(PreparedCall { method: method.to_owned(), parameters, call, _membership: membership })
     }
 
-    /// Performs a call that takes part in the session's already.
-    pub fn perform(&self, method: &str, params_json: Option<&str>, call: &Arc<Call>) -> Outcome<Json> {
-        params::check_method(method)?;
-        let parameters = params::call_parameters(params_json)?;
+    /// Performs a prepared call of this session.
+    pub fn perform(&self, prepared: &PreparedCall) -> Outcome<Json> {
+        self.call_method(&prepared.method, &prepared.parameters, &prepared.call)
+    }
+
+    fn call_method(&self, method: &str, parameters: &Parameters<'_>, call: &Arc<Call>) -> Outcome<Json> {
         let identity = self.identity()?;
         let answer =
-            identity.with_tokens(call, |tokens| self.send_signed(identity, tokens, method, &parameters, call))?;
+            identity.with_tokens(call, |tokens| self.send_signed(identity, tokens, method, parameters, call))?;
         answer.into_outcome(self.pass_error)
     }
 

@@ -4,7 +4,7 @@ use std::ffi::c_char;
 use std::time::Duration;
 
 use super::strings::{optional, text};
-use super::{answer, code_of, handles, mailru_cancel, mailru_session};
+use super::{handles, mailru_cancel, mailru_session, return_code, return_json};
 use crate::error::{Failure, Outcome};
 use crate::http::multipart::Upload;
 
@@ -34,7 +34,7 @@ pub unsafe extern "C" fn mailru_call(
 ) -> *mut c_char {
     // SAFETY: the header makes the pointers the caller's promise.
     unsafe {
-        answer(code, || {
+        return_json(code, || {
             handles::session(session)?.call(text("method", method)?, optional("params_json", params_json)?, None, None)
         })
     }
@@ -64,7 +64,7 @@ pub unsafe extern "C" fn mailru_call_within(
         session.call(method, params_json, limit(timeout_ms)?, cancellation.as_deref())
     };
     // SAFETY: as above.
-    unsafe { answer(code, work) }
+    unsafe { return_json(code, work) }
 }
 
 fn limit(timeout_ms: i64) -> Outcome<Option<Duration>> {
@@ -107,7 +107,7 @@ pub unsafe extern "C" fn mailru_upload(
         }
     };
     // SAFETY: as above.
-    unsafe { answer(code, work) }
+    unsafe { return_json(code, work) }
 }
 
 /// Reads a public page's JSON, such as "mail/nick", which turns a page's address into a user's id.
@@ -126,7 +126,7 @@ pub unsafe extern "C" fn mailru_public(
 ) -> *mut c_char {
     // SAFETY: the header makes the pointers the caller's promise.
     unsafe {
-        answer(code, || {
+        return_json(code, || {
             handles::session(session)?.public_page(text("path", path)?, optional("params_json", params_json)?)
         })
     }
@@ -150,7 +150,9 @@ pub unsafe extern "C" fn mailru_sign(
 ) -> *mut c_char {
     // SAFETY: the header makes the pointers the caller's promise.
     unsafe {
-        answer(code, || handles::session(session)?.sign(text("method", method)?, optional("params_json", params_json)?))
+        return_json(code, || {
+            handles::session(session)?.sign(text("method", method)?, optional("params_json", params_json)?)
+        })
     }
 }
 
@@ -161,7 +163,7 @@ pub unsafe extern "C" fn mailru_sign(
 /// Returns MAILRU_OK or MAILRU_INVALID_HANDLE. Does not block.
 #[unsafe(no_mangle)]
 pub extern "C" fn mailru_session_cancel(session: mailru_session) -> i32 {
-    code_of(|| {
+    return_code(|| {
         handles::session(session)?.cancel();
         Ok(())
     })
@@ -174,7 +176,7 @@ pub extern "C" fn mailru_session_cancel(session: mailru_session) -> i32 {
 /// 0, a freed handle and a handle of another kind are ignored. Does not block.
 #[unsafe(no_mangle)]
 pub extern "C" fn mailru_session_free(session: mailru_session) {
-    code_of(|| {
+    return_code(|| {
         if let Some(handles::Entry::Session(session)) =
             handles::remove(session, |entry| matches!(entry, handles::Entry::Session(_)))
         {

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::handles::{self, Entry};
-use super::{code_of, mailru_cancel};
+use super::{mailru_cancel, return_code};
 use crate::call::CallGroup;
 
 /// A cancel handle for mailru_call_within. It may serve many calls and threads.
@@ -13,7 +13,7 @@ use crate::call::CallGroup;
 #[unsafe(no_mangle)]
 pub extern "C" fn mailru_cancel_new() -> mailru_cancel {
     let mut cancel = 0;
-    code_of(|| {
+    return_code(|| {
         cancel = handles::insert(Entry::Cancel(Arc::new(CallGroup::default())))?;
         Ok(())
     });
@@ -26,7 +26,7 @@ pub extern "C" fn mailru_cancel_new() -> mailru_cancel {
 /// Returns MAILRU_OK or MAILRU_INVALID_HANDLE. Does not block.
 #[unsafe(no_mangle)]
 pub extern "C" fn mailru_cancel_fire(cancel: mailru_cancel) -> i32 {
-    code_of(|| {
+    return_code(|| {
         handles::cancel(cancel)?.end();
         Ok(())
     })
@@ -36,7 +36,7 @@ pub extern "C" fn mailru_cancel_fire(cancel: mailru_cancel) -> i32 {
 /// kind are ignored. Does not block.
 #[unsafe(no_mangle)]
 pub extern "C" fn mailru_cancel_free(cancel: mailru_cancel) {
-    code_of(|| {
+    return_code(|| {
         drop(handles::remove(cancel, |entry| matches!(entry, Entry::Cancel(_))));
         Ok(())
     });

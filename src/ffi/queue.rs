@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use super::handles::{self, Entry};
 use super::strings::{optional, text, to_c};
-use super::{code_and_error, code_of, guarded, handle, mailru_queue, mailru_session, put};
+use super::{mailru_queue, mailru_session, return_code, return_code_and_error, return_handle, run, write_out};
 use crate::error::{Code, Failure, Outcome};
 use crate::queue::Queue;
 
@@ -21,7 +21,7 @@ use crate::queue::Queue;
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn mailru_queue_new(workers: u32, capacity: u32, error: *mut *mut c_char) -> mailru_queue {
     // SAFETY: the header makes the pointer the caller's promise.
-    unsafe { handle(error, || handles::insert(Entry::Queue(Queue::new(workers, capacity)?))) }
+    unsafe { return_handle(error, || handles::insert(Entry::Queue(Arc::new(Queue::new(workers, capacity)?)))) }
 }
 
 /// Hands a call to a queue and returns at once.
@@ -35,7 +35,7 @@ pub unsafe extern "C" fn mailru_queue_new(workers: u32, capacity: u32, error: *m
 /// queue is freed first. Its time limit begins when a worker takes it. mailru_session_cancel and
 /// mailru_session_free complete the session's submissions as MAILRU_CANCELLED.
 /// Codes: MAILRU_OK, MAILRU_INVALID_ARGUMENT, MAILRU_INVALID_HANDLE, MAILRU_SIGNATURE_UNDEFINED,
-/// MAILRU_QUEUE_FULL, MAILRU_CANCELLED (the session was freed meanwhile), MAILRU_NETWORK_ERROR (no
+/// MAILRU_QUEUE_FULL, MAILRU_CANCELLED (the session was freed meanwhile), MAILRU_OUT_OF_MEMORY (no
 /// thread could be started).
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn mailru_queue_submit(
@@ -54,7 +54,7 @@ pub unsafe extern "C" fn mailru_queue_submit(
         queue.submit(session, method, params_json, tag)
     };
     // SAFETY: as above.
-    unsafe { code_and_error(error, work) }
+    unsafe { return_code_and_error(error, work) }
 }
 
 /// Takes the next completion from a queue, in the order of completion.
@@ -75,15 +75,15 @@ pub unsafe extern "C" fn mailru_queue_next(
 ) -> *mut c_char {
     // SAFETY: the header makes the pointers the caller's promise.
     unsafe {
-        put(tag, 0);
-        put(code, Code::InternalError.number());
+        write_out(tag, 0);
+        write_out(code, Code::InternalError.number());
     }
-    let taken = guarded(|| handles::queue(queue)?.next(wait(timeout_ms)?));
+    let taken = run(|| handles::queue(queue)?.next(wait(timeout_ms)?));
     let outcome = match taken {
         Ok(completion) => {
             // SAFETY: as above.
-            unsafe { put(tag, completion.tag) };
-            completion.outcome
+            unsafe { write_out(tag, completion.tag) };
+            completion.result
         }
         Err(failure) => Err(failure),
     };
@@ -93,7 +93,7 @@ pub unsafe extern "C" fn mailru_queue_next(
         Err(failure) => (failure.code().number(), Some(failure.into_json().into())),
     };
     // SAFETY: as above.
-    unsafe { put(code, number) };
+    unsafe { write_out(code, number) };
     json.map_or(std::ptr::null_mut(), to_c)
 }
 
@@ -114,10 +114,7 @@ fn wait(timeout_ms: i32) -> Outcome<Option<Duration>> {
 /// Returns MAILRU_OK, also if nothing bears the tag, or MAILRU_INVALID_HANDLE. Does not block.
 #[unsafe(no_mangle)]
 pub extern "C" fn mailru_queue_cancel(queue: mailru_queue, tag: u64) -> i32 {
-    code_of(|| {
-        handles::queue(queue)?.cancel(tag);
-        Ok(())
-    })
+    return_code(|| handles::queue(queue)?.cancel(tag))
 }
 
 /// A descriptor that is readable exactly while a completion waits, for epoll, libuv or asyncio:
@@ -128,7 +125,7 @@ pub extern "C" fn mailru_queue_cancel(queue: mailru_queue, tag: u64) -> i32 {
 /// mailru_queue_next with a wait instead. Does not block.
 #[unsafe(no_mangle)]
 pub extern "C" fn mailru_queue_fd(queue: mailru_queue) -> i32 {
-    guarded(|| handles::queue(queue)?.descriptor()).unwrap_or(-1)
+    run(|| handles::queue(queue)?.descriptor()).unwrap_or(-1)
 }
 
 /// Lets go of a queue: its calls under way are cancelled, what is pending is not handed out any
@@ -137,14 +134,9 @@ pub extern "C" fn mailru_queue_fd(queue: mailru_queue) -> i32 {
 /// 0, a freed handle and a handle of another kind are ignored. Does not block.
 #[unsafe(no_mangle)]
 pub extern "C" fn mailru_queue_free(queue: mailru_queue) {
-    code_of(|| {
+    return_code(|| {
         if let Some(Entry::Queue(queue)) = handles::remove(queue, |entry| matches!(entry, Entry::Queue(_))) {
-            if queue.is_here() {
-                queue.free();
-            } else {
-                // The parent's: its locks may be held by threads that do not exist here.
-                std::mem::forget(Arc::clone(&queue));
-            }
+            queue.free();
         }
         Ok(())
     });

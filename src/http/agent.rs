@@ -17,7 +17,7 @@ use super::connector::{SocketConnector, WatchConnector};
 use super::proxy;
 use super::resolver::NoResolver;
 use crate::error::{Failure, Outcome};
-use crate::fork::{self, ForkMutex};
+use crate::fork::{ForkMutex, OfThisProcess};
 use crate::options::{Options, TlsRoots};
 
 /// Connections unused for longer are closed.
@@ -38,12 +38,7 @@ static IN_USE: ForkMutex<Vec<Weak<AgentSource>>> = ForkMutex::new(Vec::new());
 /// Makes the agent of its settings; at any time there is at most one.
 pub struct AgentSource {
     settings: Settings,
-    made: ForkMutex<Option<Made>>,
-}
-
-struct Made {
-    agent: Agent,
-    generation: u32,
+    made: ForkMutex<Option<OfThisProcess<Agent>>>,
 }
 
 #[derive(PartialEq)]
@@ -99,21 +94,20 @@ impl AgentSource {
 
     /// The agent of this process.
     ///
-    /// One from before a fork shares its connections with the parent. To let go of it closes this
-    /// process's descriptors and nothing else. If a thread of the parent was in the midst of it, so that
-    /// its lock stays shut, that thread's share of it stays as well, and it is not touched.
+    /// One from before a fork shares its connections with the parent. Dropping it closes this process's descriptors
+    /// and nothing else. A thread of the parent that was using it holds a share of it, which stays; its locks are not
+    /// touched then.
     pub fn agent(&self) -> Agent {
-        let generation = fork::generation();
         let (existing, foreign) = self.made.with(|made| {
-            let foreign = made.take_if(|made| made.generation != generation);
-            (made.as_ref().map(|made| made.agent.clone()), foreign)
+            let foreign = made.take_if(|made| !made.is_here());
+            (made.as_ref().and_then(|made| made.get().cloned()), foreign)
         });
-        drop(foreign);
+        drop(foreign.and_then(OfThisProcess::into_inner));
         if let Some(agent) = existing {
             return agent;
         }
-        let agent = self.settings.agent();
-        self.made.with(|made| made.get_or_insert_with(|| Made { agent, generation }).agent.clone())
+        let agent = OfThisProcess::new(self.settings.agent());
+        self.made.with(|made| made.get_or_insert(agent).get().cloned()).unwrap_or_else(|| self.settings.agent())
     }
 }
 
