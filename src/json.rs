@@ -30,6 +30,11 @@ impl Json {
         std::str::from_utf8(&self.0).unwrap_or_default()
     }
 
+    /// The text itself.
+    pub fn into_string(self) -> String {
+        String::from_utf8(self.0).unwrap_or_default()
+    }
+
     /// The bytes, to hand them over.
     pub fn into_bytes(self) -> Vec<u8> {
         self.0

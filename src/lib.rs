@@ -16,6 +16,7 @@ pub mod address;
 mod background;
 pub mod call;
 pub mod catalogue;
+mod environment;
 pub mod error;
 pub mod ffi;
 pub mod fork;

@@ -1,12 +1,12 @@
 //! An answer: read whole, checked in one pass without building a tree, and judged.
 #![forbid(unsafe_code)]
 
-use std::io::Read;
+use std::borrow::Cow;
+use std::time::Duration;
 
 use simdutf8::basic::from_utf8;
-use ureq::Body;
-use ureq::http::Response;
 
+use super::reading::Received;
 use crate::error::{Code, Failure, Outcome};
 use crate::json::Json;
 use crate::json_scan::{Flaw, Outline, outline};
@@ -25,7 +25,7 @@ pub enum Verdict {
     /// No body.
     NoBody,
     /// Not JSON, with the reason.
-    Malformed(&'static str),
+    Malformed(Cow<'static, str>),
 }
 
 /// An answer that was read whole.
@@ -39,28 +39,32 @@ pub struct Answer {
     pub verdict: Verdict,
     /// How many bytes the body had.
     pub size: usize,
+    /// How long to wait before the next request, if the server says.
+    pub retry_after: Option<Duration>,
+}
+
+impl From<Received> for Answer {
+    fn from(received: Received) -> Answer {
+        let Received { status, content, retry_after, .. } = received;
+        let mut answer = Answer::judge(status, content.bytes);
+        if let Some(reason) = content.undecoded {
+            answer.verdict = Verdict::Malformed(reason.into());
+        }
+        answer.retry_after = retry_after;
+        answer
+    }
 }
 
 impl Answer {
-    /// Reads an answer of at most `limit` bytes after decompression.
-    pub fn read(response: Response<Body>, limit: u64) -> Result<Answer, ureq::Error> {
-        let (head, body) = response.into_parts();
-        // The announced length is a hint from a stranger: believed up to a size that does no harm.
-        let expected = body.content_length().unwrap_or(0).min(limit).min(1 << 20);
-        let mut bytes = Vec::with_capacity(expected as usize + 1);
-        body.into_with_config().limit(limit).reader().read_to_end(&mut bytes)?;
-        Ok(Answer::judge(head.status.as_u16(), bytes))
-    }
-
     /// Judges a body.
     pub fn judge(status: u16, mut bytes: Vec<u8>) -> Answer {
         let size = bytes.len();
         trim(&mut bytes);
         let (verdict, body) = match from_utf8(&bytes) {
             Ok(text) => (verdict(text.as_bytes()), Json::checked(bytes)),
-            Err(_) => (Verdict::Malformed("is not UTF-8"), Json::default()),
+            Err(_) => (Verdict::Malformed("is not UTF-8".into()), Json::default()),
         };
-        Answer { status, body, verdict, size }
+        Answer { status, body, verdict, size, retry_after: None }
     }
 
     /// Whether the status says success.
@@ -83,12 +87,12 @@ impl Answer {
             return Ok(self.body);
         }
         let success_status = self.is_success_status();
-        let status = self.status;
-        match self.verdict {
-            Verdict::PlatformError(_) => Err(Failure::Platform(self.body.as_str().to_owned())),
+        let (status, retry_after) = (self.status, self.retry_after);
+        let failure = match self.verdict {
+            Verdict::PlatformError(_) => return Err(Failure::Platform(self.body.into_string())),
             Verdict::OtherError => {
                 let failure = Failure::new(Code::ApiError, "the platform answered with an error of an unknown shape");
-                Err(failure.status(status).platform(self.body.as_str()))
+                failure.platform(self.body.into_string())
             }
             _ if !success_status => {
                 let hint = if matches!(status, 301 | 302 | 303 | 307 | 308) {
@@ -96,19 +100,21 @@ impl Answer {
                 } else {
                     ""
                 };
-                let failure =
-                    Failure::new(Code::HttpError, format!("the server answered with HTTP status {status}{hint}"));
-                Err(failure.status(status).transient(matches!(status, 429 | 500 | 502 | 503 | 504)))
+                let message = format!("the server answered with HTTP status {status}{hint}");
+                Failure::new(Code::HttpError, message).transient(is_transient(status))
             }
-            Verdict::Malformed(reason) => {
-                Err(Failure::new(Code::MalformedResponse, format!("the answer {reason}")).status(status))
-            }
-            Verdict::EmptyJson | Verdict::NoBody => {
-                Err(Failure::new(Code::EmptyResponse, "the answer has no content").status(status))
-            }
-            Verdict::Json => Ok(self.body),
-        }
+            Verdict::Malformed(reason) => Failure::new(Code::MalformedResponse, format!("the answer {reason}")),
+            Verdict::EmptyJson | Verdict::NoBody => Failure::new(Code::EmptyResponse, "the answer has no content"),
+            Verdict::Json => return Ok(self.body),
+        };
+        Err(failure.status(status).retry_after(retry_after))
     }
+}
+
+/// Whether the same request may be answered otherwise later: the server, or one before it, was busy, broken or away.
+/// 520 to 530 are those of Cloudflare.
+pub fn is_transient(status: u16) -> bool {
+    matches!(status, 408 | 425 | 429 | 500 | 502..=504 | 507 | 509 | 520..=530)
 }
 
 /// Takes the white space that JSON allows off both ends.
@@ -133,8 +139,8 @@ fn verdict(body: &[u8]) -> Verdict {
         Ok(Outline { members: Some(0), .. }) => Verdict::EmptyJson,
         Ok(Outline { found: Some(error), .. }) => error_verdict(error),
         Ok(_) => Verdict::Json,
-        Err(Flaw::TooDeep) => Verdict::Malformed("is nested too deep"),
-        Err(Flaw::NotJson) => Verdict::Malformed("is not JSON"),
+        Err(Flaw::TooDeep) => Verdict::Malformed("is nested too deep".into()),
+        Err(Flaw::NotJson) => Verdict::Malformed("is not JSON".into()),
     }
 }
 
@@ -190,14 +196,14 @@ mod tests {
             (r#"{"error":{"error_code":9223372036854775808}}"#, OtherError),
             (r#"{"a":"\ud800","\udc00":[]}"#, Json),
             (r#"[{"error":{"error_code":1}}]"#, Json),
-            ("{\"a\":1", Malformed("is not JSON")),
-            ("[1] [2]", Malformed("is not JSON")),
-            ("[01]", Malformed("is not JSON")),
-            ("\u{feff}[]", Malformed("is not JSON")),
+            ("{\"a\":1", Malformed("is not JSON".into())),
+            ("[1] [2]", Malformed("is not JSON".into())),
+            ("[01]", Malformed("is not JSON".into())),
+            ("\u{feff}[]", Malformed("is not JSON".into())),
         ] {
             assert_eq!(judged(body), verdict, "{body}");
         }
-        assert_eq!(Answer::judge(200, b"[\"\xff\"]".to_vec()).verdict, Malformed("is not UTF-8"));
+        assert_eq!(Answer::judge(200, b"[\"\xff\"]".to_vec()).verdict, Malformed("is not UTF-8".into()));
     }
 
     #[test]
@@ -205,7 +211,7 @@ mod tests {
         use crate::json::MAX_DEPTH;
 
         let nested = |levels: usize| format!("{}1{}", "[".repeat(levels), "]".repeat(levels));
-        let too_deep = Verdict::Malformed("is nested too deep");
+        let too_deep = Verdict::Malformed("is nested too deep".into());
         assert_eq!(judged(&nested(100)), Verdict::Json);
         for levels in [MAX_DEPTH + 1, 100_000] {
             assert_eq!(judged(&nested(levels)), too_deep);
