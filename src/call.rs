@@ -25,6 +25,7 @@ pub struct Call {
     deadline: OnceLock<Instant>,
     limit: Duration,
     cancelled: AtomicBool,
+    sent: AtomicBool,
     /// How many retries are left, once it is known how many there may be.
     retries: OnceLock<AtomicU32>,
     progress: OnceLock<BodyProgress>,
@@ -78,6 +79,7 @@ impl Call {
             deadline: OnceLock::new(),
             limit,
             cancelled: AtomicBool::new(false),
+            sent: AtomicBool::new(false),
             retries: OnceLock::new(),
             progress: OnceLock::new(),
             blocked_in: Mutex::new(None),
@@ -127,6 +129,16 @@ impl Call {
     /// Whether the call was cancelled.
     pub fn is_cancelled(&self) -> bool {
         self.cancelled.load(Ordering::SeqCst)
+    }
+
+    /// Says that a byte of a request of this call was sent.
+    pub fn note_sent(&self) {
+        self.sent.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether a byte of a request of this call may have reached a server.
+    pub fn was_sent(&self) -> bool {
+        self.sent.load(Ordering::Relaxed)
     }
 
     /// Fails if the call was cancelled or its time is over.

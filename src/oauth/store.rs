@@ -254,7 +254,8 @@ impl TokenStore {
     fn outcome(&self, found: Found, call: &Arc<Call>, until: Instant) -> Outcome<Arc<Tokens>> {
         match found {
             Found::Ready(tokens) => Ok(tokens),
-            Found::Refused(failure) => Err(failure),
+            // Remembered: nothing is sent now.
+            Found::Refused(failure) => Err(failure.sent(false)),
             Found::UnderWay(request) | Found::Begun(request) => {
                 let waited = request.wait(call, until).and_then(|outcome| outcome.ok_or_else(|| call.timed_out()));
                 waited.unwrap_or_else(|failure| {
