@@ -9,6 +9,7 @@ mod answers;
 mod callbacks;
 mod connections;
 mod constructors;
+mod cpp;
 mod first;
 mod handles;
 mod header;
