@@ -60,6 +60,7 @@ fn read<'a>(secret_key: &Secret, params_json: Option<&'a str>) -> Outcome<Parame
         return Err(Failure::argument("secret_key", "is empty; give the application's secret key"));
     }
     let json = params_json
+        .filter(|json| !json.is_empty())
         .ok_or_else(|| Failure::argument("params_json", "is NULL; give the received parameters as a JSON object"))?;
     params::plain_parameters(Some(json))
 }
