@@ -7,14 +7,14 @@ use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use rustls::pki_types::CertificateDer;
+use ureq::Agent;
 use ureq::config::{AutoHeaderValue, Config};
 use ureq::http;
 use ureq::tls::{Certificate, PemItem, RootCerts, TlsConfig, parse_pem};
 use ureq::unversioned::transport::{ConnectProxyConnector, ConnectionDetails, Connector, RustlsConnector, Transport};
-use ureq::{Agent, Proxy};
 
 use super::connector::{SocketConnector, WatchConnector};
-use super::proxy;
+use super::proxy::Proxies;
 use super::resolver::NoResolver;
 use crate::error::{Failure, Outcome};
 use crate::fork::{self, ForkMutex};
@@ -52,7 +52,7 @@ struct Settings {
     max_idle: usize,
     user_agent: String,
     output_buffer: usize,
-    proxy: Option<Proxy>,
+    proxies: Proxies,
     trusted: Trusted,
 }
 
@@ -73,7 +73,7 @@ impl AgentSource {
             max_idle: options.max_idle_connections,
             user_agent: options.user_agent.clone(),
             output_buffer: longest_line(options) + HEAD_ROOM,
-            proxy: proxy::chosen(options.proxy.as_ref())?,
+            proxies: Proxies::chosen(options.proxy.as_ref(), options.allow_http)?,
             trusted: trusted(options)?,
         };
         let new = Arc::new(AgentSource { settings, made: ForkMutex::new(None) });
@@ -87,14 +87,16 @@ impl AgentSource {
         }))
     }
 
-    /// A head that the output buffer can hold line by line. One with a longer address than the options
-    /// let expect gets a larger buffer, and with it a connection of its own.
-    pub fn with_room_for(&self, agent: &Agent, head: http::Request<()>) -> http::Request<()> {
+    /// A head with what only its address decides: the proxy, and a buffer that can hold it line by line. One with a
+    /// longer address than the options let expect gets a larger buffer, and with it a connection of its own.
+    pub fn configured(&self, agent: &Agent, head: http::Request<()>) -> http::Request<()> {
         let address = head.uri().path_and_query().map_or(0, |address| address.as_str().len());
-        if address + LINE_ROOM <= self.settings.output_buffer {
+        let buffer = self.settings.output_buffer.max(address + LINE_ROOM);
+        let proxy = self.settings.proxies.for_address(head.uri()).cloned();
+        if proxy.is_none() && buffer == self.settings.output_buffer {
             return head;
         }
-        agent.configure_request(head).output_buffer_size(address + LINE_ROOM).build()
+        agent.configure_request(head).proxy(proxy).output_buffer_size(buffer).build()
     }
 
     /// The agent of this process.
@@ -123,7 +125,7 @@ impl Settings {
             .http_status_as_error(false)
             .max_redirects(0)
             .max_redirects_will_error(false)
-            .proxy(self.proxy.clone())
+            .proxy(None)
             .user_agent(&self.user_agent)
             .accept_encoding("gzip")
             .accept(AutoHeaderValue::None)

@@ -36,7 +36,7 @@ impl<In: Transport> Connector<In> for SocketConnector {
             return Ok(Some(Either::A(tunnel)));
         }
         attempt.connecting(self.connect_timeout);
-        let proxy = details.config.proxy().filter(|proxy| is_socks(proxy) && !proxy.is_no_proxy(details.uri));
+        let proxy = details.config.proxy().filter(|proxy| is_socks(proxy));
         let server = host_and_port(details);
         let (host, port) = proxy.map_or(server, |proxy| (proxy.host(), proxy.port()));
         let socket = CancellableSocket::dial(host, port, &attempt).map_err(|failure| match failure.code() {

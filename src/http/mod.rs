@@ -142,7 +142,7 @@ impl Client {
         let mut head = http::Request::new(());
         *head.uri_mut() = uri.clone();
         let agent = self.agents.agent();
-        let mut head = self.agents.with_room_for(&agent, head);
+        let mut head = self.agents.configured(&agent, head);
         let headers = head.headers_mut();
         let response = match request.body {
             RequestBody::None => agent.run(head)?,
