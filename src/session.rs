@@ -160,7 +160,7 @@ impl Session {
         self.run(None, None, |call| {
             let answer = identity.with_tokens(call, |tokens| {
                 let signed = identity.sign(tokens, method, &parameters)?;
-                let multipart = upload.multipart(&signed);
+                let multipart = upload.multipart(&signed)?;
                 let url = self.api_url.as_str().to_owned();
                 let body = RequestBody::Multipart(&multipart);
                 self.send(Request { name: method, url, body, retry_safety: retry_safety(method) }, call)
