@@ -4,6 +4,7 @@
 mod support;
 
 mod answers;
+mod attacks;
 mod callbacks;
 mod connections;
 mod constructors;
