@@ -2,14 +2,14 @@
 #![forbid(unsafe_code)]
 
 use std::mem;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, OnceLock, PoisonError, Weak};
 use std::time::{Duration, Instant};
 
 use slab::Slab;
 
 use crate::error::{Code, Failure, Outcome};
-use crate::fork::{self, ForkMutex, lock};
+use crate::fork::{self, ForkMutex, OfThisProcess, lock};
 
 /// Something a call may be blocked in, such as a socket, that another thread can end.
 pub trait Interrupt: Send + Sync {
@@ -25,8 +25,44 @@ pub struct Call {
     deadline: OnceLock<Instant>,
     limit: Duration,
     cancelled: AtomicBool,
+    sent: AtomicBool,
+    /// How many retries are left, once it is known how many there may be.
+    retries: OnceLock<AtomicU32>,
+    progress: OnceLock<BodyProgress>,
     blocked_in: Mutex<Option<Weak<dyn Interrupt>>>,
     woken: Condvar,
+}
+
+/// How much of the request bodies of some calls was sent.
+#[derive(Debug, Default)]
+pub struct Progress {
+    /// The bytes that were sent.
+    pub sent: AtomicU64,
+    /// The bytes that there are to send.
+    pub total: AtomicU64,
+}
+
+/// One call's part in the progress of its group.
+#[derive(Debug)]
+pub struct BodyProgress {
+    group: Arc<Progress>,
+    sent: AtomicU64,
+    total: AtomicU64,
+}
+
+impl BodyProgress {
+    /// An attempt begins to send a body of so many bytes: what an earlier attempt sent does not count any more.
+    pub fn begin(&self, total: u64) {
+        self.group.total.fetch_add(total, Ordering::Relaxed);
+        self.group.total.fetch_sub(self.total.swap(total, Ordering::Relaxed), Ordering::Relaxed);
+        self.group.sent.fetch_sub(self.sent.swap(0, Ordering::Relaxed), Ordering::Relaxed);
+    }
+
+    /// So many bytes more were sent.
+    pub fn add(&self, sent: u64) {
+        self.sent.fetch_add(sent, Ordering::Relaxed);
+        self.group.sent.fetch_add(sent, Ordering::Relaxed);
+    }
 }
 
 impl Call {
@@ -43,6 +79,9 @@ impl Call {
             deadline: OnceLock::new(),
             limit,
             cancelled: AtomicBool::new(false),
+            sent: AtomicBool::new(false),
+            retries: OnceLock::new(),
+            progress: OnceLock::new(),
             blocked_in: Mutex::new(None),
             woken: Condvar::new(),
         })
@@ -51,6 +90,25 @@ impl Call {
     /// Lets the call's time run from now on.
     pub fn begin(&self) {
         let _ = self.deadline.set(after(self.limit));
+    }
+
+    /// Sets how many retries the call may make, in place of its session's option.
+    pub fn limit_retries(&self, retries: u32) {
+        let _ = self.retries.set(AtomicU32::new(retries));
+    }
+
+    /// Takes one of the call's retries, of which there are `option` unless the call has a number of its own. A call
+    /// that is repeated with other tokens has no more of them.
+    /// The number that is left then, or `None` if there was none to take.
+    pub fn take_retry(&self, option: u32) -> Option<u32> {
+        let left = self.retries.get_or_init(|| AtomicU32::new(option));
+        let taken = left.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| left.checked_sub(1));
+        taken.ok().map(|left| left - 1)
+    }
+
+    /// Where the progress of its request's body is told, if anybody asks for it.
+    pub fn progress(&self) -> Option<&BodyProgress> {
+        self.progress.get()
     }
 
     /// When the call's time is over.
@@ -71,6 +129,16 @@ impl Call {
     /// Whether the call was cancelled.
     pub fn is_cancelled(&self) -> bool {
         self.cancelled.load(Ordering::SeqCst)
+    }
+
+    /// Says that a byte of a request of this call was sent.
+    pub fn note_sent(&self) {
+        self.sent.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether a byte of a request of this call may have reached a server.
+    pub fn was_sent(&self) -> bool {
+        self.sent.load(Ordering::Relaxed)
     }
 
     /// Fails if the call was cancelled or its time is over.
@@ -149,77 +217,77 @@ fn cancelled() -> Failure {
 
 /// The calls that can be ended together: those of a session, of a cancel handle, of a queue.
 #[derive(Default, Clone)]
-pub struct CallGroup(Arc<ForkMutex<Calls>>);
+pub struct CallGroup {
+    calls: Arc<ForkMutex<Calls>>,
+    progress: Arc<Progress>,
+}
 
 #[derive(Default)]
 struct Calls {
     ended: bool,
-    running: Slab<Arc<Call>>,
-    generation: u32,
-}
-
-impl Calls {
-    /// The calls of this process: those from before a fork run in the parent only, and their locks
-    /// may be held by threads that do not exist here.
-    fn running(&mut self) -> &mut Slab<Arc<Call>> {
-        if self.generation != fork::generation() {
-            self.generation = fork::generation();
-            mem::forget(mem::take(&mut self.running));
-        }
-        &mut self.running
-    }
+    /// Those of this process: a call from before a fork runs in the parent only.
+    running: OfThisProcess<Slab<Arc<Call>>>,
 }
 
 impl CallGroup {
     /// Lets a call begin; it takes part until the membership is dropped.
     pub fn join(&self, call: &Arc<Call>) -> Outcome<Membership> {
-        self.0.with(|calls| {
+        self.calls.with(|calls| {
             if calls.ended {
                 return Err(cancelled());
             }
-            let place = calls.running().insert(Arc::clone(call));
-            Ok(Membership { calls: self.clone(), place, generation: calls.generation })
+            let place = calls.running.get_or_renew().insert(Arc::clone(call));
+            Ok(Membership { group: self.clone(), place: OfThisProcess::new(place) })
         })
+    }
+
+    /// Has the progress of this call's request body counted with that of the others.
+    pub fn count_progress(&self, call: &Call) {
+        let progress = BodyProgress { group: Arc::clone(&self.progress), sent: 0.into(), total: 0.into() };
+        let _ = call.progress.set(progress);
+    }
+
+    /// How much of the request bodies of all calls was sent.
+    pub fn progress(&self) -> &Progress {
+        &self.progress
     }
 
     /// Ends the calls under way; later ones may begin.
     pub fn cancel(&self) {
-        let running: Vec<_> = self.0.with(|calls| calls.running().iter().map(|(_, call)| Arc::clone(call)).collect());
+        let running: Vec<_> = self.calls.with(|calls| {
+            let running = calls.running.get().into_iter().flatten();
+            running.map(|(_, call)| Arc::clone(call)).collect()
+        });
         running.iter().for_each(|call| call.cancel());
     }
 
     /// Ends the calls under way and lets no other begin.
     pub fn end(&self) {
-        self.0.with(|calls| calls.ended = true);
+        self.calls.with(|calls| calls.ended = true);
         self.cancel();
     }
 }
 
-/// A call's part in a [`CallGroup`].
+/// A call's part in a [`CallGroup`], until dropped.
 pub struct Membership {
-    calls: CallGroup,
-    place: usize,
-    generation: u32,
+    group: CallGroup,
+    place: OfThisProcess<usize>,
 }
 
 impl Drop for Membership {
     fn drop(&mut self) {
-        let own = self.calls.0.with(|calls| {
-            let is_here = calls.generation == self.generation;
-            is_here.then(|| calls.running.try_remove(self.place)).flatten()
+        let own = self.place.get().and_then(|place| {
+            self.group.calls.with(|calls| calls.running.get_mut().and_then(|running| running.try_remove(*place)))
         });
         drop(own);
     }
 }
 
-/// One piece of work that many calls wait for: a name's resolution, a grant.
+/// One piece of work that many calls wait for: a name's resolution, a token request.
 ///
-/// The worker lands it once; each waiting call gets the outcome, or leaves early when its own time
-/// is over or it is cancelled, without disturbing the work.
-pub struct SharedTask<T> {
-    state: Mutex<TaskState<T>>,
-    generation: u32,
-}
+/// The thread that does it completes it once. Each waiting call gets the outcome, or leaves early when its own time is
+/// over or it is cancelled, without disturbing the work.
+pub struct SharedTask<T>(OfThisProcess<Mutex<TaskState<T>>>);
 
 struct TaskState<T> {
     outcome: Option<T>,
@@ -229,19 +297,20 @@ struct TaskState<T> {
 impl<T: Clone> SharedTask<T> {
     /// Work that has just begun.
     pub fn new() -> Arc<SharedTask<T>> {
-        let state = Mutex::new(TaskState { outcome: None, waiting: Vec::new() });
-        Arc::new(SharedTask { state, generation: fork::generation() })
+        let state = TaskState { outcome: None, waiting: Vec::new() };
+        Arc::new(SharedTask(OfThisProcess::new(Mutex::new(state))))
     }
 
-    /// Whether the work is done in this process: what a fork left behind never lands.
+    /// Whether the work is done in this process: what a fork left behind is never completed.
     pub fn is_here(&self) -> bool {
-        self.generation == fork::generation()
+        self.0.is_here()
     }
 
     /// Ends the work and wakes those who wait for it.
     pub fn complete(&self, outcome: T) {
+        let Some(state) = self.0.get() else { return };
         let waiting = {
-            let mut state = lock(&self.state);
+            let mut state = lock(state);
             state.outcome = Some(outcome);
             mem::take(&mut state.waiting)
         };
@@ -250,8 +319,9 @@ impl<T: Clone> SharedTask<T> {
 
     /// Waits for the outcome on behalf of a call; `None` if it did not come until then.
     pub fn wait(&self, call: &Arc<Call>, until: Instant) -> Outcome<Option<T>> {
-        lock(&self.state).waiting.push(Arc::clone(call));
-        call.wait(until, || lock(&self.state).outcome.clone())
+        let Some(state) = self.0.get() else { return Ok(None) };
+        lock(state).waiting.push(Arc::clone(call));
+        fork::wait_for_others(|| call.wait(until, || lock(state).outcome.clone()))
     }
 }
 
@@ -292,5 +362,29 @@ mod tests {
             SharedTask::<()>::new().wait(&hasty, call.deadline()).expect_err("out of time").code(),
             Code::Timeout
         );
+    }
+
+    #[test]
+    fn a_call_has_its_retries_once() {
+        let call = Call::new(Duration::from_secs(60));
+        assert_eq!([call.take_retry(2), call.take_retry(2), call.take_retry(2)], [Some(1), Some(0), None]);
+        let call = Call::new(Duration::from_secs(60));
+        call.limit_retries(0);
+        assert_eq!(call.take_retry(2), None, "its own number counts");
+    }
+
+    #[test]
+    fn progress_counts_each_body_once() {
+        let group = CallGroup::default();
+        let calls = [Call::new(Duration::from_secs(60)), Call::new(Duration::from_secs(60))];
+        calls.iter().for_each(|call| group.count_progress(call));
+        let told = || [&group.progress().sent, &group.progress().total].map(|count| count.load(Ordering::Relaxed));
+        let progress = calls.each_ref().map(|call| call.progress().expect("asked for"));
+        progress.iter().for_each(|progress| progress.begin(10));
+        progress[0].add(10);
+        progress[1].add(4);
+        assert_eq!(told(), [14, 20]);
+        progress[1].begin(10);
+        assert_eq!(told(), [10, 20], "an attempt is repeated");
     }
 }

@@ -13,19 +13,24 @@
 #![deny(unsafe_code)]
 
 pub mod address;
+mod background;
 pub mod call;
 pub mod catalogue;
+mod environment;
 pub mod error;
 pub mod ffi;
 pub mod fork;
 pub mod http;
 pub mod json;
+mod json_scan;
 pub mod keys;
 pub mod log;
 pub mod oauth;
 pub mod options;
+mod panics;
 pub mod params;
 pub mod queue;
+mod request;
 pub mod secret;
 pub mod session;
 pub mod signature;

@@ -1,12 +1,12 @@
-//! The log: one line for each request, retry_safety and renewal, and never a secret.
+//! The log: one line for each request, retry and renewal, and never a secret.
 #![forbid(unsafe_code)]
 
 use std::cell::Cell;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI32, Ordering};
 
 use crate::fork::ForkMutex;
+use crate::panics;
 
 /// How much a line matters; a lower number matters more.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -51,9 +51,11 @@ pub fn line(level: Level, text: impl FnOnce() -> String) {
     }
     if let Some(sink) = SINK.with(|slot| slot.clone()) {
         TELLING.with(|telling| telling.set(true));
-        let told = catch_unwind(AssertUnwindSafe(|| sink(level, &text())));
-        TELLING.with(|telling| telling.set(false));
         // A bug in a line is no reason to lose the answer that it tells of.
-        drop(told);
+        let _ = panics::catch(|| {
+            sink(level, &text());
+            Ok(())
+        });
+        TELLING.with(|telling| telling.set(false));
     }
 }

@@ -13,7 +13,7 @@ use crate::catalogue;
 use crate::error::{Code, Failure, Outcome};
 use crate::http::answer::Answer;
 use crate::http::multipart::Upload;
-use crate::http::{Client, Request, RequestBody, RetrySafety};
+use crate::http::{self, Client, RequestBody, RetrySafety};
 use crate::json::Json;
 pub use crate::keys::Keys;
 use crate::log::{self, Level};
@@ -22,6 +22,7 @@ use crate::oauth::store::TokenStore;
 use crate::oauth::tokens::Tokens;
 use crate::options::Options;
 use crate::params::{self, Parameters};
+use crate::request::{self, Action, Request};
 use crate::signature::Circuit;
 
 /// The platform's "session key or uid incorrect": the token is of no use.
@@ -59,6 +60,21 @@ pub struct Session {
     pass_error: bool,
     get_limit: usize,
     timeout: Duration,
+}
+
+/// A request that was checked and waits to be performed.
+pub struct PreparedRequest {
+    request: Request<'static>,
+    data: Vec<u8>,
+    call: Arc<Call>,
+    _membership: [Option<Membership>; 2],
+}
+
+impl PreparedRequest {
+    /// The call, for those who may end it.
+    pub fn call(&self) -> &Arc<Call> {
+        &self.call
+    }
 }
 
 impl Session {
@@ -116,86 +132,100 @@ impl Session {
         }
     }
 
-    /// Calls a method and hands over the platform's own JSON.
+    /// Performs a request and waits for its answer; `data` is the file of an upload.
+    pub fn request(&self, request: &Request<'_>, data: &[u8], cancel: Option<&CallGroup>) -> Outcome<Json> {
+        self.check(&request.action)?;
+        let (call, _membership) = self.begin(request, cancel)?;
+        call.begin();
+        self.perform(request, data, &call)
+    }
+
+    /// Accepts a request that is performed later: refuses now what [`Self::request`] would refuse at once.
     ///
-    /// `limit` replaces the session's time limit, `cancellation` may end this call.
-    pub fn call(
-        &self,
-        method: &str,
-        params_json: Option<&str>,
-        limit: Option<Duration>,
-        cancellation: Option<&CallGroup>,
-    ) -> Outcome<Json> {
-        self.run(limit, cancellation, |call| self.perform(method, params_json, call))
+    /// While the prepared request exists, whoever ends the session's calls ends this one, too.
+    pub fn prepare(&self, request: Request<'_>, data: Vec<u8>, cancel: Option<&CallGroup>) -> Outcome<PreparedRequest> {
+        self.check(&request.action)?;
+        let (call, membership) = self.begin(&request, cancel)?;
+        Ok(PreparedRequest { request: request.into_owned(), data, call, _membership: membership })
     }
 
-    /// Accepts a call that is performed later: refuses now what [`Self::call`] would refuse at once.
-    ///
-    /// While the membership lasts, whoever ends the session's calls ends this one, too.
-    pub fn prepare(&self, method: &str, params_json: Option<&str>) -> Outcome<(Arc<Call>, Membership)> {
-        params::check_method(method)?;
-        params::call_parameters(params_json)?;
-        self.identity()?;
-        let call = Call::waiting(self.timeout);
-        let membership = self.calls.join(&call)?;
-        Ok((call, membership))
+    /// Performs a prepared request of this session.
+    pub fn perform_prepared(&self, prepared: &PreparedRequest) -> Outcome<Json> {
+        self.perform(&prepared.request, &prepared.data, &prepared.call)
     }
 
-    /// Performs a call that takes part in the session's already.
-    pub fn perform(&self, method: &str, params_json: Option<&str>, call: &Arc<Call>) -> Outcome<Json> {
-        params::check_method(method)?;
-        let parameters = params::call_parameters(params_json)?;
-        let identity = self.identity()?;
-        let answer =
-            identity.with_tokens(call, |tokens| self.send_signed(identity, tokens, method, &parameters, call))?;
-        answer.into_outcome(self.pass_error)
-    }
-
-    /// Calls a method with a file, which is not signed.
-    pub fn upload(&self, method: &str, params_json: Option<&str>, upload: &Upload<'_>) -> Outcome<Json> {
-        params::check_method(method)?;
-        let parameters = params::call_parameters(params_json)?;
-        upload.check(&parameters)?;
-        let identity = self.identity()?;
-        self.run(None, None, |call| {
-            let answer = identity.with_tokens(call, |tokens| {
-                let signed = identity.sign(tokens, method, &parameters)?;
-                let multipart = upload.multipart(&signed)?;
-                let url = self.api_url.as_str().to_owned();
-                let body = RequestBody::Multipart(&multipart);
-                self.send(Request { name: method, url, body, retry_safety: retry_safety(method) }, call)
-            })?;
-            answer.into_outcome(self.pass_error)
-        })
-    }
-
-    /// Reads a public page: unsigned, and for every kind of session.
-    pub fn public_page(&self, path: &str, params_json: Option<&str>) -> Outcome<Json> {
-        check_path(path)?;
-        let parameters = params::plain_parameters(params_json)?;
-        self.run(None, None, |call| {
-            let mut url = format!("{}/{path}", self.public_url.as_str());
-            if !parameters.is_empty() {
-                url.push('?');
-                encode_into(&mut url, pairs(&parameters));
+    /// Refuses what this kind of session cannot do.
+    fn check(&self, action: &Action<'_>) -> Outcome<()> {
+        match (action, &self.identity) {
+            (Action::Public { .. }, _) | (_, Some(_)) => Ok(()),
+            (Action::Authorize, None) => {
+                Err(Failure::argument("session", "is a public session, which has no tokens; make one of another kind"))
             }
-            let request = Request { name: path, url, body: RequestBody::None, retry_safety: RetrySafety::ReadOnly };
-            self.send(request, call)?.into_outcome(self.pass_error)
+            (_, None) => Err(signs_nothing()),
+        }
+    }
+
+    /// A call of this session, its time not running yet, that may be ended by whoever may end it.
+    fn begin(
+        &self,
+        request: &Request<'_>,
+        cancel: Option<&CallGroup>,
+    ) -> Outcome<(Arc<Call>, [Option<Membership>; 2])> {
+        let call = Call::waiting(request.limit.unwrap_or(self.timeout));
+        if let Some(retries) = request.retries {
+            call.limit_retries(retries);
+        }
+        let of_session = self.calls.join(&call)?;
+        let of_cancel = cancel.map(|cancel| cancel.join(&call)).transpose()?;
+        cancel.iter().for_each(|cancel| cancel.count_progress(&call));
+        Ok((call, [Some(of_session), of_cancel]))
+    }
+
+    fn perform(&self, request: &Request<'_>, data: &[u8], call: &Arc<Call>) -> Outcome<Json> {
+        let answer = match &request.action {
+            // Another's request for tokens is told as it went; this call's own waits for it.
+            Action::Authorize => {
+                return self.authorize(call).map(Json::from).map_err(|failure| failure.sent_unless_known(true));
+            }
+            Action::Call(action) => self.call_method(action, call),
+            Action::Upload(action, file) => self.upload(action, &file.with(data), call),
+            Action::Public { path, parameters } => self.public_page(path, parameters, call),
+        };
+        let outcome = answer.and_then(|answer| answer.into_outcome(request.pass_error.unwrap_or(self.pass_error)));
+        outcome.map_err(|failure| failure.sent(call.was_sent()))
+    }
+
+    fn call_method(&self, action: &request::Call<'_>, call: &Arc<Call>) -> Outcome<Answer> {
+        let identity = self.identity()?;
+        identity.with_tokens(call, |tokens| self.send_signed(identity, tokens, action, call))
+    }
+
+    fn upload(&self, action: &request::Call<'_>, upload: &Upload<'_>, call: &Arc<Call>) -> Outcome<Answer> {
+        let identity = self.identity()?;
+        let method = action.method.as_ref();
+        identity.with_tokens(call, |tokens| {
+            let signed = identity.sign(tokens, method, &action.parameters)?;
+            let multipart = upload.multipart(&signed)?;
+            let url = self.api_url.as_str().to_owned();
+            let body = RequestBody::Multipart(&multipart);
+            self.send(http::Request { name: method, url, body, retry_safety: retry_safety(method) }, call)
         })
     }
 
-    /// Gets tokens, or renews them, and shows them.
-    pub fn authorize(&self) -> Outcome<String> {
-        let Some(identity) = &self.identity else {
-            return Err(Failure::argument(
-                "session",
-                "is a public session, which has no tokens; make one of another kind",
-            ));
-        };
-        self.run(None, None, |call| {
-            let tokens = identity.store.authorize(call)?;
-            Ok(identity.show(&tokens))
-        })
+    fn public_page(&self, path: &str, parameters: &Parameters<'_>, call: &Arc<Call>) -> Outcome<Answer> {
+        let mut url = format!("{}/{path}", self.public_url.as_str());
+        if !parameters.is_empty() {
+            url.push('?');
+            encode_into(&mut url, pairs(parameters));
+        }
+        let retry_safety = RetrySafety::ReadOnly;
+        self.send(http::Request { name: path, url, body: RequestBody::None, retry_safety }, call)
+    }
+
+    fn authorize(&self, call: &Arc<Call>) -> Outcome<String> {
+        let identity = self.identity()?;
+        let tokens = identity.store.authorize(call)?;
+        Ok(identity.show(&tokens))
     }
 
     /// The tokens as they are, without asking anybody.
@@ -252,46 +282,31 @@ impl Session {
     }
 
     fn identity(&self) -> Outcome<&Arc<Identity>> {
-        self.identity.as_ref().ok_or_else(|| {
-            Failure::new(Code::SignatureUndefined, "a public session signs nothing; it is for mailru_public only")
-        })
-    }
-
-    /// Runs one call: within its time, and ended by whoever may end it.
-    fn run<T>(
-        &self,
-        limit: Option<Duration>,
-        cancellation: Option<&CallGroup>,
-        work: impl FnOnce(&Arc<Call>) -> Outcome<T>,
-    ) -> Outcome<T> {
-        let call = Call::new(limit.unwrap_or(self.timeout));
-        let _of_session = self.calls.join(&call)?;
-        let _of_handle = cancellation.map(|cancellation| cancellation.join(&call)).transpose()?;
-        work(&call)
+        self.identity.as_ref().ok_or_else(signs_nothing)
     }
 
     fn send_signed(
         &self,
         identity: &Identity,
         tokens: &Tokens,
-        method: &str,
-        parameters: &Parameters<'_>,
+        action: &request::Call<'_>,
         call: &Arc<Call>,
     ) -> Outcome<Answer> {
+        let (method, parameters) = (action.method.as_ref(), &action.parameters);
         let signed = identity.sign(tokens, method, parameters)?;
         let expected = parameters.iter().map(|(name, value)| name.len() + value.len() + 2).sum::<usize>() + 192;
         let url = self.api_url.with_query(pairs(&signed), expected);
         let retry_safety = retry_safety(method);
         if self.api_url.request_line(&url) <= self.get_limit {
-            return self.send(Request { name: method, url, body: RequestBody::None, retry_safety }, call);
+            return self.send(http::Request { name: method, url, body: RequestBody::None, retry_safety }, call);
         }
         let mut form = String::with_capacity(url.len());
         encode_into(&mut form, pairs(&signed));
         let url = self.api_url.as_str().to_owned();
-        self.send(Request { name: method, url, body: RequestBody::Form(&form), retry_safety }, call)
+        self.send(http::Request { name: method, url, body: RequestBody::Form(&form), retry_safety }, call)
     }
 
-    fn send(&self, request: Request, call: &Arc<Call>) -> Outcome<Answer> {
+    fn send(&self, request: http::Request, call: &Arc<Call>) -> Outcome<Answer> {
         Ok(self.client.send(request, call)?)
     }
 }
@@ -341,23 +356,12 @@ impl Identity {
     }
 }
 
-fn retry_safety(method: &str) -> RetrySafety {
-    if catalogue::only_reads(method) { RetrySafety::ReadOnly } else { RetrySafety::Write }
+fn signs_nothing() -> Failure {
+    Failure::new(Code::SignatureUndefined, "a public session signs nothing; it is for mailru_public only")
 }
 
-/// A path below the public address that cannot leave it.
-fn check_path(path: &str) -> Outcome<()> {
-    let segment = |segment: &str| {
-        !matches!(segment, "" | "." | "..")
-            && segment.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'_' | b'-'))
-    };
-    if path.split('/').all(segment) {
-        return Ok(());
-    }
-    Err(Failure::argument(
-        "path",
-        "must be segments of letters, digits, '.', '_' and '-' joined by '/', such as mail/nick; none may be '.' or '..'",
-    ))
+fn retry_safety(method: &str) -> RetrySafety {
+    if catalogue::only_reads(method) { RetrySafety::ReadOnly } else { RetrySafety::Write }
 }
 
 fn pairs<'a>(parameters: &'a Parameters<'_>) -> impl Iterator<Item = (&'a str, &'a str)> {

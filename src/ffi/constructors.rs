@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::handles::{self, Entry};
 use super::strings::{optional, or_empty, text};
-use super::{handle, mailru_session};
+use super::{mailru_session, return_handle};
 use crate::error::Outcome;
 use crate::oauth::grant::Grant;
 use crate::options::Options;
@@ -47,7 +47,7 @@ unsafe fn construct(
         handles::insert(Entry::Session(Arc::new(session)))
     };
     // SAFETY: the caller's promise.
-    unsafe { handle(error, work) }
+    unsafe { return_handle(error, work) }
 }
 
 /// # Safety
@@ -104,7 +104,7 @@ pub unsafe extern "C" fn mailru_public_session_new(
         handles::insert(Entry::Session(Arc::new(Session::public(Options::parse(options)?)?)))
     };
     // SAFETY: as above.
-    unsafe { handle(error, work) }
+    unsafe { return_handle(error, work) }
 }
 
 /// A session with an access token that the program has already, in whichever circuit its keys and

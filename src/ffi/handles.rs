@@ -75,10 +75,15 @@ pub fn cancel(number: u64) -> Outcome<Arc<CallGroup>> {
     }
 }
 
-/// The queue behind a handle; one from before a fork is none.
+/// The cancel handle behind a number, of which 0 is none.
+pub fn optional_cancel(number: u64) -> Outcome<Option<Arc<CallGroup>>> {
+    if number == 0 { Ok(None) } else { cancel(number).map(Some) }
+}
+
+/// The queue behind a handle.
 pub fn queue(number: u64) -> Outcome<Arc<Queue>> {
     match find(number) {
-        Some(Entry::Queue(queue)) if queue.is_here() => Ok(queue),
+        Some(Entry::Queue(queue)) => Ok(queue),
         _ => Err(invalid("queue")),
     }
 }
@@ -97,7 +102,6 @@ fn find(number: u64) -> Option<Entry> {
 }
 
 fn invalid(argument: &str) -> Failure {
-    let message =
-        format!("{argument} is no handle of this kind in use: it was freed, or never given out by this library");
+    let message = format!("{argument}: invalid or freed {argument} handle; use one that its constructor returned");
     Failure::new(Code::InvalidHandle, message).for_argument(argument)
 }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::callbacks::{HostData, mailru_log_callback, mailru_release_callback};
 use super::strings::{optional, take_back, text};
 use super::version::MAILRU_ABI_VERSION;
-use super::{answer, code_of};
+use super::{return_code, return_json};
 use crate::error::{Code, Failure, Outcome};
 use crate::oauth::redirect;
 use crate::secret::Secret;
@@ -51,7 +51,7 @@ pub extern "C" fn mailru_code_name(code: i32) -> *const c_char {
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn mailru_methods(code: *mut i32) -> *mut c_char {
     // SAFETY: the header makes the pointer the caller's promise.
-    unsafe { answer(code, || Ok(catalogue::JSON.trim_end().to_owned())) }
+    unsafe { return_json(code, || Ok(catalogue::JSON.trim_end().to_owned())) }
 }
 
 /// The address at which a user lets the application in; the browser is then sent to redirect_uri.
@@ -73,7 +73,7 @@ pub unsafe extern "C" fn mailru_authorize_url(
 ) -> *mut c_char {
     // SAFETY: the header makes the pointers the caller's promise.
     unsafe {
-        answer(code, || {
+        return_json(code, || {
             redirect::authorize_url(
                 text("app_id", app_id)?,
                 text("redirect_uri", redirect_uri)?,
@@ -106,7 +106,9 @@ pub unsafe extern "C" fn mailru_parse_redirect(
     code: *mut i32,
 ) -> *mut c_char {
     // SAFETY: the header makes the pointers the caller's promise.
-    unsafe { answer(code, || redirect::parse_redirect(text("url", url)?, optional("expected_state", expected_state)?)) }
+    unsafe {
+        return_json(code, || redirect::parse_redirect(text("url", url)?, optional("expected_state", expected_state)?))
+    }
 }
 
 /// Checks a payment callback of the platform: sig over all other parameters with the secret key, in
@@ -192,7 +194,7 @@ pub unsafe extern "C" fn mailru_verify_query(
 ) -> *mut c_char {
     // SAFETY: the header makes the pointers the caller's promise.
     unsafe {
-        answer(code, || {
+        return_json(code, || {
             let (kind, secret_key) = (text("kind", kind)?, Secret::new(text("secret_key", secret_key)?));
             verify::query(kind, &secret_key, text("query", query)?)
         })
@@ -209,7 +211,7 @@ unsafe fn verified(
 ) -> *mut c_char {
     // SAFETY: the caller's promise.
     unsafe {
-        answer(code, || {
+        return_json(code, || {
             check(&Secret::new(text("secret_key", secret_key)?), optional("params_json", params_json)?)?;
             Ok(r#"{"verified":true}"#.to_owned())
         })
@@ -232,7 +234,7 @@ pub unsafe extern "C" fn mailru_set_log(
     level: i32,
 ) -> i32 {
     let data = HostData::new(user_data, release);
-    code_of(move || {
+    return_code(move || {
         if !(0..=4).contains(&level) {
             return Err(Failure::argument("level", "must be from 0 (off) to 4 (debug)"));
         }

@@ -32,25 +32,25 @@ pub use self::tokens::*;
 pub use self::version::MAILRU_ABI_VERSION;
 
 use std::ffi::c_char;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use self::strings::to_c;
 use crate::error::{Code, Failure, Outcome};
 use crate::json::Json;
+use crate::panics;
 
 /// Runs an export that answers with JSON.
 ///
 /// # Safety
 /// `code` is NULL or points to writable memory.
-unsafe fn answer<T: Into<Json>>(code: *mut i32, work: impl FnOnce() -> Outcome<T>) -> *mut c_char {
+unsafe fn return_json<T: Into<Json>>(code: *mut i32, work: impl FnOnce() -> Outcome<T>) -> *mut c_char {
     // SAFETY: the caller's promise.
-    unsafe { put(code, Code::InternalError.number()) };
-    let (number, json) = match guarded(work) {
+    unsafe { write_out(code, Code::InternalError.number()) };
+    let (number, json) = match run(work) {
         Ok(json) => (Code::Ok.number(), json.into()),
         Err(failure) => (failure.code().number(), failure.into_json().into()),
     };
     // SAFETY: as above.
-    unsafe { put(code, number) };
+    unsafe { write_out(code, number) };
     to_c(json)
 }
 
@@ -58,14 +58,14 @@ unsafe fn answer<T: Into<Json>>(code: *mut i32, work: impl FnOnce() -> Outcome<T
 ///
 /// # Safety
 /// `error` is NULL or points to writable memory.
-unsafe fn handle(error: *mut *mut c_char, work: impl FnOnce() -> Outcome<u64>) -> u64 {
+unsafe fn return_handle(error: *mut *mut c_char, work: impl FnOnce() -> Outcome<u64>) -> u64 {
     // SAFETY: the caller's promise.
-    unsafe { put(error, std::ptr::null_mut()) };
-    match guarded(work) {
+    unsafe { write_out(error, std::ptr::null_mut()) };
+    match run(work) {
         Ok(handle) => handle,
         Err(failure) => {
             // SAFETY: as above.
-            unsafe { refuse(error, failure) };
+            unsafe { write_error(error, failure) };
             0
         }
     }
@@ -74,53 +74,49 @@ unsafe fn handle(error: *mut *mut c_char, work: impl FnOnce() -> Outcome<u64>) -
 /// Runs an export that answers with a code, and with an error's JSON where it refuses.
 ///
 /// # Safety
-/// As for [`handle`].
-unsafe fn code_and_error(error: *mut *mut c_char, work: impl FnOnce() -> Outcome<()>) -> i32 {
+/// As for [`return_handle`].
+unsafe fn return_code_and_error(error: *mut *mut c_char, work: impl FnOnce() -> Outcome<()>) -> i32 {
     // SAFETY: the caller's promise.
-    unsafe { put(error, std::ptr::null_mut()) };
-    match guarded(work) {
+    unsafe { write_out(error, std::ptr::null_mut()) };
+    match run(work) {
         Ok(()) => Code::Ok.number(),
         // SAFETY: as above.
-        Err(failure) => unsafe { refuse(error, failure) },
+        Err(failure) => unsafe { write_error(error, failure) },
     }
 }
 
 /// Tells a failure through an out-parameter, if it is wanted; the failure's code.
 ///
 /// # Safety
-/// As for [`handle`].
-unsafe fn refuse(error: *mut *mut c_char, failure: Failure) -> i32 {
+/// As for [`return_handle`].
+unsafe fn write_error(error: *mut *mut c_char, failure: Failure) -> i32 {
     let number = failure.code().number();
     if !error.is_null() {
         // SAFETY: the caller's promise.
-        unsafe { put(error, to_c(failure.into_json().into())) };
+        unsafe { write_out(error, to_c(failure.into_json().into())) };
     }
     number
 }
 
 /// Runs an export that answers with a code alone.
-fn code_of(work: impl FnOnce() -> Outcome<()>) -> i32 {
-    match guarded(work) {
+fn return_code(work: impl FnOnce() -> Outcome<()>) -> i32 {
+    match run(work) {
         Ok(()) => Code::Ok.number(),
         Err(failure) => failure.code().number(),
     }
 }
 
-/// Keeps a panic from crossing into the host.
-fn guarded<T>(work: impl FnOnce() -> Outcome<T>) -> Outcome<T> {
-    let _quiet = process::enter();
-    catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|_| {
-        // The panic's own text may quote what it stumbled over, and so a secret.
-        let place = process::last_panic();
-        Err(Failure::new(Code::InternalError, format!("a bug in libmailru{place}; please report it")))
-    })
+/// Runs the body of an export: every one comes through here, so that no panic crosses into the host.
+fn run<T>(work: impl FnOnce() -> Outcome<T>) -> Outcome<T> {
+    process::prepare();
+    panics::catch(work)
 }
 
 /// Writes an out-parameter that the caller may not want.
 ///
 /// # Safety
 /// `slot` is NULL or points to writable memory.
-unsafe fn put<T>(slot: *mut T, value: T) {
+unsafe fn write_out<T>(slot: *mut T, value: T) {
     if !slot.is_null() {
         // SAFETY: the caller's promise.
         unsafe { slot.write(value) };
@@ -137,7 +133,7 @@ mod tests {
         let secret = "hunter2";
         // SAFETY: `code` is a local variable; the string is freed once.
         let json = unsafe {
-            let json = answer::<String>(&mut code, || panic!("about {secret}"));
+            let json = return_json::<String>(&mut code, || panic!("about {secret}"));
             let text = std::ffi::CStr::from_ptr(json).to_str().expect("UTF-8").to_owned();
             mailru_string_free(json);
             text

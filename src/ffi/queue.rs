@@ -4,11 +4,15 @@ use std::ffi::c_char;
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::calls::bytes;
 use super::handles::{self, Entry};
 use super::strings::{optional, text, to_c};
-use super::{code_and_error, code_of, guarded, handle, mailru_queue, mailru_session, put};
+use super::{
+    mailru_cancel, mailru_queue, mailru_session, return_code, return_code_and_error, return_handle, run, write_out,
+};
 use crate::error::{Code, Failure, Outcome};
 use crate::queue::Queue;
+use crate::request::{self, Action, Call};
 
 /// A queue: many calls for few threads of the host, such as the one of an event loop.
 ///
@@ -21,7 +25,7 @@ use crate::queue::Queue;
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn mailru_queue_new(workers: u32, capacity: u32, error: *mut *mut c_char) -> mailru_queue {
     // SAFETY: the header makes the pointer the caller's promise.
-    unsafe { handle(error, || handles::insert(Entry::Queue(Queue::new(workers, capacity)?))) }
+    unsafe { return_handle(error, || handles::insert(Entry::Queue(Arc::new(Queue::new(workers, capacity)?)))) }
 }
 
 /// Hands a call to a queue and returns at once.
@@ -35,7 +39,7 @@ pub unsafe extern "C" fn mailru_queue_new(workers: u32, capacity: u32, error: *m
 /// queue is freed first. Its time limit begins when a worker takes it. mailru_session_cancel and
 /// mailru_session_free complete the session's submissions as MAILRU_CANCELLED.
 /// Codes: MAILRU_OK, MAILRU_INVALID_ARGUMENT, MAILRU_INVALID_HANDLE, MAILRU_SIGNATURE_UNDEFINED,
-/// MAILRU_QUEUE_FULL, MAILRU_CANCELLED (the session was freed meanwhile), MAILRU_NETWORK_ERROR (no
+/// MAILRU_QUEUE_FULL, MAILRU_CANCELLED (the session was freed meanwhile), MAILRU_OUT_OF_MEMORY (no
 /// thread could be started).
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn mailru_queue_submit(
@@ -51,10 +55,49 @@ pub unsafe extern "C" fn mailru_queue_submit(
         let session = handles::session(session)?;
         // SAFETY: the header makes the pointers the caller's promise.
         let (method, params_json) = unsafe { (text("method", method)?, optional("params_json", params_json)?) };
-        queue.submit(session, method, params_json, tag)
+        queue.submit(session, Action::Call(Call::new(method, params_json)?).into(), Vec::new(), None, tag)
     };
     // SAFETY: as above.
-    unsafe { code_and_error(error, work) }
+    unsafe { return_code_and_error(error, work) }
+}
+
+/// Hands any request to a queue and returns at once: uploads, public pages and authorization too.
+///
+/// queue, tag, error, the result and the codes: as for mailru_queue_submit.
+/// session, request_json, cancel: as for mailru_request; what that would refuse is refused here. A
+/// timeout_ms in request_json counts from the submission.
+/// data, size: the file of an upload, copied; else NULL and 0.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn mailru_queue_request(
+    queue: mailru_queue,
+    session: mailru_session,
+    request_json: *const c_char,
+    data: *const u8,
+    size: usize,
+    cancel: mailru_cancel,
+    tag: u64,
+    error: *mut *mut c_char,
+) -> i32 {
+    let work = || {
+        let queue = handles::queue(queue)?;
+        let session = handles::session(session)?;
+        // SAFETY: the header makes the pointers and the size the caller's promise.
+        let (request_json, data) = unsafe { (text("request_json", request_json)?, bytes(data, size)?) };
+        let request = request::parse(request_json, data.is_some())?;
+        let cancel = handles::optional_cancel(cancel)?;
+        queue.submit(session, request, copied(data.unwrap_or_default())?, cancel.as_deref(), tag)
+    };
+    // SAFETY: as above.
+    unsafe { return_code_and_error(error, work) }
+}
+
+fn copied(data: &[u8]) -> Outcome<Vec<u8>> {
+    let mut copy = Vec::new();
+    copy.try_reserve_exact(data.len()).map_err(|_| {
+        Failure::new(Code::OutOfMemory, format!("no memory for a copy of the file ({} bytes)", data.len()))
+    })?;
+    copy.extend_from_slice(data);
+    Ok(copy)
 }
 
 /// Takes the next completion from a queue, in the order of completion.
@@ -75,15 +118,15 @@ pub unsafe extern "C" fn mailru_queue_next(
 ) -> *mut c_char {
     // SAFETY: the header makes the pointers the caller's promise.
     unsafe {
-        put(tag, 0);
-        put(code, Code::InternalError.number());
+        write_out(tag, 0);
+        write_out(code, Code::InternalError.number());
     }
-    let taken = guarded(|| handles::queue(queue)?.next(wait(timeout_ms)?));
+    let taken = run(|| handles::queue(queue)?.next(wait(timeout_ms)?));
     let outcome = match taken {
         Ok(completion) => {
             // SAFETY: as above.
-            unsafe { put(tag, completion.tag) };
-            completion.outcome
+            unsafe { write_out(tag, completion.tag) };
+            completion.result
         }
         Err(failure) => Err(failure),
     };
@@ -93,7 +136,7 @@ pub unsafe extern "C" fn mailru_queue_next(
         Err(failure) => (failure.code().number(), Some(failure.into_json().into())),
     };
     // SAFETY: as above.
-    unsafe { put(code, number) };
+    unsafe { write_out(code, number) };
     json.map_or(std::ptr::null_mut(), to_c)
 }
 
@@ -114,10 +157,7 @@ fn wait(timeout_ms: i32) -> Outcome<Option<Duration>> {
 /// Returns MAILRU_OK, also if nothing bears the tag, or MAILRU_INVALID_HANDLE. Does not block.
 #[unsafe(no_mangle)]
 pub extern "C" fn mailru_queue_cancel(queue: mailru_queue, tag: u64) -> i32 {
-    code_of(|| {
-        handles::queue(queue)?.cancel(tag);
-        Ok(())
-    })
+    return_code(|| handles::queue(queue)?.cancel(tag))
 }
 
 /// A descriptor that is readable exactly while a completion waits, for epoll, libuv or asyncio:
@@ -128,7 +168,7 @@ pub extern "C" fn mailru_queue_cancel(queue: mailru_queue, tag: u64) -> i32 {
 /// mailru_queue_next with a wait instead. Does not block.
 #[unsafe(no_mangle)]
 pub extern "C" fn mailru_queue_fd(queue: mailru_queue) -> i32 {
-    guarded(|| handles::queue(queue)?.descriptor()).unwrap_or(-1)
+    run(|| handles::queue(queue)?.descriptor()).unwrap_or(-1)
 }
 
 /// Lets go of a queue: its calls under way are cancelled, what is pending is not handed out any
@@ -137,14 +177,9 @@ pub extern "C" fn mailru_queue_fd(queue: mailru_queue) -> i32 {
 /// 0, a freed handle and a handle of another kind are ignored. Does not block.
 #[unsafe(no_mangle)]
 pub extern "C" fn mailru_queue_free(queue: mailru_queue) {
-    code_of(|| {
+    return_code(|| {
         if let Some(Entry::Queue(queue)) = handles::remove(queue, |entry| matches!(entry, Entry::Queue(_))) {
-            if queue.is_here() {
-                queue.free();
-            } else {
-                // The parent's: its locks may be held by threads that do not exist here.
-                std::mem::forget(Arc::clone(&queue));
-            }
+            queue.free();
         }
         Ok(())
     });

@@ -4,7 +4,8 @@ use std::ffi::{c_char, c_void};
 use std::sync::Arc;
 
 use super::callbacks::{HostData, mailru_release_callback, mailru_token_callback};
-use super::{answer, code_of, handles, mailru_session};
+use super::{handles, mailru_session, return_code, return_json};
+use crate::request::Action;
 
 /// Gets the tokens of a code, password or refresh session, if it has none yet; renews those of a
 /// session that holds a refresh token; else answers with the tokens as they are. One request is made
@@ -19,7 +20,7 @@ use super::{answer, code_of, handles, mailru_session};
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn mailru_authorize(session: mailru_session, code: *mut i32) -> *mut c_char {
     // SAFETY: the header makes the pointer the caller's promise.
-    unsafe { answer(code, || handles::session(session)?.authorize()) }
+    unsafe { return_json(code, || handles::session(session)?.request(&Action::Authorize.into(), &[], None)) }
 }
 
 /// Shows the tokens of a session at once, without network, for the host to store.
@@ -32,7 +33,7 @@ pub unsafe extern "C" fn mailru_authorize(session: mailru_session, code: *mut i3
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn mailru_tokens(session: mailru_session, code: *mut i32) -> *mut c_char {
     // SAFETY: the header makes the pointer the caller's promise.
-    unsafe { answer(code, || Ok(handles::session(session)?.tokens())) }
+    unsafe { return_json(code, || Ok(handles::session(session)?.tokens())) }
 }
 
 /// Has a function called for every new set of tokens, before any of them is used, on a thread of
@@ -54,7 +55,7 @@ pub unsafe extern "C" fn mailru_session_on_token(
     release: mailru_release_callback,
 ) -> i32 {
     let data = HostData::new(user_data, release);
-    code_of(move || {
+    return_code(move || {
         let session = handles::session(session)?;
         let Some(callback) = callback else {
             drop(data);

@@ -14,6 +14,8 @@ pub struct Upload<'a> {
     pub field: &'a str,
     /// What the file is called.
     pub file_name: &'a str,
+    /// Its media type.
+    pub media_type: &'a str,
     /// The file.
     pub data: &'a [u8],
 }
@@ -29,6 +31,10 @@ impl<'a> Upload<'a> {
                 "field",
                 "has the name of a parameter; a file's field has a name of its own, such as img_file",
             ));
+        }
+        let printable = self.media_type.bytes().all(|byte| (b' '..=b'~').contains(&byte));
+        if !printable || !self.media_type.contains('/') {
+            return Err(Failure::argument("type", "must be a media type such as image/jpeg"));
         }
         Ok(())
     }
@@ -50,7 +56,8 @@ impl<'a> Upload<'a> {
         let (field, file_name) = (quoted(self.field), quoted(self.file_name));
         before.push_str(&format!(
             "--{boundary}\r\nContent-Disposition: form-data; name=\"{field}\"; filename=\"{file_name}\"\r\n\
-             Content-Type: application/octet-stream\r\n\r\n"
+             Content-Type: {}\r\n\r\n",
+            self.media_type
         ));
         let after = format!("\r\n--{boundary}--\r\n");
         Ok(Multipart { boundary, before, file: self.data, after })
@@ -162,7 +169,7 @@ mod tests {
         };
         let taken = |boundary: &str| boundary < "mailru-03";
         assert_eq!(boundary(random, taken).expect("the third"), format!("mailru-{}", "03".repeat(16)));
-        let upload = Upload { field: "f", file_name: "n", data: b"x" };
+        let upload = Upload { field: "f", file_name: "n", media_type: "a/b", data: b"x" };
         let boundaries: std::collections::HashSet<_> =
             (0..100).map(|_| upload.multipart(&Parameters::new()).expect("random bytes").boundary).collect();
         assert_eq!(boundaries.len(), 100);

@@ -8,6 +8,7 @@ use ureq::http::Uri;
 use ureq::{Proxy, ProxyProtocol};
 
 use crate::address::{is_host, is_loopback, is_port};
+use crate::environment;
 use crate::error::{Failure, Outcome};
 use crate::secret::Secret;
 
@@ -29,7 +30,11 @@ impl Proxies {
     pub fn chosen(option: Option<&Secret>, allow_http: bool) -> Outcome<Proxies> {
         match option.map(Secret::expose) {
             None => Ok(Proxies::default()),
-            Some("env") => Proxies::of_environment(|name| env::var(name).ok(), cfg!(windows), allow_http),
+            Some("env") => Proxies::of_environment(
+                |name| env::var(name).ok().filter(|_| environment::is_trusted()),
+                cfg!(windows),
+                allow_http,
+            ),
             Some(address) => match parsed(address) {
                 Some(proxy) => Ok(Proxies { secure: Some(proxy.clone()), plain: Some(proxy), exceptions: Vec::new() }),
                 None => Err(Failure::argument(

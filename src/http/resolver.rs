@@ -6,9 +6,7 @@
 
 use std::collections::HashMap;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, ToSocketAddrs};
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
-use std::thread;
 use std::time::Instant;
 
 use ureq::config::Config;
@@ -17,12 +15,11 @@ use ureq::unversioned::resolver::{ResolvedSocketAddrs, Resolver};
 use ureq::unversioned::transport::NextTimeout;
 
 use super::attempt::Attempt;
+use crate::background;
 use crate::call::SharedTask;
 use crate::error::{Code, Failure, Outcome};
 use crate::fork::ForkMutex;
-
-/// Enough for whatever the system's resolver loads; only what it touches is used.
-const STACK: usize = 1 << 20;
+use crate::panics;
 
 type Lookup = SharedTask<Outcome<Arc<[SocketAddr]>>>;
 
@@ -46,8 +43,7 @@ pub fn resolve(host: &str, port: u16, attempt: &Attempt) -> Outcome<Arc<[SocketA
             Some(lookup) => (Arc::clone(lookup), false),
             None => {
                 let lookup = SharedTask::new();
-                // One that a fork left behind may be locked for ever; it is not even dropped.
-                std::mem::forget(lookups.insert(place.clone(), Arc::clone(&lookup)));
+                lookups.insert(place.clone(), Arc::clone(&lookup));
                 (lookup, true)
             }
         }
@@ -65,20 +61,19 @@ pub fn resolve(host: &str, port: u16, attempt: &Attempt) -> Outcome<Arc<[SocketA
 fn start(place: String, lookup: &Arc<Lookup>) {
     let worker = Arc::clone(lookup);
     let name = place.clone();
-    let work = move || {
-        let outcome = catch_unwind(AssertUnwindSafe(|| look_up(&name)));
+    let started = background::spawn("resolve", move || {
+        let outcome = panics::catch(|| look_up(&name));
+        worker.complete(outcome);
         finish(&name);
-        worker
-            .complete(outcome.unwrap_or_else(|_| Err(Failure::new(Code::InternalError, "a bug in the name look-up"))));
-    };
-    let spawned = thread::Builder::new().name("mailru-resolve".into()).stack_size(STACK).spawn(work);
-    if spawned.is_err() {
+    });
+    if let Err(failure) = started {
+        lookup.complete(Err(failure));
         finish(&place);
-        lookup.complete(Err(Failure::new(Code::NetworkError, "no thread could be started to look up the host's name")));
     }
 }
 
 fn look_up(place: &str) -> Outcome<Arc<[SocketAddr]>> {
+    panics::planted("resolve");
     let found = place.to_socket_addrs().map(Iterator::collect::<Arc<[_]>>);
     found.ok().filter(|addresses| !addresses.is_empty()).ok_or_else(|| {
         Failure::new(Code::NetworkError, "the host's name has no address, or the name server does not answer")

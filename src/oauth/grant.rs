@@ -126,7 +126,8 @@ pub struct TokenError {
 
 impl From<AttemptError> for TokenError {
     fn from(error: AttemptError) -> TokenError {
-        TokenError { failure: error.failure, sent: error.sent, is_final: false, next: None }
+        let failure = error.failure.sent(error.sent);
+        TokenError { failure, sent: error.sent, is_final: false, next: None }
     }
 }
 
@@ -147,7 +148,7 @@ impl OauthClient {
         self.read(&answer, grant, former).map_err(|failure| TokenError {
             is_final: answer.status < 500 && failure.code() == Code::OauthError,
             next: next_refresh_token(&answer, grant),
-            failure: failure.status(answer.status),
+            failure: failure.status(answer.status).retry_after(answer.retry_after).sent(true),
             sent: true,
         })
     }

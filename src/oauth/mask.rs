@@ -4,6 +4,7 @@
 use std::borrow::Cow;
 
 use crate::address::encode_into;
+use crate::json::LossyText;
 use crate::secret::Secret;
 
 /// What stands in place of a secret.
@@ -19,7 +20,7 @@ pub fn masked<'a>(json: &str, secrets: impl Iterator<Item = &'a Secret>) -> Stri
     while let Some(token) = next_token(rest) {
         rest = &rest[token.len()..];
         let text = match token.as_bytes()[0] {
-            b'"' => serde_json::from_str::<String>(token).map_or(Cow::Borrowed(token), Cow::Owned),
+            b'"' => serde_json::from_str(token).map_or(Cow::Borrowed(token), |LossyText(text)| text),
             _ => Cow::Borrowed(token),
         };
         if !telling.iter().any(|secret| text.contains(secret.as_str())) {
@@ -81,10 +82,12 @@ mod tests {
                 r#"{"abc":"abc","z":[18446744073709551616, -1e-5,null ]}"#,
                 r#"{"abc":"abc","z":[18446744073709551616, -1e-5,null ]}"#,
             ),
+            (r#"{"a":"\ud800 1234\u00358"}"#, r#"{"a":"\ud800 1234\u00358"}"#),
+            (r#"{"a":"\ud800 1234\u0035678"}"#, r#"{"a":"��� …"}"#),
             (r#"{"a":"\\","b":"\\\"12345678"}"#, r#"{"a":"\\","b":"\\\"…"}"#),
         ] {
             assert_eq!(shown(json), expected);
-            assert!(serde_json::from_str::<serde_json::Value>(&shown(json)).is_ok());
+            assert!(serde_json::from_str::<&serde_json::value::RawValue>(&shown(json)).is_ok());
         }
         // What is no JSON is not shown, but must not be stumbled over either.
         for text in ["\"", "\"\\", "{\"12345678", "я\"\\я", ""] {

@@ -7,18 +7,18 @@
 
 use std::cell::Cell;
 use std::mem;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
-use std::thread;
 use std::time::{Duration, Instant};
 
 use super::grant::{Grant, OauthClient, TokenError};
 use super::tokens::Tokens;
+use crate::background;
 use crate::call::{Call, SharedTask};
 use crate::error::{Code, Failure, Outcome};
 use crate::fork::ForkMutex;
 use crate::http::Client;
 use crate::log::{self, Level};
+use crate::panics;
 
 /// Whoever is told of each new set of tokens before it is used.
 pub type Listener = Arc<dyn Fn(&Tokens) + Send + Sync>;
@@ -221,10 +221,8 @@ impl TokenStore {
             if let Some(found) = at_hand(state) {
                 return found;
             }
-            // An request from before a fork runs in the parent; it may be locked here, so it is not dropped.
-            let foreign = state.request.take_if(|request| !request.is_here());
-            let inherited = foreign.is_some();
-            mem::forget(foreign);
+            // A request from before a fork runs in the parent.
+            let inherited = state.request.take_if(|request| !request.is_here()).is_some();
             if let Some(failure) = inherited.then(|| self.code_of_the_parent(state)).flatten() {
                 return Found::Refused(failure);
             }
@@ -256,7 +254,8 @@ impl TokenStore {
     fn outcome(&self, found: Found, call: &Arc<Call>, until: Instant) -> Outcome<Arc<Tokens>> {
         match found {
             Found::Ready(tokens) => Ok(tokens),
-            Found::Refused(failure) => Err(failure),
+            // Remembered: nothing is sent now.
+            Found::Refused(failure) => Err(failure.sent(false)),
             Found::UnderWay(request) | Found::Begun(request) => {
                 let waited = request.wait(call, until).and_then(|outcome| outcome.ok_or_else(|| call.timed_out()));
                 waited.unwrap_or_else(|failure| {
@@ -274,16 +273,15 @@ impl TokenStore {
     fn begin(self: &Arc<Self>, request: Arc<TokenRequest>) {
         let store = Arc::clone(self);
         let landing = Arc::clone(&request);
-        let spawned = thread::Builder::new().name("mailru-grant".into()).spawn(move || {
-            let run = catch_unwind(AssertUnwindSafe(|| store.run()));
-            let outcome = run.unwrap_or_else(|_| Err(Failure::new(Code::InternalError, "a bug in the authorization")));
+        let started = background::spawn("token", move || {
+            let outcome = panics::catch(|| store.run());
             store.settle(&outcome);
             // First whatever is the host's: once the waiting calls return, it may be about to exit.
             drop(store);
             landing.complete(outcome);
         });
-        if spawned.is_err() {
-            let outcome = Err(Failure::new(Code::NetworkError, "no thread could be started for the authorization"));
+        if let Err(failure) = started {
+            let outcome = Err(failure);
             self.settle(&outcome);
             request.complete(outcome);
         }
@@ -303,6 +301,7 @@ impl TokenStore {
 
     /// The request: asks the authorization server, and tells the listener.
     fn run(&self) -> Outcome<Arc<Tokens>> {
+        panics::planted("token");
         let call = Call::new(self.time_limit);
         let former = self.latest().unwrap_or_default();
         let tokens = match self.ask(&former, &call) {
@@ -314,9 +313,12 @@ impl TokenStore {
         log::line(Level::Info, || "the authorization server gave new tokens".into());
         if let Some(listener) = listener {
             TELLING.with(|telling| telling.set(std::ptr::from_ref(self) as usize));
-            let told = catch_unwind(AssertUnwindSafe(|| listener(&tokens)));
+            // A panic in telling is no reason to lose the tokens.
+            let _ = panics::catch(|| {
+                listener(&tokens);
+                Ok(())
+            });
             TELLING.with(|telling| telling.set(0));
-            drop(told);
         }
         Ok(tokens)
     }

@@ -8,7 +8,7 @@ use serde_json::json;
 use serde_json::value::RawValue;
 
 use crate::error::{Code, Failure, Outcome};
-use crate::json::{Text, all_members};
+use crate::json::{LossyText, all_members};
 use crate::secret::Secret;
 use crate::signature::Circuit;
 
@@ -122,7 +122,7 @@ impl Tokens {
 pub fn flat_members(json: &str) -> Option<Vec<(Cow<'_, str>, Cow<'_, str>)>> {
     let text = |raw: &'_ RawValue| -> Option<String> {
         match raw.get().as_bytes()[0] {
-            b'"' => serde_json::from_str::<Text>(raw.get()).ok().map(|text| text.0.into_owned()),
+            b'"' => serde_json::from_str::<LossyText>(raw.get()).ok().map(|text| text.0.into_owned()),
             b'-' | b'0'..=b'9' => Some(raw.get().to_owned()),
             _ => None,
         }

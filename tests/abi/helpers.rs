@@ -31,6 +31,7 @@ fn every_code_has_its_name_and_every_other_number_has_one_too() {
         (21, "MAILRU_TIMEOUT"),
         (22, "MAILRU_TLS_ERROR"),
         (23, "MAILRU_CANCELLED"),
+        (24, "MAILRU_OUT_OF_MEMORY"),
         (30, "MAILRU_QUEUE_FULL"),
         (31, "MAILRU_QUEUE_EMPTY"),
         (99, "MAILRU_INTERNAL_ERROR"),

@@ -22,6 +22,7 @@ mod parameters_random;
 mod programs;
 mod queue;
 mod readme;
+mod request_json;
 mod requests;
 mod secrets;
 mod shared_object;

@@ -11,12 +11,12 @@ use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
 use crate::answer::Answer;
+use crate::demo_users::{self, DEMO_UID};
 use crate::faults::{Fault, Rule};
 use crate::grants::{Account, App, Consent, DEMO_APP, FULL_SCOPE, token};
 use crate::oauth;
 use crate::params::Params;
-use crate::people::{self, DEMO_UID};
-use crate::world::{Spelling, World};
+use crate::state::{SharedState, Spelling};
 
 /// What can be left out of a token answer.
 const MEMBERS: [&str; 5] = ["access_token", "refresh_token", "expires_in", "token_type", "x_mailru_vid"];
@@ -29,42 +29,42 @@ fn bad<T>(reason: impl Into<String>) -> Result<T, Refusal> {
     Err((400, reason.into()))
 }
 
-pub async fn handle(world: &World, request: Request<Incoming>) -> io::Result<Response<Body>> {
+pub async fn handle(sandbox: &SharedState, request: Request<Incoming>) -> io::Result<Response<Body>> {
     let (parts, body) = request.into_parts();
     let body = body.collect().await.map_err(io::Error::other)?.to_bytes();
     let query = parts.uri.query().unwrap_or_default();
-    let (status, value) = match answer(world, parts.method.as_str(), parts.uri.path(), query, &body) {
+    let (status, value) = match answer(sandbox, parts.method.as_str(), parts.uri.path(), query, &body) {
         Ok(value) => (200, value),
         Err((status, reason)) => (status, json!({ "error": reason })),
     };
     Ok(Answer::new(status, "application/json", format!("{value}\n"), "").into_response())
 }
 
-fn answer(world: &World, method: &str, path: &str, query: &str, body: &[u8]) -> Answered {
+fn answer(sandbox: &SharedState, method: &str, path: &str, query: &str, body: &[u8]) -> Answered {
     let resource = path.strip_prefix("/sandbox").unwrap_or_default().trim_start_matches('/');
     match (method, resource) {
-        ("GET", "requests") => Ok(world.journal().requests(since(query)?)),
+        ("GET", "requests") => Ok(sandbox.journal().requests(since(query)?)),
         ("DELETE", "requests") => {
-            world.journal().forget_requests();
+            sandbox.journal().forget_requests();
             done()
         }
-        ("GET", "applied") => Ok(world.journal().applied()),
-        ("GET", "stats") => Ok(world.stats()),
+        ("GET", "applied") => Ok(sandbox.journal().applied()),
+        ("GET", "stats") => Ok(sandbox.stats()),
         ("POST", "reset") => {
-            world.reset();
+            sandbox.reset();
             done()
         }
-        ("GET", "settings") => Ok(json!(world.state().settings)),
-        ("POST", "settings") => settings(world, parse(body)?),
-        ("POST", "users") => user(world, parse(body)?),
-        ("POST", "apps") => app(world, parse(body)?),
-        ("POST", "tokens") => tokens(world, parse(body)?),
-        ("POST", "codes") => code(world, parse(body)?),
-        ("POST", "expire") => expire(world, parse(body)?),
-        ("GET", "faults") => Ok(json!(world.state().faults.rules)),
-        ("POST", "faults") => fault(world, parse(body)?),
+        ("GET", "settings") => Ok(json!(sandbox.state().settings)),
+        ("POST", "settings") => settings(sandbox, parse(body)?),
+        ("POST", "users") => user(sandbox, parse(body)?),
+        ("POST", "apps") => app(sandbox, parse(body)?),
+        ("POST", "tokens") => tokens(sandbox, parse(body)?),
+        ("POST", "codes") => code(sandbox, parse(body)?),
+        ("POST", "expire") => expire(sandbox, parse(body)?),
+        ("GET", "faults") => Ok(json!(sandbox.state().faults.rules)),
+        ("POST", "faults") => fault(sandbox, parse(body)?),
         ("DELETE", "faults") => {
-            world.state().faults.rules.clear();
+            sandbox.state().faults.rules.clear();
             done()
         }
         (
@@ -113,11 +113,11 @@ fn given<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Option<Opt
     Deserialize::deserialize(deserializer).map(Some)
 }
 
-fn settings(world: &World, new: NewSettings) -> Answered {
+fn settings(sandbox: &SharedState, new: NewSettings) -> Answered {
     if let Some(unknown) = new.omit.iter().flatten().find(|name| !MEMBERS.contains(&name.as_str())) {
         return bad(format!("omit: {unknown} is not a member of a token answer"));
     }
-    let settings = &mut world.state().settings;
+    let settings = &mut sandbox.state().settings;
     settings.record = new.record.unwrap_or(settings.record);
     settings.expires_in = new.expires_in.unwrap_or(settings.expires_in);
     settings.expires_in_as = new.expires_in_as.unwrap_or(settings.expires_in_as);
@@ -139,13 +139,13 @@ struct NewUser {
     uid: String,
 }
 
-fn user(world: &World, new: NewUser) -> Answered {
+fn user(sandbox: &SharedState, new: NewUser) -> Answered {
     if new.uid.parse::<u64>().is_err() {
         return bad("uid is not an unsigned 64-bit number");
     }
-    let mut state = world.state();
-    if state.people.iter().all(|person| person.uid != new.uid) {
-        state.people.push(people::newcomer(&new.uid, &new.email));
+    let mut state = sandbox.state();
+    if state.users.iter().all(|user| user.uid != new.uid) {
+        state.users.push(demo_users::newcomer(&new.uid, &new.email));
     }
     state.grants.accounts.insert(new.email, Account { password: new.password, uid: new.uid });
     done()
@@ -159,9 +159,9 @@ struct NewApp {
     secret_key: String,
 }
 
-fn app(world: &World, new: NewApp) -> Answered {
+fn app(sandbox: &SharedState, new: NewApp) -> Answered {
     let app = App { private_key: new.private_key, secret_key: new.secret_key };
-    world.state().grants.apps.insert(new.app_id, app);
+    sandbox.state().grants.apps.insert(new.app_id, app);
     done()
 }
 
@@ -182,8 +182,8 @@ fn consent(uid: Option<String>, app_id: Option<String>, scope: Option<String>) -
     }
 }
 
-fn tokens(world: &World, new: NewTokens) -> Answered {
-    let mut state = world.state();
+fn tokens(sandbox: &SharedState, new: NewTokens) -> Answered {
+    let mut state = sandbox.state();
     let expires_in = new.expires_in.unwrap_or(state.settings.expires_in);
     let issued = state.grants.issue(consent(new.uid, new.app_id, new.scope), expires_in, None);
     // Whole, whatever the settings leave out of the authorization server's answers.
@@ -200,10 +200,10 @@ struct NewCode {
     code: Option<String>,
 }
 
-fn code(world: &World, new: NewCode) -> Answered {
+fn code(sandbox: &SharedState, new: NewCode) -> Answered {
     let code = new.code.unwrap_or_else(token);
     let consent = consent(new.uid, new.app_id, new.scope);
-    Ok(json!({ "code": world.state().grants.issue_code(consent, new.redirect_uri, Some(code)) }))
+    Ok(json!({ "code": sandbox.state().grants.issue_code(consent, new.redirect_uri, Some(code)) }))
 }
 
 #[derive(Deserialize)]
@@ -213,8 +213,8 @@ struct Expire {
     refresh_token: Option<String>,
 }
 
-fn expire(world: &World, which: Expire) -> Answered {
-    let mut state = world.state();
+fn expire(sandbox: &SharedState, which: Expire) -> Answered {
+    let mut state = sandbox.state();
     let mut expired = 0;
     if let Some(refresh_token) = &which.refresh_token {
         expired += usize::from(state.grants.refresh_tokens.remove(refresh_token).is_some());
@@ -225,7 +225,7 @@ fn expire(world: &World, which: Expire) -> Answered {
     Ok(json!({ "expired": expired }))
 }
 
-fn fault(world: &World, rule: Rule) -> Answered {
+fn fault(sandbox: &SharedState, rule: Rule) -> Answered {
     use base64::Engine;
     let encoded = match &rule.fault {
         Fault::Raw { base64 } => Some(base64),
@@ -237,6 +237,6 @@ fn fault(world: &World, rule: Rule) -> Answered {
     {
         return bad(format!("bad base64: {error}"));
     }
-    let id = world.state().faults.add(rule).map_err(|reason| (400, reason))?;
+    let id = sandbox.state().faults.add(rule).map_err(|reason| (400, reason))?;
     Ok(json!({ "id": id }))
 }

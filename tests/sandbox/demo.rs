@@ -1,18 +1,18 @@
-//! What the methods answer: the demo people's data, in the shapes of the platform. Where the real shape was never
+//! What the methods answer: the demo users's data, in the shapes of the platform. Where the real shape was never
 //! seen, the smallest plausible one.
 
 use serde_json::{Map, Value, json};
 
+use crate::demo_users::{self, User};
 use crate::params::Params;
-use crate::people::{self, Person};
 use crate::platform::Call;
-use crate::world::World;
+use crate::state::SharedState;
 
 /// A day in November 2015, the time of everything that happened in the demo.
 const THEN: u64 = 1_448_281_935;
 
 /// The answer to a call; `write` counts the writes so far, this one included, and makes the ids of new things.
-pub fn answer(world: &World, call: &Call, write: u64) -> Value {
+pub fn answer(sandbox: &SharedState, call: &Call, write: u64) -> Value {
     let params = call.params;
     let me = call.uid.as_deref().unwrap_or_default();
     let whose = |name: &str| params.get(name).unwrap_or(me);
@@ -21,20 +21,20 @@ pub fn answer(world: &World, call: &Call, write: u64) -> Value {
         method if method.starts_with("sandbox.echo") => echo(params),
         "users.getInfo" => {
             let uids = params.get("uids").unwrap_or(me).split(',');
-            uids.filter_map(|uid| world.person(uid)).map(|person| person.to_json(me)).collect()
+            uids.filter_map(|uid| sandbox.user(uid)).map(|user| user.to_json(me)).collect()
         }
         "users.isAppUser" => {
-            let installed = world.person(me).is_some_and(|person| person.app_installed);
+            let installed = sandbox.user(me).is_some_and(|user| user.app_installed);
             json!({ "isAppUser": i32::from(installed) })
         }
         "users.hasAppPermission" => permissions(call),
         "users.getBalance" => json!({ "balance": "120" }),
-        "friends.get" => crowd(people::friends(whose("uid2")), params, me),
+        "friends.get" => crowd(demo_users::friends(whose("uid2")), params, me),
         "friends.getAppUsers" => {
-            crowd(people::friends(me).into_iter().filter(|friend| friend.app_installed).collect(), params, me)
+            crowd(demo_users::friends(me).into_iter().filter(|friend| friend.app_installed).collect(), params, me)
         }
         "friends.getOnline" => {
-            crowd(people::friends(me).into_iter().filter(|friend| friend.online).collect(), params, me)
+            crowd(demo_users::friends(me).into_iter().filter(|friend| friend.online).collect(), params, me)
         }
         "friends.getInvitationsCount" => json!({ "count": 2 }),
         "messages.getUnreadCount" => json!({ "count": 3 }),
@@ -49,9 +49,9 @@ pub fn answer(world: &World, call: &Call, write: u64) -> Value {
         "photos.createAlbum" => {
             json!({ "aid": params.get("aid").map_or_else(|| id(write), str::to_owned) })
         }
-        "stream.get" => page(stream(&people::friends(me), me), params),
+        "stream.get" => page(stream(&demo_users::friends(me), me), params),
         "stream.getByAuthor" => {
-            let author: Vec<_> = world.person(whose("uid")).into_iter().collect();
+            let author: Vec<_> = sandbox.user(whose("uid")).into_iter().collect();
             page(stream(&author, me), params)
         }
         "stream.post" | "stream.share" => json!({ "id": format!("{:016X}", 0x5A0_0000 + write) }),
@@ -60,7 +60,7 @@ pub fn answer(world: &World, call: &Call, write: u64) -> Value {
         }
         "stream.like" => json!({ "thread_id": params.get("thread_id"), "likes": 8 }),
         "stream.unlike" => json!({ "thread_id": params.get("thread_id"), "likes": 7 }),
-        "guestbook.get" => page(guestbook(&people::friends(whose("uid")), me), params),
+        "guestbook.get" => page(guestbook(&demo_users::friends(whose("uid")), me), params),
         "guestbook.post" => json!({ "id": id(write) }),
         "multipost.send" => json!({ "sent": 1, "id": id(write) }),
         "multipost.delete" => json!({ "deleted": 1 }),
@@ -132,12 +132,12 @@ fn chosen(items: Vec<Value>, key: &str, wanted: Option<&str>) -> Value {
 }
 
 /// Ids, or with ext=1 user objects.
-fn crowd(people: Vec<Person>, params: &Params, me: &str) -> Value {
+fn crowd(users: Vec<User>, params: &Params, me: &str) -> Value {
     let extended = params.get("ext") == Some("1");
-    let one = |person: Person| {
-        if extended { person.to_json(me) } else { json!(person.uid) }
+    let one = |user: User| {
+        if extended { user.to_json(me) } else { json!(user.uid) }
     };
-    page(people.into_iter().map(one).collect(), params)
+    page(users.into_iter().map(one).collect(), params)
 }
 
 fn permissions(call: &Call) -> Value {
@@ -147,7 +147,7 @@ fn permissions(call: &Call) -> Value {
 }
 
 fn threads(me: &str) -> Vec<Value> {
-    let friends = people::friends(me).into_iter().zip(0u64..);
+    let friends = demo_users::friends(me).into_iter().zip(0u64..);
     friends.map(|(friend, n)| json!({ "user": friend.to_json(me), "unread": n, "time": THEN - n * 3600 })).collect()
 }
 
@@ -204,7 +204,7 @@ fn photos(owner: &str) -> Vec<Value> {
     titles.into_iter().map(|(pid, title)| photo(owner, pid, title)).collect()
 }
 
-fn stream(authors: &[Person], me: &str) -> Vec<Value> {
+fn stream(authors: &[User], me: &str) -> Vec<Value> {
     let authors = authors.iter().zip(0u64..);
     authors
         .map(|(author, n)| {
@@ -231,7 +231,7 @@ fn stream(authors: &[Person], me: &str) -> Vec<Value> {
         .collect()
 }
 
-fn guestbook(friends: &[Person], me: &str) -> Vec<Value> {
+fn guestbook(friends: &[User], me: &str) -> Vec<Value> {
     let friends = friends.iter().zip(0u64..);
     friends
         .map(|(friend, n)| {

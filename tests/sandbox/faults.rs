@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::incoming::Incoming;
+use crate::request::ReceivedRequest;
 
 /// Where in the exchange a fault strikes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
@@ -187,16 +187,16 @@ pub struct On {
 }
 
 impl On {
-    fn suits(&self, incoming: &Incoming) -> bool {
-        let path = self.path.as_ref().is_none_or(|prefix| incoming.path.starts_with(prefix.as_str()));
-        let method = self.method.as_ref().is_none_or(|wanted| match incoming.platform_method() {
+    fn suits(&self, request: &ReceivedRequest) -> bool {
+        let path = self.path.as_ref().is_none_or(|prefix| request.path.starts_with(prefix.as_str()));
+        let method = self.method.as_ref().is_none_or(|wanted| match request.platform_method() {
             None => false,
             Some(method) => match wanted.strip_suffix('*') {
                 Some(prefix) => method.starts_with(prefix),
                 None => method == wanted,
             },
         });
-        let grant = self.grant.as_deref().is_none_or(|wanted| incoming.grant() == Some(wanted));
+        let grant = self.grant.as_deref().is_none_or(|wanted| request.grant() == Some(wanted));
         !self.connection && path && method && grant
     }
 }
@@ -272,9 +272,8 @@ impl Faults {
     }
 
     /// The first rule that strikes this request: its fault, and whether the request takes effect all the same.
-    pub fn choose(&mut self, incoming: &Incoming) -> Option<(Fault, bool)> {
-        let rule =
-            self.rules.iter_mut().find_map(|rule| (rule.on.suits(incoming) && rule.strikes()).then_some(rule))?;
+    pub fn choose(&mut self, request: &ReceivedRequest) -> Option<(Fault, bool)> {
+        let rule = self.rules.iter_mut().find_map(|rule| (rule.on.suits(request) && rule.strikes()).then_some(rule))?;
         self.fired += 1;
         Some((rule.fault.clone(), rule.applied))
     }

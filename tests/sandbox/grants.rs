@@ -3,8 +3,8 @@
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
-use crate::people::DEMO_UID;
-use crate::world::Settings;
+use crate::demo_users::DEMO_UID;
+use crate::state::Settings;
 
 pub const DEMO_APP: &str = "423004";
 pub const DEMO_PRIVATE_KEY: &str = "7815696ecbf1c96e6894b779456d330e";

@@ -9,14 +9,14 @@ use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
 
 use crate::answer::Answer;
-use crate::incoming::Incoming;
+use crate::request::ReceivedRequest;
 
 /// How many requests, and how many applied writes, are kept.
 const KEPT: usize = 10_000;
 
 struct Record {
     number: u64,
-    incoming: Arc<Incoming>,
+    request: Arc<ReceivedRequest>,
     /// What the client was to get: "ok", "error 104", "fault reset".
     outcome: String,
     /// What the service itself answered, where it was asked.
@@ -29,7 +29,7 @@ struct Applied {
     number: u64,
     uid: Option<String>,
     method: String,
-    incoming: Arc<Incoming>,
+    request: Arc<ReceivedRequest>,
 }
 
 #[derive(Default)]
@@ -43,14 +43,14 @@ pub struct Journal {
 
 impl Journal {
     /// Numbers a request; the numbers go on after a reset, so that none is ever reused.
-    pub fn receive(&mut self, number: u64, incoming: &Arc<Incoming>, keep: bool) {
+    pub fn receive(&mut self, number: u64, request: &Arc<ReceivedRequest>, keep: bool) {
         self.received += 1;
         if keep {
             push(
                 &mut self.records,
                 Record {
                     number,
-                    incoming: incoming.clone(),
+                    request: request.clone(),
                     outcome: "pending".into(),
                     served: None,
                     applied: false,
@@ -74,10 +74,10 @@ impl Journal {
         }
     }
 
-    pub fn apply(&mut self, number: u64, uid: Option<&str>, method: &str, incoming: &Arc<Incoming>) {
+    pub fn apply(&mut self, number: u64, uid: Option<&str>, method: &str, request: &Arc<ReceivedRequest>) {
         *self.applied_counts.entry(method.to_owned()).or_default() += 1;
         let (uid, method) = (uid.map(str::to_owned), method.to_owned());
-        push(&mut self.applied, Applied { number, uid, method, incoming: incoming.clone() });
+        push(&mut self.applied, Applied { number, uid, method, request: request.clone() });
     }
 
     pub fn forget_requests(&mut self) {
@@ -106,17 +106,17 @@ fn push<T>(kept: &mut VecDeque<T>, item: T) {
 
 impl Record {
     fn to_json(&self) -> Value {
-        let incoming = &self.incoming;
-        let headers: Vec<_> = incoming
+        let request = &self.request;
+        let headers: Vec<_> = request
             .headers
             .iter()
             .map(|(name, value)| json!([name.as_str(), String::from_utf8_lossy(value.as_bytes())]))
             .collect();
-        let (body, body_base64) = match incoming.body.is_empty() {
+        let (body, body_base64) = match request.body.is_empty() {
             true => (Value::Null, Value::Null),
-            false => (json!(String::from_utf8_lossy(&incoming.body)), json!(STANDARD.encode(&incoming.body))),
+            false => (json!(String::from_utf8_lossy(&request.body)), json!(STANDARD.encode(&request.body))),
         };
-        let (params, files, bad_params) = match &incoming.params {
+        let (params, files, bad_params) = match &request.params {
             Ok(params) => {
                 let pairs = params.pairs.iter().map(|(name, value)| (name.clone(), json!(value)));
                 let files = params.files.iter().map(|file| file.to_json()).collect();
@@ -126,16 +126,16 @@ impl Record {
         };
         json!({
             "number": self.number,
-            "connection": incoming.connection,
-            "at_ms": incoming.at_ms,
-            "http_method": incoming.http_method.as_str(),
-            "target": incoming.target,
-            "path": incoming.path,
+            "connection": request.connection,
+            "at_ms": request.at_ms,
+            "http_method": request.http_method.as_str(),
+            "target": request.target,
+            "path": request.path,
             "headers": headers,
             "body": body,
             "body_base64": body_base64,
-            "platform_method": incoming.platform_method(),
-            "grant": incoming.grant(),
+            "platform_method": request.platform_method(),
+            "grant": request.grant(),
             "params": params,
             "bad_params": bad_params,
             "files": files,
@@ -149,10 +149,10 @@ impl Record {
 
 impl Applied {
     fn to_json(&self) -> Value {
-        let params = self.incoming.params.as_ref();
+        let params = self.request.params.as_ref();
         json!({
             "number": self.number,
-            "at_ms": self.incoming.at_ms,
+            "at_ms": self.request.at_ms,
             "method": self.method,
             "uid": self.uid,
             "params": params.map_or(Value::Null, |params| params.unsigned()),

@@ -3,11 +3,11 @@
 use serde_json::{Map, Value, json};
 
 use crate::answer::{Answer, SCRIPT};
+use crate::demo_users::DEMO_UID;
 use crate::grants::{Consent, Issued, scope_or_default};
-use crate::incoming::Incoming;
 use crate::params::Params;
-use crate::people::DEMO_UID;
-use crate::world::{Settings, Spelling, State, World};
+use crate::request::ReceivedRequest;
+use crate::state::{Settings, SharedState, Spelling, State};
 
 /// Why a token request is refused: error and description.
 type Refusal = (&'static str, String);
@@ -17,10 +17,10 @@ fn refuse<T>(error: &'static str, description: impl Into<String>) -> Result<T, R
 }
 
 /// Answers a token request.
-pub fn token(world: &World, incoming: &Incoming) -> Answer {
-    let mut state = world.state();
+pub fn token(sandbox: &SharedState, request: &ReceivedRequest) -> Answer {
+    let mut state = sandbox.state();
     let mut client_secret = None;
-    let mut answer = match grant(&mut state, incoming, &mut client_secret) {
+    let mut answer = match grant(&mut state, request, &mut client_secret) {
         Ok(issued) => {
             state.counts.tokens_issued += 1;
             let members = members(&issued, &state.settings);
@@ -32,17 +32,17 @@ pub fn token(world: &World, incoming: &Incoming) -> Answer {
     answer
 }
 
-fn grant(state: &mut State, incoming: &Incoming, secret: &mut Option<&'static str>) -> Result<Issued, Refusal> {
-    if incoming.http_method != "POST" {
+fn grant(state: &mut State, request: &ReceivedRequest, secret: &mut Option<&'static str>) -> Result<Issued, Refusal> {
+    if request.http_method != "POST" {
         return refuse("invalid_request", "a token request is a POST");
     }
-    if incoming.has_query {
+    if request.has_query {
         return refuse("invalid_request", "a token request has no query: it would end up in logs");
     }
-    if !incoming.is_form() {
+    if !request.is_form() {
         return refuse("invalid_request", "the content type is not application/x-www-form-urlencoded");
     }
-    let params = incoming.params.as_ref().map_err(|reason| ("invalid_request", reason.clone()))?;
+    let params = request.params.as_ref().map_err(|reason| ("invalid_request", reason.clone()))?;
     let own: &[&str] = match needed(params, "grant_type")? {
         "authorization_code" => &["code", "redirect_uri"],
         "password" => &["username", "password", "scope"],
@@ -148,8 +148,8 @@ pub fn members(issued: &Issued, settings: &Settings) -> Map<String, Value> {
 }
 
 /// Sends the browser back, as if the demo user had agreed (or, with `deny=1`, refused).
-pub fn authorize(world: &World, incoming: &Incoming) -> Answer {
-    match redirect(world, incoming) {
+pub fn authorize(sandbox: &SharedState, request: &ReceivedRequest) -> Answer {
+    match redirect(sandbox, request) {
         Ok(location) => {
             let mut answer = Answer::text(302, "moved").header("Location", location);
             answer.outcome = "ok".into();
@@ -159,10 +159,10 @@ pub fn authorize(world: &World, incoming: &Incoming) -> Answer {
     }
 }
 
-fn redirect(world: &World, incoming: &Incoming) -> Result<String, String> {
-    let params = incoming.params.as_ref().map_err(Clone::clone)?;
+fn redirect(sandbox: &SharedState, request: &ReceivedRequest) -> Result<String, String> {
+    let params = request.params.as_ref().map_err(Clone::clone)?;
     let given = |name: &str| params.get(name).filter(|value| !value.is_empty());
-    let mut state = world.state();
+    let mut state = sandbox.state();
     let app_id = given("client_id").ok_or("client_id is missing")?;
     if !state.grants.apps.contains_key(app_id) {
         return Err("unknown client_id".into());

@@ -6,10 +6,10 @@ use crate::answer::{Answer, PlatformError};
 use crate::catalogue::{self, Method};
 use crate::demo;
 use crate::grants::{App, Consent, Session};
-use crate::incoming::Incoming;
 use crate::params::Params;
+use crate::request::ReceivedRequest;
 use crate::signature::{Circuit, sign};
-use crate::world::World;
+use crate::state::SharedState;
 
 /// The only method that acts for no user, seen in the server circuit.
 const WITHOUT_USER: &str = "notifications.send";
@@ -28,33 +28,33 @@ pub struct Call<'a> {
 }
 
 /// Answers a request to `/platform/api`, number `number` of the journal.
-pub fn answer(world: &World, number: u64, incoming: &Arc<Incoming>) -> Answer {
-    let call = match check(world, incoming) {
+pub fn answer(sandbox: &SharedState, number: u64, request: &Arc<ReceivedRequest>) -> Answer {
+    let call = match check(sandbox, request) {
         Ok(call) => call,
         Err(error) => return error.answer(None),
     };
     let mut write = 0;
     if call.write {
-        let mut state = world.state();
+        let mut state = sandbox.state();
         state.counts.writes += 1;
         write = state.counts.writes;
         drop(state);
-        world.journal().apply(number, call.uid.as_deref(), call.method, incoming);
+        sandbox.journal().apply(number, call.uid.as_deref(), call.method, request);
     }
-    let mut answer = Answer::ok(&demo::answer(world, &call, write));
+    let mut answer = Answer::ok(&demo::answer(sandbox, &call, write));
     answer.applied = call.write;
     answer
 }
 
-fn check<'a>(world: &World, incoming: &'a Incoming) -> Result<Call<'a>, PlatformError> {
-    let params = incoming.params.as_ref().map_err(|reason| PlatformError::because(100, reason))?;
+fn check<'a>(sandbox: &SharedState, request: &'a ReceivedRequest) -> Result<Call<'a>, PlatformError> {
+    let params = request.params.as_ref().map_err(|reason| PlatformError::because(100, reason))?;
     let method = match params.get("method") {
         Some(method) if !method.is_empty() => method,
         _ => return Err(PlatformError::because(100, "method")),
     };
     let app_id = params.get("app_id").unwrap_or_default();
     let (app, session) = {
-        let state = world.state();
+        let state = sandbox.state();
         let app = state.grants.apps.get(app_id).cloned().ok_or(PlatformError::new(103))?;
         (app, params.get("session_key").map(|key| state.grants.sessions.get(key).cloned()))
     };

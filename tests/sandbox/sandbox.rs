@@ -4,25 +4,25 @@
 #![forbid(unsafe_code)]
 
 mod answer;
-mod bombs;
 mod catalogue;
 mod control;
 mod demo;
+mod demo_users;
 mod faults;
 mod grants;
-mod incoming;
+mod inject;
 mod journal;
 mod oauth;
+mod oversized;
 mod params;
-mod people;
 mod platform;
-mod play;
+mod request;
 mod server;
 mod service;
 mod signature;
+mod state;
 mod tls;
 mod wire;
-mod world;
 
 use std::io::{Read, Write};
 use std::path::PathBuf;
@@ -153,15 +153,15 @@ async fn run(arguments: Arguments) -> Result<(), String> {
         }
         false => None,
     };
-    let world = Arc::new(world::World::new());
+    let sandbox = Arc::new(state::SharedState::new());
     let (listener, port) = server::listen(arguments.port).await?;
     let (control, control_port) = server::listen(arguments.control_port).await?;
     let base = match arguments.tls {
         true => format!("https://localhost:{port}"),
         false => format!("http://127.0.0.1:{port}"),
     };
-    tokio::spawn(server::serve(world.clone(), listener, acceptor, server::Side::Platform));
-    tokio::spawn(server::serve(world, control, None, server::Side::Control));
+    tokio::spawn(server::serve(sandbox.clone(), listener, acceptor, server::Side::Platform));
+    tokio::spawn(server::serve(sandbox, control, None, server::Side::Control));
     // A parent that closed our output is no reason to stop.
     let _ = banner(&base, control_port, arguments.write_ca.as_deref());
     ended.notified().await;
@@ -192,7 +192,7 @@ fn banner(base: &str, control_port: u16, ca_file: Option<&std::path::Path>) -> s
     writeln!(
         out,
         "demo user {} session key {} e-mail {} password {}",
-        people::DEMO_UID,
+        demo_users::DEMO_UID,
         grants::DEMO_SESSION_KEY,
         grants::DEMO_EMAIL,
         grants::DEMO_PASSWORD

@@ -1,24 +1,24 @@
 //! The sandbox checked over its own sockets, by a client that knows no more HTTP than it must.
 
 mod answer;
-mod bombs;
 mod catalogue;
 mod control;
 mod demo;
+mod demo_users;
 mod faults;
 mod grants;
-mod incoming;
+mod inject;
 mod journal;
 mod oauth;
+mod oversized;
 mod params;
-mod people;
 mod platform;
-mod play;
+mod request;
 mod server;
 mod service;
 mod signature;
+mod state;
 mod wire;
-mod world;
 
 use std::sync::Arc;
 
@@ -26,11 +26,11 @@ use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
+use crate::demo_users::DEMO_UID;
 use crate::grants::{DEMO_APP, DEMO_PRIVATE_KEY, DEMO_SECRET_KEY, DEMO_SESSION_KEY};
-use crate::people::DEMO_UID;
 use crate::server::Side;
 use crate::signature::{Circuit, sign};
-use crate::world::World;
+use crate::state::SharedState;
 
 struct Sandbox {
     port: u16,
@@ -39,11 +39,11 @@ struct Sandbox {
 
 impl Sandbox {
     async fn start() -> Self {
-        let world = Arc::new(World::new());
+        let sandbox = Arc::new(SharedState::new());
         let (listener, port) = server::listen(0).await.expect("a free port");
-        tokio::spawn(server::serve(world.clone(), listener, None, Side::Platform));
+        tokio::spawn(server::serve(sandbox.clone(), listener, None, Side::Platform));
         let (listener, control) = server::listen(0).await.expect("a free port");
-        tokio::spawn(server::serve(world, listener, None, Side::Control));
+        tokio::spawn(server::serve(sandbox, listener, None, Side::Control));
         Sandbox { port, control }
     }
 

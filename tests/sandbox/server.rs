@@ -13,10 +13,10 @@ use tokio::time::sleep;
 use tokio_rustls::TlsAcceptor;
 
 use crate::faults::Fault;
-use crate::play::GARBAGE;
+use crate::inject::GARBAGE;
 use crate::service::{Connection, handle};
+use crate::state::SharedState;
 use crate::wire::{Line, Paced, Stream, Wire};
-use crate::world::World;
 
 /// Which listener a connection came to.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -33,7 +33,7 @@ pub async fn listen(port: u16) -> Result<(TcpListener, u16), String> {
     Ok((listener, address.port()))
 }
 
-pub async fn serve(world: Arc<World>, listener: TcpListener, acceptor: Option<TlsAcceptor>, side: Side) {
+pub async fn serve(sandbox: Arc<SharedState>, listener: TcpListener, acceptor: Option<TlsAcceptor>, side: Side) {
     let mut id = 0;
     loop {
         let Ok((tcp, _)) = listener.accept().await else {
@@ -42,18 +42,18 @@ pub async fn serve(world: Arc<World>, listener: TcpListener, acceptor: Option<Tl
             continue;
         };
         id += 1;
-        tokio::spawn(connection(world.clone(), tcp, acceptor.clone(), side, id));
+        tokio::spawn(connection(sandbox.clone(), tcp, acceptor.clone(), side, id));
     }
 }
 
 /// Counts an open connection for as long as it lives.
-struct Open(Arc<World>);
+struct Open(Arc<SharedState>);
 
 impl Open {
-    fn new(world: &Arc<World>) -> Self {
-        world.connections.accepted.fetch_add(1, Ordering::Relaxed);
-        world.connections.open.fetch_add(1, Ordering::Relaxed);
-        Open(world.clone())
+    fn new(sandbox: &Arc<SharedState>) -> Self {
+        sandbox.connections.accepted.fetch_add(1, Ordering::Relaxed);
+        sandbox.connections.open.fetch_add(1, Ordering::Relaxed);
+        Open(sandbox.clone())
     }
 }
 
@@ -63,14 +63,14 @@ impl Drop for Open {
     }
 }
 
-async fn connection(world: Arc<World>, tcp: TcpStream, acceptor: Option<TlsAcceptor>, side: Side, id: u64) {
+async fn connection(sandbox: Arc<SharedState>, tcp: TcpStream, acceptor: Option<TlsAcceptor>, side: Side, id: u64) {
     // Small answers must not wait for acknowledgements. Where it fails the connection is gone already.
     let _ = tcp.set_nodelay(true);
     let mut fault = None;
     let mut _open = None;
     if side == Side::Platform {
-        _open = Some(Open::new(&world));
-        fault = world.state().faults.choose_for_connection();
+        _open = Some(Open::new(&sandbox));
+        fault = sandbox.state().faults.choose_for_connection();
     }
     let paced = Paced::new(tcp);
     let pace = paced.pace.clone();
@@ -85,7 +85,7 @@ async fn connection(world: Arc<World>, tcp: TcpStream, acceptor: Option<TlsAccep
         Some(acceptor) => match acceptor.accept(paced).await {
             Ok(tls) => Stream::Tls(Box::new(tls)),
             Err(_) => {
-                world.connections.tls_failures.fetch_add(1, Ordering::Relaxed);
+                sandbox.connections.tls_failures.fetch_add(1, Ordering::Relaxed);
                 return;
             }
         },
@@ -93,7 +93,7 @@ async fn connection(world: Arc<World>, tcp: TcpStream, acceptor: Option<TlsAccep
     if matches!(stream, Stream::Tls(_)) {
         pace.store(0, Ordering::Relaxed);
     }
-    http(world, stream, side, id).await;
+    http(sandbox, stream, side, id).await;
 }
 
 /// Ends a connection in place of serving it.
@@ -110,11 +110,11 @@ async fn strike(line: Arc<Line>, fault: Fault) {
     }
 }
 
-async fn http(world: Arc<World>, stream: Stream, side: Side, id: u64) {
+async fn http(sandbox: Arc<SharedState>, stream: Stream, side: Side, id: u64) {
     let line = Line::new(stream);
     let wire = Wire(line.clone());
     let connection = Arc::new(Connection { id, side, line, used: AtomicBool::new(false) });
-    let service = service_fn(move |request| handle(world.clone(), connection.clone(), request));
+    let service = service_fn(move |request| handle(sandbox.clone(), connection.clone(), request));
     // An error is a client that left, or a fault that was asked for: neither is news.
     let _ = http1::Builder::new().serve_connection(TokioIo::new(wire), service).await;
 }

@@ -34,8 +34,8 @@ pub fn sign(pairs: &[(String, String)], circuit: &Circuit) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::demo_users::DEMO_UID;
     use crate::grants::{DEMO_APP, DEMO_PRIVATE_KEY, DEMO_SECRET_KEY, DEMO_SESSION_KEY};
-    use crate::people::DEMO_UID;
 
     const CLIENT: Circuit = Circuit::Client { uid: DEMO_UID, private_key: DEMO_PRIVATE_KEY };
     const SERVER: Circuit = Circuit::Server { secret_key: DEMO_SECRET_KEY };

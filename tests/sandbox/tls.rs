@@ -18,7 +18,7 @@ pub struct Issued {
 pub fn issue(name: Option<&str>, expired: bool) -> Result<Issued, Box<dyn std::error::Error>> {
     let authority_key = KeyPair::generate()?;
     let mut authority = CertificateParams::new(Vec::new())?;
-    authority.distinguished_name.push(DnType::CommonName, "Sandbox platform authority");
+    authority.distinguished_name.push(DnType::CommonName, "SharedState platform authority");
     authority.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
     authority.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
     let authority_pem = authority.self_signed(&authority_key)?.pem();
@@ -30,7 +30,7 @@ pub fn issue(name: Option<&str>, expired: bool) -> Result<Issued, Box<dyn std::e
     };
     let key = KeyPair::generate()?;
     let mut leaf = CertificateParams::new(names)?;
-    leaf.distinguished_name.push(DnType::CommonName, "Sandbox platform");
+    leaf.distinguished_name.push(DnType::CommonName, "SharedState platform");
     leaf.use_authority_key_identifier_extension = true;
     leaf.not_before = date_time_ymd(2020, 1, 1);
     leaf.not_after = if expired { date_time_ymd(2021, 1, 1) } else { date_time_ymd(2100, 1, 1) };

@@ -1,11 +1,11 @@
-//! The people of the demo: the session user, friends and a stranger.
+//! The users of the demo: the session user, friends and a stranger.
 
 use serde_json::{Value, json};
 
 pub const DEMO_UID: &str = "1324730981306483817";
 
 #[derive(Clone)]
-pub struct Person {
+pub struct User {
     pub uid: String,
     first_name: &'static str,
     last_name: &'static str,
@@ -34,26 +34,26 @@ const ROWS: [Row; 6] = [
 /// How many of the rows after the first are the demo user's friends.
 const FRIENDS: usize = 4;
 
-fn person(row: &Row) -> Person {
+fn user(row: &Row) -> User {
     let (uid, [first_name, last_name, nick], sex, (birthday, age), [domain, name], online, app_installed) = *row;
     let (uid, name) = (uid.to_owned(), name.to_owned());
-    Person { uid, first_name, last_name, nick, sex, birthday, age, domain, name, online, app_installed }
+    User { uid, first_name, last_name, nick, sex, birthday, age, domain, name, online, app_installed }
 }
 
-pub fn known() -> Vec<Person> {
-    ROWS.iter().map(person).collect()
+pub fn known() -> Vec<User> {
+    ROWS.iter().map(user).collect()
 }
 
 /// Everybody else, such as users made by the control API.
-pub fn newcomer(uid: &str, email: &str) -> Person {
-    Person { uid: uid.to_owned(), name: email.split('@').next().unwrap_or("user").to_owned(), ..person(&ROWS[5]) }
+pub fn newcomer(uid: &str, email: &str) -> User {
+    User { uid: uid.to_owned(), name: email.split('@').next().unwrap_or("user").to_owned(), ..user(&ROWS[5]) }
 }
 
-/// Who the friends of a demo person are: all know the demo user, who knows them.
-pub fn friends(uid: &str) -> Vec<Person> {
+/// Who the friends of a demo user are: all know the demo user, who knows them.
+pub fn friends(uid: &str) -> Vec<User> {
     match ROWS.iter().position(|row| row.0 == uid) {
-        Some(0) => ROWS[1..=FRIENDS].iter().map(person).collect(),
-        Some(at) if at <= FRIENDS => vec![person(&ROWS[0])],
+        Some(0) => ROWS[1..=FRIENDS].iter().map(user).collect(),
+        Some(at) if at <= FRIENDS => vec![user(&ROWS[0])],
         _ => Vec::new(),
     }
 }
@@ -61,11 +61,11 @@ pub fn friends(uid: &str) -> Vec<Person> {
 /// The public page at `<domain>/<name>`.
 pub fn public_page(domain: &str, name: &str) -> Option<Value> {
     let row = ROWS.iter().find(|row| row.4 == [domain, name])?;
-    let person = person(row);
-    Some(json!({ "uid": person.uid, "nick": person.nick, "link": person.link() }))
+    let user = user(row);
+    Some(json!({ "uid": user.uid, "nick": user.nick, "link": user.link() }))
 }
 
-impl Person {
+impl User {
     fn link(&self) -> String {
         format!("http://my.mail.ru/{}/{}/", self.domain, self.name)
     }

@@ -9,11 +9,11 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use crate::answer::Answer;
+use crate::demo_users::{self, User};
 use crate::faults::{Fault, Faults};
 use crate::grants::Grants;
-use crate::incoming::Incoming;
 use crate::journal::Journal;
-use crate::people::{self, Person};
+use crate::request::ReceivedRequest;
 
 #[derive(Clone, Copy, Default, Deserialize, Serialize)]
 #[serde(rename_all = "lowercase")]
@@ -63,7 +63,7 @@ pub struct Counts {
 
 pub struct State {
     pub grants: Grants,
-    pub people: Vec<Person>,
+    pub users: Vec<User>,
     pub settings: Settings,
     pub faults: Faults,
     pub counts: Counts,
@@ -73,7 +73,7 @@ impl State {
     fn new() -> Self {
         State {
             grants: Grants::demo(),
-            people: people::known(),
+            users: demo_users::known(),
             settings: Settings::default(),
             faults: Faults::default(),
             counts: Counts::default(),
@@ -91,7 +91,7 @@ pub struct Connections {
     pub tls_failures: AtomicU64,
 }
 
-pub struct World {
+pub struct SharedState {
     started: Instant,
     state: Mutex<State>,
     journal: Mutex<Journal>,
@@ -99,9 +99,9 @@ pub struct World {
     pub connections: Connections,
 }
 
-impl World {
+impl SharedState {
     pub fn new() -> Self {
-        World {
+        SharedState {
             started: Instant::now(),
             state: Mutex::new(State::new()),
             journal: Mutex::default(),
@@ -123,19 +123,19 @@ impl World {
     }
 
     /// Notes a request and finds the fault that hits it.
-    pub fn receive(&self, incoming: &Arc<Incoming>) -> (u64, Option<(Fault, bool)>) {
+    pub fn receive(&self, request: &Arc<ReceivedRequest>) -> (u64, Option<(Fault, bool)>) {
         let (keep, fault) = {
             let mut state = self.state();
-            if incoming.path == "/oauth/token" {
-                let grant = incoming.grant().unwrap_or("none").to_owned();
+            if request.path == "/oauth/token" {
+                let grant = request.grant().unwrap_or("none").to_owned();
                 *state.counts.token_requests.entry(grant).or_default() += 1;
             }
-            (state.settings.record, state.faults.choose(incoming))
+            (state.settings.record, state.faults.choose(request))
         };
         let mut journal = self.journal();
         // Numbered under the lock: the journal is in the order of the numbers.
         let number = self.requests.fetch_add(1, Ordering::Relaxed) + 1;
-        journal.receive(number, incoming, keep);
+        journal.receive(number, request, keep);
         (number, fault)
     }
 
@@ -143,8 +143,8 @@ impl World {
         self.journal().finish(number, outcome.into(), served);
     }
 
-    pub fn person(&self, uid: &str) -> Option<Person> {
-        self.state().people.iter().find(|person| person.uid == uid).cloned()
+    pub fn user(&self, uid: &str) -> Option<User> {
+        self.state().users.iter().find(|user| user.uid == uid).cloned()
     }
 
     /// Back to the initial state. Connections that are open stay open.

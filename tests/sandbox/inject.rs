@@ -16,8 +16,8 @@ use hyper::body::{Frame, SizeHint};
 use tokio::time::{Sleep, sleep};
 
 use crate::answer::{Answer, PlatformError, SCRIPT};
-use crate::bombs::{Repeated, gzip_spaces};
 use crate::faults::{Fault, Phase};
+use crate::oversized::{Repeated, gzip_spaces};
 use crate::service::Serving;
 use crate::wire::Line;
 
@@ -31,10 +31,10 @@ const ARRIVAL: Duration = Duration::from_millis(20);
 #[derive(Clone)]
 pub struct CloseWhenIdle(pub u64);
 
-type Played = io::Result<Response<Body>>;
+type Injected = io::Result<Response<Body>>;
 
 /// The connection is over; hyper has nothing to add.
-fn over() -> Played {
+fn over() -> Injected {
     Err(io::Error::from(io::ErrorKind::ConnectionAborted))
 }
 
@@ -43,7 +43,7 @@ fn millis(ms: u64) -> Duration {
 }
 
 /// Plays `fault`. `applied`: a request whose answer is replaced takes effect all the same.
-pub async fn play(serving: &Serving<'_>, line: &Arc<Line>, fault: Fault, applied: bool) -> Played {
+pub async fn inject(serving: &Serving<'_>, line: &Arc<Line>, fault: Fault, applied: bool) -> Injected {
     let outcome = format!("fault {}", fault.kind());
     if let Some(answer) = replacement(serving, &fault) {
         let served = applied.then(|| serving.answer());
@@ -110,7 +110,7 @@ pub async fn play(serving: &Serving<'_>, line: &Arc<Line>, fault: Fault, applied
             line.drain().await;
             over()
         }
-        Fault::Gzip {} if serving.incoming.accepts_gzip() => Ok(zipped(answer)?.into_response()),
+        Fault::Gzip {} if serving.request.accepts_gzip() => Ok(zipped(answer)?.into_response()),
         Fault::CloseAfter { ms } => {
             let mut response = answer.header("Connection", "keep-alive").into_response();
             response.extensions_mut().insert(CloseWhenIdle(ms));
@@ -194,8 +194,8 @@ fn replacement(serving: &Serving, fault: &Fault) -> Option<Answer> {
         Fault::BadUtf8 {} => Answer::new(200, SCRIPT, &b"{\"text\":\"\xd0\xff\xfe\"}"[..], ""),
         Fault::Empty {} => answer_like(200, SCRIPT),
         Fault::ExpireToken {} => {
-            if let Some(key) = serving.incoming.param("session_key") {
-                serving.world.state().grants.expire(Some(key));
+            if let Some(key) = serving.request.param("session_key") {
+                serving.sandbox.state().grants.expire(Some(key));
             }
             PlatformError::new(102).answer(None)
         }
@@ -220,12 +220,12 @@ async fn send_until(line: &Line, answer: &Answer, phase: Phase) -> io::Result<()
     }
 }
 
-async fn end(line: &Line) -> Played {
+async fn end(line: &Line) -> Injected {
     line.finish().await;
     over()
 }
 
-async fn raw(line: &Line, bytes: &[u8]) -> Played {
+async fn raw(line: &Line, bytes: &[u8]) -> Injected {
     line.send(bytes).await?;
     end(line).await
 }
@@ -243,7 +243,7 @@ async fn repeat(line: &Line, unit: &[u8], times: u64) -> io::Result<()> {
     Ok(())
 }
 
-async fn drip_head(line: &Line, answer: &Answer, ms: u64) -> Played {
+async fn drip_head(line: &Line, answer: &Answer, ms: u64) -> Injected {
     let head = answer.head(&format!("Connection: close\r\nContent-Length: {}", answer.body.len()));
     for byte in head.as_bytes() {
         line.send(&[*byte]).await?;

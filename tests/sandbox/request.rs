@@ -14,7 +14,7 @@ use crate::params::Params;
 /// No platform request is larger; a client that sends more has lost its way.
 const MOST_BODY: usize = 64 << 20;
 
-pub struct Incoming {
+pub struct ReceivedRequest {
     pub connection: u64,
     pub at_ms: u64,
     pub http_method: Method,
@@ -28,7 +28,7 @@ pub struct Incoming {
     pub params: Result<Params, String>,
 }
 
-impl Incoming {
+impl ReceivedRequest {
     pub async fn read(
         request: Request<hyper::body::Incoming>,
         connection: u64,
@@ -39,7 +39,7 @@ impl Incoming {
         // The time at which the request is complete.
         let at_ms = at_ms();
         let params = params(&parts, &body).await;
-        Ok(Incoming {
+        Ok(ReceivedRequest {
             connection,
             at_ms,
             target: parts.uri.to_string(),

@@ -1,0 +1,187 @@
+//! Panics: caught in one way, told with file and line, and never printed to the host's streams.
+//!
+//! A panic is a bug of this library. Its message may quote what the code stumbled over, and so a secret; its
+//! place may not, so the place alone is told.
+#![forbid(unsafe_code)]
+
+use std::cell::{Cell, RefCell};
+use std::mem::{self, ManuallyDrop};
+use std::panic::{self, AssertUnwindSafe, PanicHookInfo};
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use crate::error::{Code, Failure, Outcome};
+
+// Neither needs a destructor, so both outlast those of the host: a call may come from one.
+thread_local! {
+    /// How many [`catch`]es are under way on this thread.
+    static CATCHING: Cell<u32> = const { Cell::new(0) };
+    /// Where the last panic on this thread was.
+    static PLACE: RefCell<ManuallyDrop<Option<String>>> = const { RefCell::new(ManuallyDrop::new(None)) };
+}
+
+static HOOKED: AtomicBool = AtomicBool::new(false);
+
+/// Runs the library's own code; a panic in it becomes `MAILRU_INTERNAL_ERROR` with file and line.
+///
+/// Every entry of the host and every thread of the library goes through here.
+pub fn catch<T>(work: impl FnOnce() -> Outcome<T>) -> Outcome<T> {
+    struct Catching;
+    impl Drop for Catching {
+        fn drop(&mut self) {
+            CATCHING.with(|depth| depth.set(depth.get() - 1));
+        }
+    }
+    install_hook();
+    CATCHING.with(|depth| depth.set(depth.get() + 1));
+    let _catching = Catching;
+    panic::catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|_| Err(bug(replace_place(None).as_deref())))
+}
+
+/// Panics where a test wants it; nothing in the library that ships.
+#[inline]
+#[cfg_attr(test, track_caller)]
+pub fn planted(name: &str) {
+    #[cfg(test)]
+    if std::env::var_os("MAILRU_TEST_PANIC_IN").is_some_and(|planted| planted == name) {
+        panic!("hunter2 in {name}");
+    }
+    #[cfg(not(test))]
+    let _ = name;
+}
+
+/// The failure for a bug at this place.
+fn bug(place: Option<&str>) -> Failure {
+    let at = place.map_or_else(String::new, |place| format!(" at {place}"));
+    Failure::new(Code::InternalError, format!("a bug in libmailru{at}; please report it"))
+}
+
+/// Notes where the library panics instead of printing it. Panics elsewhere in the process go to the former hook:
+/// a Rust program may have linked this library statically.
+pub fn install_hook() {
+    if HOOKED.load(Ordering::Relaxed) || HOOKED.swap(true, Ordering::SeqCst) {
+        return;
+    }
+    let former = panic::take_hook();
+    panic::set_hook(Box::new(move |info| match CATCHING.with(Cell::get) {
+        0 => former(info),
+        _ => drop(replace_place(place_of(info))),
+    }));
+}
+
+fn place_of(info: &PanicHookInfo<'_>) -> Option<String> {
+    let location = info.location()?;
+    Some(format!("{}:{}", without_build_folder(location.file()), location.line()))
+}
+
+/// A source file's name as the project knows it: where the builder keeps packages is nobody's business.
+fn without_build_folder(file: &str) -> &str {
+    let packages = ["/registry/src/", "\\registry\\src\\"];
+    let after = packages.iter().find_map(|folder| file.split_once(folder)).map(|(_, rest)| rest);
+    // The folder of the registry comes first, then `package-version/…`.
+    after.and_then(|rest| rest.split_once(['/', '\\'])).map_or(file, |(_, rest)| rest)
+}
+
+fn replace_place(place: Option<String>) -> Option<String> {
+    let former = PLACE.with(|slot| mem::replace(&mut *slot.borrow_mut(), ManuallyDrop::new(place)));
+    ManuallyDrop::into_inner(former)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::process::Command;
+    use std::thread;
+
+    use super::*;
+    use crate::background;
+    use crate::session::{Keys, Session, Source};
+
+    #[test]
+    fn a_panic_is_told_with_its_place_and_without_its_message() {
+        let failure = catch::<()>(|| panic!("about {}", "hunter2")).expect_err("it panics");
+        assert_eq!(failure.code(), Code::InternalError);
+        assert!(failure.message().contains("src/panics.rs:"), "{}", failure.message());
+        assert!(!failure.message().contains("hunter2"));
+        assert_eq!(catch(|| Ok(7)).expect("no panic"), 7);
+    }
+
+    #[test]
+    fn places_are_told_without_the_build_folder() {
+        for (file, told) in [
+            ("src/panics.rs", "src/panics.rs"),
+            ("/home/a/.cargo/registry/src/index.example-1cd6/ureq-3.5.2/src/run.rs", "ureq-3.5.2/src/run.rs"),
+            ("C:\\a\\registry\\src\\index.example-1cd6\\ureq-3.5.2\\src\\run.rs", "ureq-3.5.2\\src\\run.rs"),
+        ] {
+            assert_eq!(without_build_folder(file), told);
+        }
+    }
+
+    /// Each kind of background thread, in a process of its own, whose streams are then looked at.
+    #[test]
+    fn a_panic_in_a_background_thread_is_answered_with_its_place_and_prints_nothing() {
+        for (name, file) in [("resolve", "src/http/resolver.rs:"), ("token", "src/oauth/"), ("worker", "src/queue/")] {
+            let (said, printed) =
+                in_a_process("panics::tests::answers_of_planted_panics", "MAILRU_TEST_PANIC_IN", name);
+            assert!(said.contains(&format!("bug in libmailru at {file}")), "{name}: {said}{printed}");
+            assert!(!said.contains("hunter2") && printed.is_empty(), "{name}: {said}{printed}");
+        }
+    }
+
+    #[test]
+    fn answers_of_planted_panics() {
+        let Ok(planted) = std::env::var("MAILRU_TEST_PANIC_IN") else { return };
+        let options = r#"{"api_url":"http://localhost:1","token_url":"http://127.0.0.1:1","retries":0}"#;
+        let options = crate::options::Options::parse(Some(options)).expect("valid");
+        let grant = crate::oauth::grant::Grant::Refresh(crate::secret::Secret::new("r"));
+        let token = ("t".to_owned(), String::new());
+        let source = match planted.as_str() {
+            "token" => Source::Grant(grant),
+            _ => Source::Host { access_token: token.0, uid: token.1 },
+        };
+        let keys = Keys {
+            app_id: "1".into(),
+            private_key: crate::secret::Secret::default(),
+            secret_key: crate::secret::Secret::new("s"),
+            circuit: None,
+        };
+        let session = std::sync::Arc::new(Session::new(keys, source, options).expect("valid"));
+        let queue = crate::queue::Queue::new(1, 1).expect("valid");
+        let call = crate::request::Call::new("friends.get", None).expect("valid");
+        let request = crate::request::Action::Call(call).into();
+        queue.submit(session, request, Vec::new(), None, 1).expect("accepted");
+        let failure = queue.next(None).expect("a completion").result.expect_err("it panics");
+        println!("{}", failure.into_json());
+    }
+
+    /// Runs one test of this program with a variable set: what it said, and what it printed as an error.
+    fn in_a_process(test: &str, variable: &str, value: &str) -> (String, String) {
+        let program = std::env::current_exe().expect("a test knows its path");
+        let arguments = ["--exact", test, "--nocapture", "--test-threads=1"];
+        let output = Command::new(program).args(arguments).env(variable, value).output().expect("the program runs");
+        let [said, printed] = [&output.stdout, &output.stderr].map(|bytes| String::from_utf8_lossy(bytes).into_owned());
+        assert!(output.status.success() && said.contains("1 passed"), "{said}{printed}");
+        (said, printed)
+    }
+
+    const NAME: &str = "panics::tests::a_panic_of_ours_prints_nothing_and_the_hosts_own_does";
+
+    /// In a process of its own, whose streams are then looked at.
+    #[test]
+    fn a_panic_of_ours_prints_nothing_and_the_hosts_own_does() {
+        if std::env::var_os("MAILRU_TEST_PANIC").is_some() {
+            catch::<()>(|| panic!("hunter2")).expect_err("it panics");
+            let (done, wait) = std::sync::mpsc::channel::<()>();
+            background::spawn("test", move || {
+                let _done = done;
+                panic!("hunter2");
+            })
+            .expect("a thread");
+            wait.recv().expect_err("the thread ends by its panic");
+            thread::spawn(|| panic!("of the host")).join().expect_err("it panics");
+            return;
+        }
+        let (said, printed) = in_a_process(NAME, "MAILRU_TEST_PANIC", "1");
+        assert!(!said.contains("hunter2") && !printed.contains("hunter2"), "{said}{printed}");
+        assert_eq!(printed.matches("panicked").count(), 1, "{printed}");
+        assert!(printed.contains("of the host"), "{printed}");
+    }
+}
