@@ -97,7 +97,8 @@ fn what_a_call_would_refuse_is_refused_at_once() {
     let full = queue.submit(&session, "friends.get", None, 3).expect("MAILRU_QUEUE_FULL");
     assert_eq!(full.error("transient"), true);
     // Completed but not handed out still counts.
-    thread::sleep(Duration::from_millis(300));
+    await_that("both calls", || sandbox.requests().len() == 2);
+    await_that("a completion", || is_readable(mailru_queue_fd(queue.0)));
     queue.submit(&session, "friends.get", None, 3).expect("MAILRU_QUEUE_FULL");
     queue.next(WAIT).expect("a completion");
     queue.submit(&session, "friends.get", None, 3).expect("MAILRU_OK");
@@ -138,7 +139,7 @@ fn a_tag_is_cancelled_whether_it_waits_or_runs() {
     sandbox.fault(json!({ "method": "sandbox.echo.slow" }), json!(null), json!({ "kind": "delay", "ms": 5000 }));
     let queue = Queue::new(1, 0);
     queue.submit(&session, "sandbox.echo.slow", None, 1).expect("MAILRU_OK");
-    thread::sleep(Duration::from_millis(200));
+    await_that("the only worker is busy", || sandbox.requests().len() == 1);
     for tag in [2, 3, 2] {
         queue.submit(&session, "sandbox.echo", None, tag).expect("MAILRU_OK");
     }
@@ -203,7 +204,7 @@ fn freeing_wakes_waiters_and_ends_only_its_own_calls() {
         let waiters: Vec<_> =
             (0..4).map(|_| scope.spawn(|| empty.next(-1).expect("woken with an error").1.name())).collect();
         let direct = scope.spawn(|| session.call("sandbox.echo.slow", None).name());
-        thread::sleep(Duration::from_millis(200));
+        await_that("all calls are under way", || sandbox.requests().len() == 3);
         mailru_queue_free(empty.0);
         mailru_queue_free(queue.0);
         for waiter in waiters {
@@ -255,7 +256,8 @@ fn workers_come_as_needed_and_go_when_idle() {
     for tag in 0..20 {
         queue.submit(&session, "sandbox.echo.slow", None, tag).expect("MAILRU_OK");
     }
-    thread::sleep(Duration::from_millis(150));
+    await_that("as many as there may be", || workers() >= 6);
+    await_that("they work", || sandbox.requests().len() > 6);
     assert_eq!(workers(), 6, "no more than asked for");
     for _ in 0..20 {
         queue.next(WAIT).expect("a completion").1.expect_ok();
