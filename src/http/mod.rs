@@ -9,6 +9,7 @@ mod attempt_error;
 mod body;
 mod connector;
 mod dial;
+mod framed;
 mod head;
 mod kept;
 pub mod multipart;
