@@ -13,7 +13,7 @@ use crate::tools::*;
 fn situation(name: &str, variable: Option<(&str, &str)>) {
     let Some(host) = compiled("process.c") else { return };
     let sandbox = Sandbox::start();
-    let library = profile_folder().join("deps/libmailru.so");
+    let library = library_folder().join("libmailru.so");
     let options = sandbox.options(json!({}));
     // A host that never ends is a failure.
     let mut command = Command::new("timeout");
