@@ -18,6 +18,7 @@ pub mod call;
 pub mod catalogue;
 mod environment;
 pub mod error;
+mod error_json;
 pub mod ffi;
 pub mod fork;
 pub mod http;

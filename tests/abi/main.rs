@@ -7,6 +7,7 @@ mod answers;
 mod callbacks;
 mod connections;
 mod constructors;
+mod errors;
 mod first;
 mod handles;
 mod header;
