@@ -3,6 +3,9 @@
 //! `table.txt` tells how a line of it is written. `json_test_suite.txt` holds the cases of JSONTestSuite, each of which
 //! is a body. All go through the C functions to a raw socket server.
 
+// The C functions are unsafe to call.
+#![allow(unsafe_code)]
+
 // The harness serves several test programs; none uses all of it.
 #[allow(dead_code, unused_imports)]
 #[path = "../abi/support/mod.rs"]
