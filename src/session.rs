@@ -16,7 +16,7 @@ use crate::http::multipart::Upload;
 use crate::http::{self, Client, RequestBody, RetrySafety};
 use crate::json::Json;
 pub use crate::keys::Keys;
-use crate::log::{self, Level};
+use crate::log::{self, Level, Line};
 use crate::oauth::grant::{Grant, OauthClient};
 use crate::oauth::store::TokenStore;
 use crate::oauth::tokens::Tokens;
@@ -108,8 +108,9 @@ impl Session {
             Source::Grant(grant) => {
                 let grant = grant.checked()?;
                 if !options.refresh_token.is_empty() || options.expires_in.is_some() {
-                    log::line(Level::Warning, || {
-                        "the options refresh_token and expires_in are for sessions made with an access token".into()
+                    log::event(Level::Warning, || {
+                        let message = "refresh_token and expires_in are for sessions made with an access token";
+                        Line::new("ignored_options").with("message", message)
                     });
                 }
                 TokenStore::with_grant(grant, oauth_client, auto_refresh, timeout, Arc::clone(&client))
@@ -130,6 +131,11 @@ impl Session {
             get_limit: options.get_limit,
             timeout: options.timeout,
         }
+    }
+
+    /// Gives the session the number by which the log tells it from others.
+    pub fn set_number(&self, number: u64) {
+        self.client.set_session_number(number);
     }
 
     /// Performs a request and waits for its answer; `data` is the file of an upload.
