@@ -18,11 +18,16 @@ pub trait Interrupt: Send + Sync {
     fn interrupt(&self, call: &Call);
 }
 
+/// How many calls were made in this process.
+static NUMBERED: AtomicU64 = AtomicU64::new(0);
+
 /// One running call, as seen by those who may end it.
 ///
 /// Each wait of the call (for a name, a socket, a delay, another thread's renewal) goes through its
 /// control, so that each ends in time and within moments of a cancellation.
 pub struct Call {
+    /// Tells it from the process's other calls in the log.
+    number: u64,
     deadline: OnceLock<Instant>,
     limit: Duration,
     cancelled: AtomicBool,
@@ -80,6 +85,7 @@ impl Call {
     /// A call whose time does not run before [`Self::begin`].
     pub fn waiting(limit: Duration) -> Arc<Call> {
         Arc::new(Call {
+            number: NUMBERED.fetch_add(1, Ordering::Relaxed) + 1,
             deadline: OnceLock::new(),
             limit,
             cancelled: AtomicBool::new(false),
@@ -90,6 +96,11 @@ impl Call {
             woken: Condvar::new(),
             waker: OnceLock::new(),
         })
+    }
+
+    /// The number by which the log tells the call from others.
+    pub fn number(&self) -> u64 {
+        self.number
     }
 
     /// Lets the call's time run from now on.

@@ -5,7 +5,8 @@
 //!
 //! 0. `environment`, `error`, `panics`, `background`, `secret`, `fork`, `engine`, `call`, `log`, `json`, `json_scan`:
 //!    failures, threads, secrets, what a fork and a cancellation mean, calls that are suspended, how JSON is read.
-//! 1. `address`, `options`, `params`, `signature`, `verify`, `catalogue`: pure functions.
+//! 1. `address`, `options`, `params`, `signature`, `verify`, `catalogue`, `error_json`, `pace`: pure functions, and what
+//!    the sessions of an application share.
 //! 2. `http`: a request out, a checked answer back.
 //! 3. `oauth`: tokens obtained, kept, renewed.
 //! 4. `request`, `keys`, `session`: what the platform is asked for, and with which keys.
@@ -28,6 +29,7 @@ mod catalogue;
 mod engine;
 mod environment;
 mod error;
+mod error_json;
 mod fork;
 mod json;
 mod json_scan;
@@ -35,6 +37,7 @@ mod keys;
 mod log;
 mod oauth;
 mod options;
+mod pace;
 mod panics;
 mod queue;
 mod request;

@@ -54,6 +54,9 @@ pub fn insert(entry: Entry) -> Outcome<u64> {
             return Err(Failure::new(Code::InternalError, "this process has used up its handles"));
         }
         table.last += 1;
+        if let Entry::Session(session) = &entry {
+            session.set_number(number);
+        }
         table.entries.get_or_insert_default().insert(number, entry);
         Ok(number)
     })

@@ -28,6 +28,8 @@ const OUTPUT: usize = 8 * 1024;
 /// A piece of a large body.
 const LARGE_OUTPUT: usize = 64 * 1024;
 
+/// What a server is sure to have read together with a request's head.
+const SMALL_BODY: usize = 16 * 1024;
 /// A cancelled wait of this length counts as one that timed out.
 const LONG: Duration = Duration::from_secs(1);
 
@@ -120,7 +122,9 @@ impl HttpTransport {
         let look = || attempt.time_left().map(drop).map_err(super::transport_error::ended);
         match reading::read(&mut incoming, attempt.plan().max_response_bytes, &look) {
             Ok(received) => {
-                let keeps = received.keeps;
+                // A refused body may not have been read: it would stand before the next request.
+                let is_refused = attempt.plan().body_length > SMALL_BODY && !(200..300).contains(&received.status);
+                let keeps = received.keeps && !is_refused;
                 self.keep_alive = received.keep_alive;
                 attempt.received(received);
                 Ok(keeps)

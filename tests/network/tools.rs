@@ -24,7 +24,12 @@ pub struct RawServer {
 impl RawServer {
     /// Starts one on a free port; its threads end with the test program.
     pub fn start(handle: impl Fn(TcpStream) + Send + Sync + 'static) -> RawServer {
-        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a free port");
+        RawServer::start_at((Ipv4Addr::LOCALHOST, 0), handle)
+    }
+
+    /// Starts one at this address.
+    pub fn start_at(address: (Ipv4Addr, u16), handle: impl Fn(TcpStream) + Send + Sync + 'static) -> RawServer {
+        let listener = TcpListener::bind(address).expect("a free port");
         let port = listener.local_addr().expect("bound").port();
         let connections = Arc::new(AtomicUsize::new(0));
         let (handle, counted) = (Arc::new(handle), Arc::clone(&connections));
