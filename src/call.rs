@@ -382,17 +382,17 @@ mod tests {
 
     #[test]
     fn a_flight_reaches_those_who_waited_before_and_after() {
-        let flight = SharedTask::new();
+        let task = SharedTask::new();
         let call = Call::new(Duration::from_secs(60));
         thread::scope(|scope| {
-            let early = scope.spawn(|| flight.wait(&call, call.deadline()).expect("landed"));
-            flight.complete(7);
+            let early = scope.spawn(|| task.wait(&call, call.deadline()).expect("completed"));
+            task.complete(7);
             assert_eq!(early.join().expect("no panic"), Some(7));
         });
-        assert_eq!(flight.wait(&call, call.deadline()).expect("landed"), Some(7));
-        let hasty = Call::new(Duration::from_millis(5));
+        assert_eq!(task.wait(&call, call.deadline()).expect("completed"), Some(7));
+        let short = Call::new(Duration::from_millis(5));
         assert_eq!(
-            SharedTask::<()>::new().wait(&hasty, call.deadline()).expect_err("out of time").code(),
+            SharedTask::<()>::new().wait(&short, call.deadline()).expect_err("out of time").code(),
             Code::Timeout
         );
     }

@@ -173,7 +173,7 @@ pub extern "C" fn mailru_queue_fd(queue: mailru_queue) -> i32 {
     run(|| handles::queue(queue)?.descriptor()).unwrap_or(-1)
 }
 
-/// Lets go of a queue: its calls under way are cancelled, what is pending is not handed out any
+/// Frees a queue: its calls under way are cancelled, what is pending is not handed out any
 /// more, and threads blocked in mailru_queue_next wake. Other calls of its sessions go on.
 ///
 /// 0, a freed handle and a handle of another kind are ignored. Does not block.

@@ -22,7 +22,7 @@ use crate::fork::{ForkMutex, lock};
 /// RFC 8305's delay between the beginnings of two connection attempts.
 const NEXT_ADDRESS: Duration = Duration::from_millis(250);
 /// `shutdown` before `connect` has no effect, so cancellation is also looked at this often.
-const GLANCE: Duration = Duration::from_millis(20);
+const CANCEL_CHECK: Duration = Duration::from_millis(20);
 /// For how many hosts the address that worked last is remembered.
 const REMEMBERED: usize = 64;
 
@@ -127,7 +127,7 @@ impl<'a> Race<'a> {
                 }
             }
             let until_next = next_at.saturating_duration_since(Instant::now());
-            let pause = if self.waiting.is_empty() { GLANCE } else { GLANCE.min(until_next) };
+            let pause = if self.waiting.is_empty() { CANCEL_CHECK } else { CANCEL_CHECK.min(until_next) };
             let waited = if engine::is_task() {
                 let pause = if self.waiting.is_empty() { left } else { until_next.min(left) };
                 let sockets = running.iter().map(|runner| (&runner.socket, &runner.registered));

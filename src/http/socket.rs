@@ -308,11 +308,11 @@ pub mod wait {
 
     use socket2::Socket;
 
-    const GLANCE: Duration = Duration::from_millis(2);
+    const RECHECK: Duration = Duration::from_millis(2);
 
     /// Waits a moment. Whether the socket has something to read, where that is wanted.
     pub fn until_ready(socket: &Socket, may_read: bool, limit: Duration) -> io::Result<bool> {
-        thread::sleep(limit.min(GLANCE));
+        thread::sleep(limit.min(RECHECK));
         if !may_read {
             return Ok(false);
         }
@@ -330,7 +330,7 @@ pub mod wait {
 
     /// Waits a moment.
     pub fn until_connected<'s>(_: impl Iterator<Item = &'s Socket>, limit: Duration) -> io::Result<()> {
-        thread::sleep(limit.min(GLANCE));
+        thread::sleep(limit.min(RECHECK));
         Ok(())
     }
 }

@@ -1,6 +1,6 @@
 //! The transport that ureq writes a request to. It reads the answer itself and tells ureq only that there was one.
 //!
-//! ureq takes what it is told for an answer without a body, and so lets go of the connection at once: it is either
+//! ureq takes what it is told for an answer without a body, and so gives the connection up at once: it is either
 //! dropped, which closes it, or kept for later calls here, since ureq's own pool walks all its connections each time.
 #![forbid(unsafe_code)]
 
