@@ -81,6 +81,10 @@ public:
     std::int32_t code() const noexcept { return code_; }
     /** {"error":{"error_code":N,"error_msg":"...",...}} */
     const std::string &json() const noexcept { return *json_; }
+    /** The number in the JSON: the platform's own, or minus the code. */
+    std::int64_t number() const noexcept { return mailru_error_number(json_->c_str()); }
+    /** Whether the same call may succeed later. */
+    bool transient() const noexcept { return mailru_error_transient(json_->c_str()) != 0; }
 
 private:
     std::int32_t code_;
@@ -95,6 +99,11 @@ struct result {
 
     /** Whether it succeeded. */
     explicit operator bool() const noexcept { return code == MAILRU_OK; }
+
+    /** The number in a failure's JSON: the platform's own, or minus the code. */
+    std::int64_t number() const noexcept { return mailru_error_number(json.c_str()); }
+    /** Whether the same call may succeed later; false for success. */
+    bool transient() const noexcept { return mailru_error_transient(json.c_str()) != 0; }
 
     /** The JSON of success; throws mailru::error for a failure. */
     std::string value() && {
@@ -130,12 +139,8 @@ template <typename Function> std::uint64_t made(result *outcome, Function &&func
     const std::uint64_t number = function(&json);
     result failure = {MAILRU_OK, taken(json)};
     if (number == 0) {
-        failure.code = MAILRU_INTERNAL_ERROR;
-        constexpr std::string_view member = "\"error_code\":-";
-        const std::size_t at = failure.json.find(member);
-        if (at != std::string::npos) {
-            failure.code = static_cast<std::int32_t>(std::stol(failure.json.substr(at + member.size())));
-        }
+        const std::int64_t code = -failure.number();
+        failure.code = code > 0 ? static_cast<std::int32_t>(code) : MAILRU_INTERNAL_ERROR;
     }
     if (outcome != nullptr) {
         *outcome = std::move(failure);

@@ -89,6 +89,9 @@ static void calls() {
     session.cancel();
     check(bool(session.try_call("friends.get", nullptr, 10s)), "a call has a limit of its own");
     check(thrown([&] { session.call("no.such.method"); }) == MAILRU_API_ERROR, "a platform error is thrown");
+    check(session.try_call("no.such.method").number() > 0, "with the platform's number");
+    check(session.try_call(nullptr).number() == -MAILRU_INVALID_ARGUMENT, "or the library's");
+    check(!session.try_call(nullptr).transient(), "which stays");
 }
 
 static void functions() {
@@ -117,7 +120,7 @@ static void queues() {
     mailru::queue queue;
     check(!queue.next(1us) && queue.descriptor() >= 0, "an empty queue");
     check(queue.try_submit(client(), "no name", nullptr, 1).code == MAILRU_INVALID_ARGUMENT, "refused at once");
-    check(thrown([] { mailru::queue(9999); }) == MAILRU_INVALID_ARGUMENT, "too many workers");
+    check(thrown([] { mailru::queue(99999); }) == MAILRU_INVALID_ARGUMENT, "too many workers");
     const auto session = client();
     queue.submit(session, "sandbox.echo", nullptr, 7);
     const auto completed = queue.next();
