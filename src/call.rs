@@ -2,7 +2,7 @@
 #![forbid(unsafe_code)]
 
 use std::mem;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, Ordering};
 use std::sync::{Arc, Condvar, Mutex, OnceLock, PoisonError, Weak};
 use std::time::{Duration, Instant};
 
@@ -25,9 +25,16 @@ pub struct Call {
     deadline: OnceLock<Instant>,
     limit: Duration,
     cancelled: AtomicBool,
+    sending: AtomicU8,
+    repeated: AtomicU32,
     blocked_in: Mutex<Option<Weak<dyn Interrupt>>>,
     woken: Condvar,
 }
+
+/// Values of [`Call::sending`].
+const UNSENT: u8 = 0;
+const SENT: u8 = 1;
+const NOT_TO_BE_SENT: u8 = 2;
 
 impl Call {
     /// A call that begins now and may last this long.
@@ -43,6 +50,8 @@ impl Call {
             deadline: OnceLock::new(),
             limit,
             cancelled: AtomicBool::new(false),
+            sending: AtomicU8::new(UNSENT),
+            repeated: AtomicU32::new(0),
             blocked_in: Mutex::new(None),
             woken: Condvar::new(),
         })
@@ -51,6 +60,11 @@ impl Call {
     /// Lets the call's time run from now on.
     pub fn begin(&self) {
         let _ = self.deadline.set(after(self.limit));
+    }
+
+    /// How long the call may last.
+    pub fn limit(&self) -> Duration {
+        self.limit
     }
 
     /// When the call's time is over.
@@ -71,6 +85,35 @@ impl Call {
     /// Whether the call was cancelled.
     pub fn is_cancelled(&self) -> bool {
         self.cancelled.load(Ordering::SeqCst)
+    }
+
+    /// A byte of a request is about to leave; fails after [`Self::cancel_unsent`].
+    pub fn sends(&self) -> Outcome<()> {
+        match self.sending.load(Ordering::Relaxed) {
+            SENT => Ok(()),
+            _ => match self.sending.compare_exchange(UNSENT, SENT, Ordering::SeqCst, Ordering::SeqCst) {
+                Err(NOT_TO_BE_SENT) => Err(cancelled()),
+                _ => Ok(()),
+            },
+        }
+    }
+
+    /// Ends the call unless a byte of a request may have left: what a server did for it would be lost.
+    pub fn cancel_unsent(&self) {
+        let former = self.sending.compare_exchange(UNSENT, NOT_TO_BE_SENT, Ordering::SeqCst, Ordering::SeqCst);
+        if former != Err(SENT) {
+            self.cancel();
+        }
+    }
+
+    /// How often a request of the call was repeated: what `retries` bounds, also across a renewal of its token.
+    pub fn repeated(&self) -> u32 {
+        self.repeated.load(Ordering::Relaxed)
+    }
+
+    /// Counts a repetition.
+    pub fn repeats(&self) {
+        self.repeated.fetch_add(1, Ordering::Relaxed);
     }
 
     /// Fails if the call was cancelled or its time is over.

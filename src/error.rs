@@ -71,6 +71,7 @@ pub struct Problem {
     argument: Option<String>,
     field: Option<&'static str>,
     http_status: Option<u16>,
+    retry_after_ms: Option<u64>,
     oauth: Option<Box<RawValue>>,
     platform: Option<Box<RawValue>>,
 }
@@ -88,6 +89,7 @@ impl Failure {
             argument: None,
             field: None,
             http_status: None,
+            retry_after_ms: None,
             oauth: None,
             platform: None,
         }))
@@ -116,6 +118,11 @@ impl Failure {
     /// Adds the HTTP status of the answer.
     pub fn status(self, status: u16) -> Failure {
         self.with(|it| it.http_status = Some(status))
+    }
+
+    /// Adds when the server wants to be asked again.
+    pub fn retry_after(self, wait: std::time::Duration) -> Failure {
+        self.with(|it| it.retry_after_ms = Some(wait.as_millis() as u64))
     }
 
     /// Adds the authorization server's own answer, if it is JSON.
@@ -178,6 +185,9 @@ impl Failure {
         }
         if let Some(status) = problem.http_status {
             error.insert("http_status".into(), status.into());
+        }
+        if let Some(milliseconds) = problem.retry_after_ms {
+            error.insert("retry_after_ms".into(), milliseconds.into());
         }
         let mut json = Value::Object(error).to_string();
         // Spliced in as they came: a tree in between would round numbers and sort members.

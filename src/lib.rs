@@ -7,7 +7,7 @@
 //! 1. [`params`], [`signature`], [`verify`], [`catalogue`], [`address`], [`options`]: pure functions.
 //! 2. [`http`]: a request out, a checked answer back.
 //! 3. [`oauth`]: tokens obtained, kept, renewed.
-//! 4. [`keys`], [`upload`], [`session`]: the platform's calls.
+//! 4. [`keys`], [`identity`], [`upload`], [`session`]: the platform's calls.
 //! 5. [`queue`]: many calls for few threads of the host.
 //! 6. [`ffi`]: every exported function, and all `unsafe`.
 #![deny(unsafe_code)]
@@ -20,6 +20,7 @@ pub mod error;
 pub mod ffi;
 pub mod fork;
 pub mod http;
+pub mod identity;
 pub mod json;
 pub mod keys;
 pub mod log;

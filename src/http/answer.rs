@@ -37,6 +37,8 @@ pub struct Answer {
     pub status: u16,
     /// The body without outer white space; empty if it is not UTF-8.
     pub body: Json,
+    /// The body as it came, if it is not UTF-8; else empty.
+    pub not_utf8: Vec<u8>,
     /// What the body is.
     pub verdict: Verdict,
     /// How many bytes the body had.
@@ -58,11 +60,16 @@ impl Answer {
     pub fn judge(status: u16, mut bytes: Vec<u8>) -> Answer {
         let size = bytes.len();
         trim(&mut bytes);
-        let (verdict, body) = match from_utf8(&bytes) {
-            Ok(text) => (verdict(text), Json::checked(bytes)),
-            Err(_) => (Verdict::Malformed("is not UTF-8"), Json::default()),
+        let (verdict, body, not_utf8) = match from_utf8(&bytes) {
+            Ok(text) => (verdict(text), Json::checked(bytes), Vec::new()),
+            Err(_) => (Verdict::Malformed("is not UTF-8"), Json::default(), bytes),
         };
-        Answer { status, body, verdict, size }
+        Answer { status, body, not_utf8, verdict, size }
+    }
+
+    /// The body as it came, but for outer white space.
+    pub fn into_bytes(self) -> Vec<u8> {
+        if self.not_utf8.is_empty() { self.body.into_bytes() } else { self.not_utf8 }
     }
 
     /// Whether the status says success.

@@ -128,11 +128,13 @@ impl Attempt {
         }
     }
 
-    /// Bytes are about to be written.
-    pub fn sending(&self) {
+    /// Bytes are about to be written; fails if the call was ended because none had been.
+    pub fn sending(&self) -> Outcome<()> {
         if self.phase.get() == Phase::Request {
+            self.call.sends()?;
             self.sent.set(true);
         }
+        Ok(())
     }
 
     /// Bytes of an answer were read.

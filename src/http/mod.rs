@@ -97,15 +97,15 @@ impl Client {
         loop {
             let outcome = self.attempt(&request, &uri, call, failed + 1);
             failed += 1;
-            if failed > self.retries || !retry::may_repeat(&outcome, request.retry_safety) {
+            if call.repeated() >= self.retries || !retry::may_repeat(&outcome, request.retry_safety) {
                 return outcome;
             }
-            let pause = retry::pause(self.retry_delay, failed);
+            let pause = retry::pause(self.retry_delay, call.repeated() + 1);
             if !call.is_cancelled() && call.time_left().map_or(true, |left| left <= pause) {
                 return outcome;
             }
             log::line(Level::Warning, || {
-                let (next, most) = (failed + 1, self.retries + 1);
+                let (next, most) = (call.repeated() + 2, self.retries + 1);
                 format!("{}: attempt {next} of at most {most} follows in {} ms", request.name, pause.as_millis())
             });
             // Cancelled in the pause: what the earlier attempts sent stays sent.
@@ -113,6 +113,7 @@ impl Client {
                 sent: outcome.as_ref().map_or_else(|it| it.sent, |_| true),
                 ..AttemptError::unsent(failure)
             })?;
+            call.repeats();
         }
     }
 

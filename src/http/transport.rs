@@ -101,7 +101,7 @@ impl Transport for SocketTransport {
                 self.socket.socket.set_write_timeout(Some(limit))?;
                 self.write_limit = limit;
             }
-            attempt.sending();
+            attempt.sending().map_err(fatal)?;
             match self.socket.socket.send_with_flags(&self.buffers.output()[written..amount], NO_SIGNAL) {
                 Ok(0) => return Err(failed(&io::ErrorKind::WriteZero.into(), &attempt)),
                 Ok(count) => written += count,

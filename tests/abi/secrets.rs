@@ -2,6 +2,7 @@
 //! stands in a failure's JSON, in a log line or in `Debug` output.
 
 use mailru::oauth::grant::Grant;
+use mailru::oauth::now::Now;
 use mailru::oauth::tokens::Tokens;
 use mailru::options::Options;
 use mailru::secret::Secret;
@@ -160,7 +161,16 @@ fn debug_output_shows_none() {
         format!("{:?}", Grant::Code { code: Secret::new(CODE), redirect_uri: "u".into() }),
         format!("{:?}", Grant::Password { email: "e".into(), password: Secret::new(WORD), scope: "s".into() }),
         format!("{:?}", Grant::Refresh(Secret::new(REFRESH))),
-        format!("{:#?}", Tokens::given(TOKEN, UID, Secret::new(REFRESH), Some(1))),
+        format!(
+            "{:#?}",
+            Tokens::given(
+                Secret::new(TOKEN),
+                UID,
+                Secret::new(REFRESH),
+                Some(1),
+                Now::since(std::time::Instant::now())
+            )
+        ),
         format!("{:?}", Signer { circuit: Circuit::ServerServer, uid: UID, key: &secret }),
     ];
     for shown in shown {
