@@ -3,18 +3,31 @@
 use std::env;
 use std::fmt::Write as _;
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+use std::process::Command;
 
 #[path = "src/ffi/version.rs"]
 mod version;
 
 fn main() {
+    // tests/library, the package that the tests link, is built by this script, too.
+    let for_tests = env::var("CARGO_PKG_NAME").as_deref() == Ok("mailru-for-tests");
+    let root = if for_tests { "../../" } else { "" };
     for input in ["src", "build.rs", "cbindgen.toml", "include/mailru.h"] {
-        println!("cargo:rerun-if-changed={input}");
+        println!("cargo:rerun-if-changed={root}{input}");
+    }
+    if for_tests {
+        env::set_current_dir(root).expect("tests/library lies in the project's folder");
     }
     reading_methods();
-    header();
     name_the_shared_object();
+    if !for_tests {
+        header();
+        let folder = output_folder();
+        // For the tests, which start the sandbox that lies there.
+        println!("cargo:rustc-env=MAILRU_OUTPUT_FOLDER={}", folder.display());
+        link_under_the_recorded_name(&folder);
+    }
 }
 
 /// The names of the catalogue's methods that only read, sorted, as a Rust constant.
@@ -79,26 +92,76 @@ fn codes() -> String {
     include!("src/codes.in")
 }
 
+/// Programs that are linked with the library look for it under this name when they start.
+fn recorded_name() -> String {
+    format!("libmailru.so.{}", version::MAILRU_ABI_VERSION)
+}
+
+fn is_for_linux() -> bool {
+    env::var("CARGO_CFG_TARGET_OS").as_deref() == Ok("linux")
+}
+
 /// The name under which linkers record the library, and the promise that it is never unloaded: its
 /// threads and its fork hook outlive a dlclose.
 fn name_the_shared_object() {
-    if env::var("CARGO_CFG_TARGET_OS").as_deref() != Ok("linux") {
-        return;
-    }
-    let recorded = format!("libmailru.so.{}", version::MAILRU_ABI_VERSION);
-    println!("cargo:rustc-cdylib-link-arg=-Wl,-soname,{recorded}");
-    println!("cargo:rustc-cdylib-link-arg=-Wl,-z,nodelete");
-    // So that a program linked against cargo's output folder also runs from there.
-    #[cfg(unix)]
-    for folder in output_folders() {
-        let _ = std::os::unix::fs::symlink("libmailru.so", folder.join(&recorded));
+    if is_for_linux() {
+        println!("cargo:rustc-cdylib-link-arg=-Wl,-soname,{}", recorded_name());
+        println!("cargo:rustc-cdylib-link-arg=-Wl,-z,nodelete");
     }
 }
 
-/// Where cargo puts the library: `target/<profile>`, and `deps` in it for tests.
-#[cfg(unix)]
-fn output_folders() -> Vec<PathBuf> {
+/// Makes the library's recorded name a link to it in cargo's output folder, so that a program linked against that
+/// folder also runs from there.
+fn link_under_the_recorded_name(folder: &Path) {
+    if !is_for_linux() {
+        return;
+    }
+    #[cfg(unix)]
+    {
+        let (link, library) = (folder.join(recorded_name()), Path::new("libmailru.so"));
+        if fs::read_link(&link).is_ok_and(|target| target == library) {
+            return;
+        }
+        let made = fs::create_dir_all(folder).and_then(|()| std::os::unix::fs::symlink(library, &link));
+        made.unwrap_or_else(|error| panic!("{} cannot be made a link to libmailru.so: {error}", link.display()));
+    }
+}
+
+/// Where cargo puts this build's libraries and examples: `<target directory>/[<target>/]<profile>`.
+///
+/// Cargo tells a build script no more than OUT_DIR, which is `[<target>/]<profile>/build/...` below the build directory.
+/// The two directories are the same unless `build.build-dir` is configured; `cargo metadata` knows both as configured.
+fn output_folder() -> PathBuf {
+    for variable in ["CARGO_TARGET_DIR", "CARGO_BUILD_TARGET_DIR"] {
+        println!("cargo:rerun-if-env-changed={variable}");
+    }
     let out = PathBuf::from(env::var_os("OUT_DIR").expect("cargo sets OUT_DIR"));
-    let profile = out.ancestors().nth(3).map(PathBuf::from);
-    profile.into_iter().flat_map(|folder| [folder.join("deps"), folder]).collect()
+    let build = out.ancestors().find(|folder| folder.ends_with("build"));
+    let profile = build.and_then(Path::parent).unwrap_or_else(|| {
+        panic!("OUT_DIR is {}; expected a folder below <target directory>/<profile>/build", out.display())
+    });
+    let metadata = cargo_metadata();
+    let directory = |name: &str| metadata[name].as_str().map(Path::new);
+    let target_directory = directory("target_directory").expect("cargo metadata tells target_directory");
+    // Cargo has told it since 1.91, the first release that can be configured to separate the two.
+    let build_directory = directory("build_directory").unwrap_or(target_directory);
+    match profile.strip_prefix(build_directory) {
+        Ok(below) => target_directory.join(below),
+        // The option --target-dir, which cargo tells only by OUT_DIR, sets both directories.
+        Err(_) if build_directory == target_directory => profile.to_owned(),
+        Err(_) => panic!(
+            "OUT_DIR is {}, which is not below the build directory {}: with build.build-dir configured, set the target \
+             directory by CARGO_TARGET_DIR instead of --target-dir, and build from the project's folder",
+            out.display(),
+            build_directory.display()
+        ),
+    }
+}
+
+fn cargo_metadata() -> serde_json::Value {
+    let cargo = env::var_os("CARGO").expect("cargo sets CARGO");
+    let output = Command::new(cargo).args(["metadata", "--format-version", "1", "--no-deps"]).output();
+    let output = output.expect("cargo runs");
+    assert!(output.status.success(), "cargo metadata: {}", String::from_utf8_lossy(&output.stderr));
+    serde_json::from_slice(&output.stdout).expect("cargo metadata prints JSON")
 }

@@ -36,18 +36,15 @@ SHARED_FILE = $(SHARED_NAME).$(subst $(firstword $(subst ., ,$(VERSION))).,,$(VE
 PRIVATE_LIBRARIES = -lgcc_s -lutil -lrt -lpthread -lm -ldl -lc
 endif
 
-# Built alone, so that the optimizer sees all of the shared library; in a folder of their own, because other
-# builds leave other libraries under the same names.
+# What `cargo build --release` makes; cargo passes further flags to the linker for `cargo rustc` only.
 ifndef BUILT
-INSTALL_TARGET = $(shell cd "$(ROOT)" && $(CARGO) metadata --format-version 1 --no-deps \
-	| sed -n 's/.*"target_directory":"\([^"]*\)".*/\1/p')/install
-BUILT = $(INSTALL_TARGET)/release
+BUILT = $(shell cd "$(ROOT)" && $(CARGO) metadata --format-version 1 --no-deps \
+	| sed -n 's/.*"target_directory":"\([^"]*\)".*/\1/p')/release
 install: install-build
 endif
 
 install-build:
-	cd "$(ROOT)" && $(CARGO) rustc --release --lib --crate-type cdylib --target-dir "$(INSTALL_TARGET)" $(SHARED_FLAGS)
-	cd "$(ROOT)" && $(CARGO) rustc --release --lib --crate-type staticlib --target-dir "$(INSTALL_TARGET)"
+	cd "$(ROOT)" && $(CARGO) rustc --release --lib $(SHARED_FLAGS)
 
 install:
 	$(INSTALL) -d "$(DESTDIR)$(INCLUDEDIR)" "$(DESTDIR)$(LIBDIR)/pkgconfig" "$(DESTDIR)$(LIBDIR)/cmake/mailru"

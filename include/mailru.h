@@ -478,6 +478,26 @@ char *mailru_upload(mailru_session session,
                     int32_t *code);
 
 /*
+ Performs any request, described as JSON: what the short functions leave out.
+
+ session: a handle from one of the constructors.
+ request_json: an object with exactly one of "method" (with "params", an object, and for an upload
+ "file": {"field", "name", "type"}), "public" (a path, with "params") and "authorize": true. Beside
+ it timeout_ms, retries and pass_error in place of the session's options. type is
+ "application/octet-stream" if it is left out. An unknown member is an error that names it.
+ data, size: the file of an upload, read in place and not kept; else NULL and 0.
+ cancel: a handle from mailru_cancel_new that may end the request, or 0 for none.
+ Returns what mailru_call, mailru_upload, mailru_public or mailru_authorize would return, with their
+ codes, to be released with mailru_string_free. Blocks as they do.
+ */
+char *mailru_request(mailru_session session,
+                     const char *request_json,
+                     const uint8_t *data,
+                     size_t size,
+                     mailru_cancel cancel,
+                     int32_t *code);
+
+/*
  Reads a public page's JSON, such as "mail/nick", which turns a page's address into a user's id.
 
  session: any session; nothing is signed.
@@ -526,7 +546,7 @@ int32_t mailru_session_cancel(mailru_session session);
 void mailru_session_free(mailru_session session);
 
 /*
- A cancel handle for mailru_call_within. It may serve many calls and threads.
+ A cancel handle for mailru_call_within, mailru_request and mailru_queue_request. It may serve many calls and threads.
 
  Returns a handle to be released with mailru_cancel_free; 0 only if something is very wrong. Does
  not block.
@@ -540,6 +560,17 @@ mailru_cancel mailru_cancel_new(void);
  Returns MAILRU_OK or MAILRU_INVALID_HANDLE. Does not block.
  */
 int32_t mailru_cancel_fire(mailru_cancel cancel);
+
+/*
+ How much of the request bodies of all requests that hold this cancel handle was sent: for a
+ progress bar, with a cancel handle for each upload.
+
+ sent: receives the bytes that were handed to the connection; may be NULL.
+ total: receives the bytes that there are to send, form fields and boundaries included; 0 before
+ the first attempt begins. It may be NULL. A repeated attempt begins anew.
+ Returns MAILRU_OK or MAILRU_INVALID_HANDLE; then both are 0. Does not block.
+ */
+int32_t mailru_cancel_progress(mailru_cancel cancel, uint64_t *sent, uint64_t *total);
 
 /*
  Lets go of a cancel handle. Calls that hold it go on. 0, a freed handle and a handle of another
@@ -658,6 +689,23 @@ int32_t mailru_queue_submit(mailru_queue queue,
                             const char *params_json,
                             uint64_t tag,
                             char **error);
+
+/*
+ Hands any request to a queue and returns at once: uploads, public pages and authorization too.
+
+ queue, tag, error, the result and the codes: as for mailru_queue_submit.
+ session, request_json, cancel: as for mailru_request; what that would refuse is refused here. A
+ timeout_ms in request_json counts from the submission.
+ data, size: the file of an upload, copied; else NULL and 0.
+ */
+int32_t mailru_queue_request(mailru_queue queue,
+                             mailru_session session,
+                             const char *request_json,
+                             const uint8_t *data,
+                             size_t size,
+                             mailru_cancel cancel,
+                             uint64_t tag,
+                             char **error);
 
 /*
  Takes the next completion from a queue, in the order of completion.

@@ -2,7 +2,7 @@
 #![forbid(unsafe_code)]
 
 use std::mem;
-use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, OnceLock, PoisonError, Weak};
 use std::time::{Duration, Instant};
 
@@ -26,7 +26,9 @@ pub struct Call {
     limit: Duration,
     cancelled: AtomicBool,
     sending: AtomicU8,
-    repeated: AtomicU32,
+    /// How many retries are left, once it is known how many there may be.
+    retries: OnceLock<AtomicU32>,
+    progress: OnceLock<BodyProgress>,
     blocked_in: Mutex<Option<Weak<dyn Interrupt>>>,
     woken: Condvar,
 }
@@ -35,6 +37,38 @@ pub struct Call {
 const UNSENT: u8 = 0;
 const SENT: u8 = 1;
 const NOT_TO_BE_SENT: u8 = 2;
+
+/// How much of the request bodies of some calls was sent.
+#[derive(Debug, Default)]
+pub struct Progress {
+    /// The bytes that were sent.
+    pub sent: AtomicU64,
+    /// The bytes that there are to send.
+    pub total: AtomicU64,
+}
+
+/// One call's part in the progress of its group.
+#[derive(Debug)]
+pub struct BodyProgress {
+    group: Arc<Progress>,
+    sent: AtomicU64,
+    total: AtomicU64,
+}
+
+impl BodyProgress {
+    /// An attempt begins to send a body of so many bytes: what an earlier attempt sent does not count any more.
+    pub fn begin(&self, total: u64) {
+        self.group.total.fetch_add(total, Ordering::Relaxed);
+        self.group.total.fetch_sub(self.total.swap(total, Ordering::Relaxed), Ordering::Relaxed);
+        self.group.sent.fetch_sub(self.sent.swap(0, Ordering::Relaxed), Ordering::Relaxed);
+    }
+
+    /// So many bytes more were sent.
+    pub fn add(&self, sent: u64) {
+        self.sent.fetch_add(sent, Ordering::Relaxed);
+        self.group.sent.fetch_add(sent, Ordering::Relaxed);
+    }
+}
 
 impl Call {
     /// A call that begins now and may last this long.
@@ -51,7 +85,8 @@ impl Call {
             limit,
             cancelled: AtomicBool::new(false),
             sending: AtomicU8::new(UNSENT),
-            repeated: AtomicU32::new(0),
+            retries: OnceLock::new(),
+            progress: OnceLock::new(),
             blocked_in: Mutex::new(None),
             woken: Condvar::new(),
         })
@@ -65,6 +100,25 @@ impl Call {
     /// How long the call may last.
     pub fn limit(&self) -> Duration {
         self.limit
+    }
+
+    /// Sets how many retries the call may make, in place of its session's option.
+    pub fn limit_retries(&self, retries: u32) {
+        let _ = self.retries.set(AtomicU32::new(retries));
+    }
+
+    /// Takes one of the call's retries, of which there are `option` unless the call has a number of its own. A call
+    /// that is repeated with other tokens has no more of them.
+    /// The number that is left then, or `None` if there was none to take.
+    pub fn take_retry(&self, option: u32) -> Option<u32> {
+        let left = self.retries.get_or_init(|| AtomicU32::new(option));
+        let taken = left.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| left.checked_sub(1));
+        taken.ok().map(|left| left - 1)
+    }
+
+    /// Where the progress of its request's body is told, if anybody asks for it.
+    pub fn progress(&self) -> Option<&BodyProgress> {
+        self.progress.get()
     }
 
     /// When the call's time is over.
@@ -104,16 +158,6 @@ impl Call {
         if former != Err(SENT) {
             self.cancel();
         }
-    }
-
-    /// How often a request of the call was repeated: what `retries` bounds, also across a renewal of its token.
-    pub fn repeated(&self) -> u32 {
-        self.repeated.load(Ordering::Relaxed)
-    }
-
-    /// Counts a repetition.
-    pub fn repeats(&self) {
-        self.repeated.fetch_add(1, Ordering::Relaxed);
     }
 
     /// Fails if the call was cancelled or its time is over.
@@ -192,7 +236,10 @@ fn cancelled() -> Failure {
 
 /// The calls that can be ended together: those of a session, of a cancel handle, of a queue.
 #[derive(Default, Clone)]
-pub struct CallGroup(Arc<ForkMutex<Calls>>);
+pub struct CallGroup {
+    calls: Arc<ForkMutex<Calls>>,
+    progress: Arc<Progress>,
+}
 
 #[derive(Default)]
 struct Calls {
@@ -204,18 +251,29 @@ struct Calls {
 impl CallGroup {
     /// Lets a call begin; it takes part until the membership is dropped.
     pub fn join(&self, call: &Arc<Call>) -> Outcome<Membership> {
-        self.0.with(|calls| {
+        self.calls.with(|calls| {
             if calls.ended {
                 return Err(cancelled());
             }
             let place = calls.running.get_or_renew().insert(Arc::clone(call));
-            Ok(Membership { calls: self.clone(), place: OfThisProcess::new(place) })
+            Ok(Membership { group: self.clone(), place: OfThisProcess::new(place) })
         })
+    }
+
+    /// Has the progress of this call's request body counted with that of the others.
+    pub fn count_progress(&self, call: &Call) {
+        let progress = BodyProgress { group: Arc::clone(&self.progress), sent: 0.into(), total: 0.into() };
+        let _ = call.progress.set(progress);
+    }
+
+    /// How much of the request bodies of all calls was sent.
+    pub fn progress(&self) -> &Progress {
+        &self.progress
     }
 
     /// Ends the calls under way; later ones may begin.
     pub fn cancel(&self) {
-        let running: Vec<_> = self.0.with(|calls| {
+        let running: Vec<_> = self.calls.with(|calls| {
             let running = calls.running.get().into_iter().flatten();
             running.map(|(_, call)| Arc::clone(call)).collect()
         });
@@ -224,21 +282,21 @@ impl CallGroup {
 
     /// Ends the calls under way and lets no other begin.
     pub fn end(&self) {
-        self.0.with(|calls| calls.ended = true);
+        self.calls.with(|calls| calls.ended = true);
         self.cancel();
     }
 }
 
 /// A call's part in a [`CallGroup`], until dropped.
 pub struct Membership {
-    calls: CallGroup,
+    group: CallGroup,
     place: OfThisProcess<usize>,
 }
 
 impl Drop for Membership {
     fn drop(&mut self) {
         let own = self.place.get().and_then(|place| {
-            self.calls.0.with(|calls| calls.running.get_mut().and_then(|running| running.try_remove(*place)))
+            self.group.calls.with(|calls| calls.running.get_mut().and_then(|running| running.try_remove(*place)))
         });
         drop(own);
     }
@@ -323,5 +381,29 @@ mod tests {
             SharedTask::<()>::new().wait(&hasty, call.deadline()).expect_err("out of time").code(),
             Code::Timeout
         );
+    }
+
+    #[test]
+    fn a_call_has_its_retries_once() {
+        let call = Call::new(Duration::from_secs(60));
+        assert_eq!([call.take_retry(2), call.take_retry(2), call.take_retry(2)], [Some(1), Some(0), None]);
+        let call = Call::new(Duration::from_secs(60));
+        call.limit_retries(0);
+        assert_eq!(call.take_retry(2), None, "its own number counts");
+    }
+
+    #[test]
+    fn progress_counts_each_body_once() {
+        let group = CallGroup::default();
+        let calls = [Call::new(Duration::from_secs(60)), Call::new(Duration::from_secs(60))];
+        calls.iter().for_each(|call| group.count_progress(call));
+        let told = || [&group.progress().sent, &group.progress().total].map(|count| count.load(Ordering::Relaxed));
+        let progress = calls.each_ref().map(|call| call.progress().expect("asked for"));
+        progress.iter().for_each(|progress| progress.begin(10));
+        progress[0].add(10);
+        progress[1].add(4);
+        assert_eq!(told(), [14, 20]);
+        progress[1].begin(10);
+        assert_eq!(told(), [10, 20], "an attempt is repeated");
     }
 }

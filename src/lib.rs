@@ -29,6 +29,7 @@ pub mod options;
 mod panics;
 pub mod params;
 pub mod queue;
+mod request;
 pub mod secret;
 pub mod session;
 pub mod signature;

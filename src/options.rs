@@ -75,7 +75,7 @@ macro_rules! options {
 include!("option_names.in");
 
 /// The longest time limit: beyond it a number is more likely a slip than a wish.
-const LONGEST_MS: u64 = 1 << 40;
+pub const LONGEST_MS: u64 = 1 << 40;
 
 /// The longest request line that goes as GET, whatever `get_limit` says: the HTTP library takes no
 /// address of 64 KiB, and a POST does the same.

@@ -145,7 +145,9 @@ mod tests {
         };
         let session = std::sync::Arc::new(Session::new(keys, source, options).expect("valid"));
         let queue = crate::queue::Queue::new(1, 1).expect("valid");
-        queue.submit(session, "friends.get", None, 1).expect("accepted");
+        let call = crate::request::Call::new("friends.get", None).expect("valid");
+        let request = crate::request::Action::Call(call).into();
+        queue.submit(session, request, Vec::new(), None, 1).expect("accepted");
         let failure = queue.next(None).expect("a completion").result.expect_err("it panics");
         println!("{}", failure.into_json());
     }

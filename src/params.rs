@@ -28,6 +28,21 @@ pub fn check_method(method: &str) -> Outcome<()> {
     Err(Failure::argument("method", "must be letters, digits and underscores joined by dots, such as friends.get"))
 }
 
+/// A path below the public address that cannot leave it.
+pub fn check_path(path: &str) -> Outcome<()> {
+    let segment = |segment: &str| {
+        !matches!(segment, "" | "." | "..")
+            && segment.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'_' | b'-'))
+    };
+    if path.split('/').all(segment) {
+        return Ok(());
+    }
+    Err(Failure::argument(
+        "path",
+        "must be segments of letters, digits, '.', '_' and '-' joined by '/', such as mail/nick; none may be '.' or '..'",
+    ))
+}
+
 /// Reads the parameters of a signed call; `None` is none.
 pub fn call_parameters(params_json: Option<&str>) -> Outcome<Parameters<'_>> {
     let parameters = plain_parameters(params_json)?;

@@ -1,7 +1,6 @@
 //! A session: an application's keys, a user's tokens, and what can be done with them.
 #![forbid(unsafe_code)]
 
-use std::borrow::Cow;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -14,7 +13,7 @@ use crate::catalogue;
 use crate::error::{Code, Failure, Outcome};
 use crate::http::answer::Answer;
 use crate::http::multipart::Upload;
-use crate::http::{Client, Request, RequestBody, RetrySafety};
+use crate::http::{self, Client, RequestBody, RetrySafety};
 use crate::identity::Identity;
 pub use crate::identity::Source;
 use crate::json::Json;
@@ -24,6 +23,7 @@ use crate::oauth::store::TokenListener;
 use crate::oauth::tokens::Tokens;
 use crate::options::Options;
 use crate::params::{self, Parameters};
+use crate::request::{self, Action, Request};
 
 /// Told of each new set of tokens, as JSON.
 pub type TokenCallback = Arc<dyn Fn(&str) + Send + Sync>;
@@ -40,15 +40,15 @@ pub struct Session {
     timeout: Duration,
 }
 
-/// A call that was checked and waits to be performed.
-pub struct PreparedCall {
-    method: String,
-    parameters: Parameters<'static>,
+/// A request that was checked and waits to be performed.
+pub struct PreparedRequest {
+    request: Request<'static>,
+    data: Vec<u8>,
     call: Arc<Call>,
-    _membership: Membership,
+    _membership: [Option<Membership>; 2],
 }
 
-impl PreparedCall {
+impl PreparedRequest {
     /// The call, for those who may end it.
     pub fn call(&self) -> &Arc<Call> {
         &self.call
@@ -82,88 +82,99 @@ impl Session {
         }
     }
 
-    /// Calls a method and hands over the platform's own JSON.
+    /// Performs a request and waits for its answer; `data` is the file of an upload.
+    pub fn request(&self, request: &Request<'_>, data: &[u8], cancel: Option<&CallGroup>) -> Outcome<Json> {
+        self.check(&request.action)?;
+        let (call, _membership) = self.begin(request, cancel)?;
+        call.begin();
+        self.perform(request, data, &call)
+    }
+
+    /// Accepts a request that is performed later: refuses now what [`Self::request`] would refuse at once.
     ///
-    /// `limit` replaces the session's time limit, `cancellation` may end this call.
-    pub fn call(
+    /// While the prepared request exists, whoever ends the session's calls ends this one, too.
+    pub fn prepare(&self, request: Request<'_>, data: Vec<u8>, cancel: Option<&CallGroup>) -> Outcome<PreparedRequest> {
+        self.check(&request.action)?;
+        if !matches!(request.action, Action::Public { .. }) {
+            self.identity()?.store.refuse_reentry()?;
+        }
+        let (call, membership) = self.begin(&request, cancel)?;
+        Ok(PreparedRequest { request: request.into_owned(), data, call, _membership: membership })
+    }
+
+    /// Performs a prepared request of this session.
+    pub fn perform_prepared(&self, prepared: &PreparedRequest) -> Outcome<Json> {
+        self.perform(&prepared.request, &prepared.data, &prepared.call)
+    }
+
+    /// Refuses what this kind of session cannot do.
+    fn check(&self, action: &Action<'_>) -> Outcome<()> {
+        match (action, &self.identity) {
+            (Action::Public { .. }, _) | (_, Some(_)) => Ok(()),
+            (Action::Authorize, None) => self.with_tokens().map(|_| ()),
+            (_, None) => Err(signs_nothing()),
+        }
+    }
+
+    /// A call of this session, its time not running yet, that may be ended by whoever may end it.
+    fn begin(
         &self,
-        method: &str,
-        params_json: Option<&str>,
-        limit: Option<Duration>,
-        cancellation: Option<&CallGroup>,
-    ) -> Outcome<Json> {
-        params::check_method(method)?;
-        let parameters = params::call_parameters(params_json)?;
-        self.run(limit, cancellation, |call| self.call_method(method, &parameters, call))
+        request: &Request<'_>,
+        cancel: Option<&CallGroup>,
+    ) -> Outcome<(Arc<Call>, [Option<Membership>; 2])> {
+        let call = Call::waiting(request.limit.unwrap_or(self.timeout));
+        if let Some(retries) = request.retries {
+            call.limit_retries(retries);
+        }
+        let of_session = self.calls.join(&call)?;
+        let of_cancel = cancel.map(|cancel| cancel.join(&call)).transpose()?;
+        cancel.iter().for_each(|cancel| cancel.count_progress(&call));
+        Ok((call, [Some(of_session), of_cancel]))
     }
 
-    /// Accepts a call that is performed later: refuses now what [`Self::call`] would refuse at once.
-    ///
-    /// While the prepared call exists, whoever ends the session's calls ends this one, too.
-    pub fn prepare(&self, method: &str, params_json: Option<&str>) -> Outcome<PreparedCall> {
-        params::check_method(method)?;
-        let parameters = params::call_parameters(params_json)?;
-        let own = |(name, value): (Cow<'_, str>, Cow<'_, str>)| (name.into_owned().into(), value.into_owned().into());
-        let parameters = parameters.into_iter().map(own).collect();
-        self.identity()?.store.refuse_reentry()?;
-        let call = Call::waiting(self.timeout);
-        let membership = self.calls.join(&call)?;
-        Ok(PreparedCall { method: method.to_owned(), parameters, call, _membership: membership })
+    fn perform(&self, request: &Request<'_>, data: &[u8], call: &Arc<Call>) -> Outcome<Json> {
+        let answer = match &request.action {
+            Action::Call(action) => self.call_method(action, call),
+            Action::Upload(action, file) => self.upload(action, &file.with(data), call),
+            Action::Public { path, parameters } => self.public_page(path, parameters, call),
+            Action::Authorize => return self.authorize(call).map(Json::from),
+        };
+        answer?.into_outcome(request.pass_error.unwrap_or(self.pass_error))
     }
 
-    /// Performs a prepared call of this session.
-    pub fn perform(&self, prepared: &PreparedCall) -> Outcome<Json> {
-        self.call_method(&prepared.method, &prepared.parameters, &prepared.call)
-    }
-
-    fn call_method(&self, method: &str, parameters: &Parameters<'_>, call: &Arc<Call>) -> Outcome<Json> {
+    fn call_method(&self, action: &request::Call<'_>, call: &Arc<Call>) -> Outcome<Answer> {
         let identity = self.identity()?;
-        let answer = identity.with_tokens(call, method, parameters, |tokens| {
-            self.send_signed(identity, tokens, method, parameters, call)
-        })?;
-        answer.into_outcome(self.pass_error)
+        identity.with_tokens(call, &action.method, &action.parameters, |tokens| {
+            self.send_signed(identity, tokens, action, call)
+        })
     }
 
-    /// Calls a method with a file, which is not signed.
-    pub fn upload(&self, method: &str, params_json: Option<&str>, upload: &Upload<'_>) -> Outcome<Json> {
-        params::check_method(method)?;
-        let parameters = params::call_parameters(params_json)?;
-        upload.check(&parameters)?;
+    fn upload(&self, action: &request::Call<'_>, upload: &Upload<'_>, call: &Arc<Call>) -> Outcome<Answer> {
         let identity = self.identity()?;
-        self.run(None, None, |call| {
-            let answer = identity.with_tokens(call, method, &parameters, |tokens| {
-                let signed = identity.sign(tokens, method, &parameters)?;
-                let multipart = upload.multipart(&signed);
-                let url = self.api_url.as_str().to_owned();
-                let body = RequestBody::Multipart(&multipart);
-                self.send(Request { name: method, url, body, retry_safety: retry_safety(method) }, call)
-            })?;
-            answer.into_outcome(self.pass_error)
+        let method = action.method.as_ref();
+        identity.with_tokens(call, method, &action.parameters, |tokens| {
+            let signed = identity.sign(tokens, method, &action.parameters)?;
+            let multipart = upload.multipart(&signed);
+            let url = self.api_url.as_str().to_owned();
+            let body = RequestBody::Multipart(&multipart);
+            self.send(http::Request { name: method, url, body, retry_safety: retry_safety(method) }, call)
         })
     }
 
-    /// Reads a public page: unsigned, and for every kind of session.
-    pub fn public_page(&self, path: &str, params_json: Option<&str>) -> Outcome<Json> {
-        check_path(path)?;
-        let parameters = params::plain_parameters(params_json)?;
-        self.run(None, None, |call| {
-            let mut url = format!("{}/{path}", self.public_url.as_str());
-            if !parameters.is_empty() {
-                url.push('?');
-                encode_into(&mut url, pairs(&parameters));
-            }
-            let request = Request { name: path, url, body: RequestBody::None, retry_safety: RetrySafety::ReadOnly };
-            self.send(request, call)?.into_outcome(self.pass_error)
-        })
+    fn public_page(&self, path: &str, parameters: &Parameters<'_>, call: &Arc<Call>) -> Outcome<Answer> {
+        let mut url = format!("{}/{path}", self.public_url.as_str());
+        if !parameters.is_empty() {
+            url.push('?');
+            encode_into(&mut url, pairs(parameters));
+        }
+        let retry_safety = RetrySafety::ReadOnly;
+        self.send(http::Request { name: path, url, body: RequestBody::None, retry_safety }, call)
     }
 
-    /// Gets tokens, or renews them, and shows them.
-    pub fn authorize(&self) -> Outcome<String> {
-        let identity = self.with_tokens()?;
-        self.run(None, None, |call| {
-            let tokens = identity.store.authorize(call)?;
-            Ok(identity.show(&tokens))
-        })
+    fn authorize(&self, call: &Arc<Call>) -> Outcome<String> {
+        let identity = self.identity()?;
+        let tokens = identity.store.authorize(call)?;
+        Ok(identity.show(&tokens))
     }
 
     /// The tokens as they are, without asking anybody.
@@ -238,67 +249,41 @@ impl Session {
     }
 
     fn identity(&self) -> Outcome<&Arc<Identity>> {
-        self.identity.as_ref().ok_or_else(|| {
-            Failure::new(Code::SignatureUndefined, "a public session signs nothing; it is for mailru_public only")
-        })
-    }
-
-    /// Runs one call: within its time, and ended by whoever may end it.
-    fn run<T>(
-        &self,
-        limit: Option<Duration>,
-        cancellation: Option<&CallGroup>,
-        work: impl FnOnce(&Arc<Call>) -> Outcome<T>,
-    ) -> Outcome<T> {
-        let call = Call::new(limit.unwrap_or(self.timeout));
-        let _of_session = self.calls.join(&call)?;
-        let _of_handle = cancellation.map(|cancellation| cancellation.join(&call)).transpose()?;
-        work(&call)
+        self.identity.as_ref().ok_or_else(signs_nothing)
     }
 
     fn send_signed(
         &self,
         identity: &Identity,
         tokens: &Tokens,
-        method: &str,
-        parameters: &Parameters<'_>,
+        action: &request::Call<'_>,
         call: &Arc<Call>,
     ) -> Outcome<Answer> {
+        let (method, parameters) = (action.method.as_ref(), &action.parameters);
         let signed = identity.sign(tokens, method, parameters)?;
         let expected = parameters.iter().map(|(name, value)| name.len() + value.len() + 2).sum::<usize>() + 192;
         let url = self.api_url.with_query(pairs(&signed), expected);
         let retry_safety = retry_safety(method);
         if self.api_url.request_line(&url) <= self.get_limit {
-            return self.send(Request { name: method, url, body: RequestBody::None, retry_safety }, call);
+            return self.send(http::Request { name: method, url, body: RequestBody::None, retry_safety }, call);
         }
-        let mut form = String::with_capacity(url.len());
+        let mut form = Zeroizing::new(String::with_capacity(url.len()));
         encode_into(&mut form, pairs(&signed));
         let url = self.api_url.as_str().to_owned();
-        self.send(Request { name: method, url, body: RequestBody::Form(&form), retry_safety }, call)
+        self.send(http::Request { name: method, url, body: RequestBody::Form(&form), retry_safety }, call)
     }
 
-    fn send(&self, request: Request, call: &Arc<Call>) -> Outcome<Answer> {
+    fn send(&self, request: http::Request, call: &Arc<Call>) -> Outcome<Answer> {
         Ok(self.client.send(request, call)?)
     }
 }
 
-fn retry_safety(method: &str) -> RetrySafety {
-    if catalogue::only_reads(method) { RetrySafety::ReadOnly } else { RetrySafety::Write }
+fn signs_nothing() -> Failure {
+    Failure::new(Code::SignatureUndefined, "a public session signs nothing; it is for mailru_public only")
 }
 
-/// A path below the public address that cannot leave it.
-fn check_path(path: &str) -> Outcome<()> {
-    let segment = |segment: &str| {
-        !matches!(segment, "" | "." | "..")
-            && segment.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'_' | b'-'))
-    };
-    if path.split('/').all(segment) {
-        return Ok(());
-    }
-    Err(Failure::argument(
-        "path",
-        "must be segments of letters, digits, '.', '_' and '-' joined by '/', such as mail/nick; none may be '.' or '..'",
-    ))
+fn retry_safety(method: &str) -> RetrySafety {
+    if catalogue::only_reads(method) { RetrySafety::ReadOnly } else { RetrySafety::Write }
 }
 
 fn pairs<'a>(parameters: &'a Parameters<'_>) -> impl Iterator<Item = (&'a str, &'a str)> {

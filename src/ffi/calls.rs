@@ -6,7 +6,8 @@ use std::time::Duration;
 use super::strings::{optional, text};
 use super::{handles, mailru_cancel, mailru_session, return_code, return_json};
 use crate::error::{Failure, Outcome};
-use crate::http::multipart::Upload;
+use crate::params;
+use crate::request::{self, Action, Call, FilePart, Request, UNKNOWN_MEDIA_TYPE};
 
 /// Calls a method of the platform and waits for its answer.
 ///
@@ -35,7 +36,9 @@ pub unsafe extern "C" fn mailru_call(
     // SAFETY: the header makes the pointers the caller's promise.
     unsafe {
         return_json(code, || {
-            handles::session(session)?.call(text("method", method)?, optional("params_json", params_json)?, None, None)
+            let session = handles::session(session)?;
+            let call = Call::new(text("method", method)?, optional("params_json", params_json)?)?;
+            session.request(&Action::Call(call).into(), &[], None)
         })
     }
 }
@@ -60,8 +63,9 @@ pub unsafe extern "C" fn mailru_call_within(
         let session = handles::session(session)?;
         // SAFETY: the header makes the pointers the caller's promise.
         let (method, params_json) = unsafe { (text("method", method)?, optional("params_json", params_json)?) };
-        let cancellation = if cancel == 0 { None } else { Some(handles::cancel(cancel)?) };
-        session.call(method, params_json, limit(timeout_ms)?, cancellation.as_deref())
+        let cancel = handles::optional_cancel(cancel)?;
+        let request = Request { limit: limit(timeout_ms)?, ..Action::Call(Call::new(method, params_json)?).into() };
+        session.request(&request, &[], cancel.as_deref())
     };
     // SAFETY: as above.
     unsafe { return_json(code, work) }
@@ -95,19 +99,68 @@ pub unsafe extern "C" fn mailru_upload(
 ) -> *mut c_char {
     let work = || {
         let session = handles::session(session)?;
-        if data.is_null() || size > isize::MAX as usize {
-            return Err(Failure::argument("data", "is NULL or larger than memory; it must point to the file's bytes"));
-        }
         // SAFETY: the header makes the pointers and the size the caller's promise.
-        unsafe {
-            let (method, params_json) = (text("method", method)?, optional("params_json", params_json)?);
-            let (field, file_name) = (text("field", field)?, text("file_name", file_name)?);
-            let data = std::slice::from_raw_parts(data, size);
-            session.upload(method, params_json, &Upload { field, file_name, data })
-        }
+        let data = unsafe { bytes(data, size) }?
+            .ok_or_else(|| Failure::argument("data", "is NULL; it must point to the file's bytes"))?;
+        // SAFETY: as above.
+        let (call, field, name) = unsafe {
+            let call = Call::new(text("method", method)?, optional("params_json", params_json)?)?;
+            (call, text("field", field)?.into(), text("file_name", file_name)?.into())
+        };
+        let file = FilePart { field, name, media_type: UNKNOWN_MEDIA_TYPE.into() };
+        file.with(data).check(&call.parameters)?;
+        session.request(&Action::Upload(call, file).into(), data, None)
     };
     // SAFETY: as above.
     unsafe { return_json(code, work) }
+}
+
+/// Performs any request, described as JSON: what the short functions leave out.
+///
+/// session: a handle from one of the constructors.
+/// request_json: an object with exactly one of "method" (with "params", an object, and for an upload
+/// "file": {"field", "name", "type"}), "public" (a path, with "params") and "authorize": true. Beside
+/// it timeout_ms, retries and pass_error in place of the session's options. type is
+/// "application/octet-stream" if it is left out. An unknown member is an error that names it.
+/// data, size: the file of an upload, read in place and not kept; else NULL and 0.
+/// cancel: a handle from mailru_cancel_new that may end the request, or 0 for none.
+/// Returns what mailru_call, mailru_upload, mailru_public or mailru_authorize would return, with their
+/// codes, to be released with mailru_string_free. Blocks as they do.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn mailru_request(
+    session: mailru_session,
+    request_json: *const c_char,
+    data: *const u8,
+    size: usize,
+    cancel: mailru_cancel,
+    code: *mut i32,
+) -> *mut c_char {
+    let work = || {
+        let session = handles::session(session)?;
+        // SAFETY: the header makes the pointers and the size the caller's promise.
+        let (request_json, data) = unsafe { (text("request_json", request_json)?, bytes(data, size)?) };
+        let request = request::parse(request_json, data.is_some())?;
+        let cancel = handles::optional_cancel(cancel)?;
+        session.request(&request, data.unwrap_or_default(), cancel.as_deref())
+    };
+    // SAFETY: as above.
+    unsafe { return_json(code, work) }
+}
+
+/// The bytes of a file; `None` if the host gave none.
+///
+/// # Safety
+/// `data` is NULL or points to `size` readable bytes that outlive the result.
+pub unsafe fn bytes<'a>(data: *const u8, size: usize) -> Outcome<Option<&'a [u8]>> {
+    if size > isize::MAX as usize {
+        return Err(Failure::argument("data", "is larger than memory can be"));
+    }
+    match (data.is_null(), size) {
+        (true, 0) => Ok(None),
+        (true, _) => Err(Failure::argument("data", "is NULL, and size is not 0; it must point to the file's bytes")),
+        // SAFETY: not NULL, no larger than memory, and the caller's promise.
+        (false, _) => Ok(Some(unsafe { std::slice::from_raw_parts(data, size) })),
+    }
 }
 
 /// Reads a public page's JSON, such as "mail/nick", which turns a page's address into a user's id.
@@ -127,7 +180,11 @@ pub unsafe extern "C" fn mailru_public(
     // SAFETY: the header makes the pointers the caller's promise.
     unsafe {
         return_json(code, || {
-            handles::session(session)?.public_page(text("path", path)?, optional("params_json", params_json)?)
+            let session = handles::session(session)?;
+            let (path, parameters) = (text("path", path)?, optional("params_json", params_json)?);
+            params::check_path(path)?;
+            let parameters = params::plain_parameters(parameters)?;
+            session.request(&Action::Public { path: path.into(), parameters }.into(), &[], None)
         })
     }
 }

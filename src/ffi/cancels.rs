@@ -1,12 +1,13 @@
 //! Cancel handles: what ends one call, or some, and leaves the session's others alone.
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use super::handles::{self, Entry};
-use super::{mailru_cancel, return_code};
-use crate::call::CallGroup;
+use super::{mailru_cancel, return_code, write_out};
+use crate::call::{CallGroup, Progress};
 
-/// A cancel handle for mailru_call_within. It may serve many calls and threads.
+/// A cancel handle for mailru_call_within, mailru_request and mailru_queue_request. It may serve many calls and threads.
 ///
 /// Returns a handle to be released with mailru_cancel_free; 0 only if something is very wrong. Does
 /// not block.
@@ -28,6 +29,32 @@ pub extern "C" fn mailru_cancel_new() -> mailru_cancel {
 pub extern "C" fn mailru_cancel_fire(cancel: mailru_cancel) -> i32 {
     return_code(|| {
         handles::cancel(cancel)?.end();
+        Ok(())
+    })
+}
+
+/// How much of the request bodies of all requests that hold this cancel handle was sent: for a
+/// progress bar, with a cancel handle for each upload.
+///
+/// sent: receives the bytes that were handed to the connection; may be NULL.
+/// total: receives the bytes that there are to send, form fields and boundaries included; 0 before
+/// the first attempt begins. It may be NULL. A repeated attempt begins anew.
+/// Returns MAILRU_OK or MAILRU_INVALID_HANDLE; then both are 0. Does not block.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn mailru_cancel_progress(cancel: mailru_cancel, sent: *mut u64, total: *mut u64) -> i32 {
+    // SAFETY: the header makes the pointers the caller's promise.
+    unsafe {
+        write_out(sent, 0);
+        write_out(total, 0);
+    }
+    return_code(|| {
+        let group = handles::cancel(cancel)?;
+        let Progress { sent: sent_now, total: total_now } = group.progress();
+        // SAFETY: as above.
+        unsafe {
+            write_out(sent, sent_now.load(Ordering::Relaxed));
+            write_out(total, total_now.load(Ordering::Relaxed));
+        }
         Ok(())
     })
 }

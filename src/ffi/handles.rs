@@ -75,6 +75,11 @@ pub fn cancel(number: u64) -> Outcome<Arc<CallGroup>> {
     }
 }
 
+/// The cancel handle behind a number, of which 0 is none.
+pub fn optional_cancel(number: u64) -> Outcome<Option<Arc<CallGroup>>> {
+    if number == 0 { Ok(None) } else { cancel(number).map(Some) }
+}
+
 /// The queue behind a handle.
 pub fn queue(number: u64) -> Outcome<Arc<Queue>> {
     match find(number) {

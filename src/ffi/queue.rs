@@ -4,11 +4,15 @@ use std::ffi::c_char;
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::calls::bytes;
 use super::handles::{self, Entry};
 use super::strings::{optional, text, to_c};
-use super::{mailru_queue, mailru_session, return_code, return_code_and_error, return_handle, run, write_out};
+use super::{
+    mailru_cancel, mailru_queue, mailru_session, return_code, return_code_and_error, return_handle, run, write_out,
+};
 use crate::error::{Code, Failure, Outcome};
 use crate::queue::Queue;
+use crate::request::{self, Action, Call};
 
 /// A queue: many calls for few threads of the host, such as the one of an event loop.
 ///
@@ -51,10 +55,49 @@ pub unsafe extern "C" fn mailru_queue_submit(
         let session = handles::session(session)?;
         // SAFETY: the header makes the pointers the caller's promise.
         let (method, params_json) = unsafe { (text("method", method)?, optional("params_json", params_json)?) };
-        queue.submit(session, method, params_json, tag)
+        queue.submit(session, Action::Call(Call::new(method, params_json)?).into(), Vec::new(), None, tag)
     };
     // SAFETY: as above.
     unsafe { return_code_and_error(error, work) }
+}
+
+/// Hands any request to a queue and returns at once: uploads, public pages and authorization too.
+///
+/// queue, tag, error, the result and the codes: as for mailru_queue_submit.
+/// session, request_json, cancel: as for mailru_request; what that would refuse is refused here. A
+/// timeout_ms in request_json counts from the submission.
+/// data, size: the file of an upload, copied; else NULL and 0.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn mailru_queue_request(
+    queue: mailru_queue,
+    session: mailru_session,
+    request_json: *const c_char,
+    data: *const u8,
+    size: usize,
+    cancel: mailru_cancel,
+    tag: u64,
+    error: *mut *mut c_char,
+) -> i32 {
+    let work = || {
+        let queue = handles::queue(queue)?;
+        let session = handles::session(session)?;
+        // SAFETY: the header makes the pointers and the size the caller's promise.
+        let (request_json, data) = unsafe { (text("request_json", request_json)?, bytes(data, size)?) };
+        let request = request::parse(request_json, data.is_some())?;
+        let cancel = handles::optional_cancel(cancel)?;
+        queue.submit(session, request, copied(data.unwrap_or_default())?, cancel.as_deref(), tag)
+    };
+    // SAFETY: as above.
+    unsafe { return_code_and_error(error, work) }
+}
+
+fn copied(data: &[u8]) -> Outcome<Vec<u8>> {
+    let mut copy = Vec::new();
+    copy.try_reserve_exact(data.len()).map_err(|_| {
+        Failure::new(Code::OutOfMemory, format!("no memory for a copy of the file ({} bytes)", data.len()))
+    })?;
+    copy.extend_from_slice(data);
+    Ok(copy)
 }
 
 /// Takes the next completion from a queue, in the order of completion.

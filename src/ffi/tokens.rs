@@ -6,6 +6,7 @@ use std::sync::Arc;
 use super::callbacks::{HostData, mailru_release_callback, mailru_renewal_callback, mailru_token_callback};
 use super::strings::text;
 use super::{handles, mailru_session, return_code, return_code_and_error, return_json};
+use crate::request::Action;
 
 /// Gets the tokens of a code, password or refresh session, if it has none yet; renews those of a
 /// session that holds a refresh token; else answers with the tokens as they are, unless they are of no
@@ -25,7 +26,7 @@ use super::{handles, mailru_session, return_code, return_code_and_error, return_
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn mailru_authorize(session: mailru_session, code: *mut i32) -> *mut c_char {
     // SAFETY: the header makes the pointer the caller's promise.
-    unsafe { return_json(code, || handles::session(session)?.authorize()) }
+    unsafe { return_json(code, || handles::session(session)?.request(&Action::Authorize.into(), &[], None)) }
 }
 
 /// Shows the tokens of a session at once, without network, for the host to store.

@@ -14,9 +14,8 @@ pub(super) static GATE: Gate = Gate(AtomicU64::new(0));
 const SHUT: u64 = 1 << 31;
 const SECTIONS: u64 = SHUT - 1;
 
-/// How long a fork in a signal handler waits for sections that may never end, since one is that of the thread which
-/// the handler interrupted. No section takes so long by itself.
-const SECTION_LIMIT: Duration = Duration::from_millis(50);
+/// How long a fork in a signal handler waits for a section that may be its own thread's. No section takes so long.
+const SECTION_LIMIT: Duration = Duration::from_millis(1);
 
 /// One word: the process whose gate it is in the upper half, then whether it is shut, then how many sections are under
 /// way. A word of another process was left by a fork without hooks: the threads that it counts do not exist here.
@@ -32,19 +31,24 @@ enum Own {
     Inside(Process),
 }
 
-/// What this thread's forks did to the gate.
-#[derive(Clone, Copy, Default)]
-struct Forks {
-    /// How many are under way: more than one if a fork's handler forks.
-    depth: u32,
-    /// Whether another thread had shut the gate already, and opens it.
-    borrowed: bool,
+/// Whether this thread shut the gate.
+#[derive(Clone, Copy, PartialEq)]
+enum Shutter {
+    No,
+    Yes,
+    /// It is about to open it, or did so just now.
+    Opening,
 }
 
 thread_local! {
     static OWN: Cell<Own> = const { Cell::new(Own::Outside) };
-    static FORKS: Cell<Forks> = const { Cell::new(Forks { depth: 0, borrowed: false }) };
+    static SHUTTER: Cell<Shutter> = const { Cell::new(Shutter::No) };
+    /// How many forks of this thread are under way: more than one if a handler forks in the middle of a fork.
+    static FORKS: Cell<u32> = const { Cell::new(0) };
 }
+
+/// How many sections are interrupted by signal handlers that fork: they end only after those forks.
+static INTERRUPTED: AtomicU64 = AtomicU64::new(0);
 
 impl Gate {
     /// The word as it was found, and as it counts for this process.
@@ -58,35 +62,70 @@ impl Gate {
         self.0.compare_exchange_weak(found, new, Ordering::AcqRel, Ordering::Relaxed).is_ok()
     }
 
-    /// Shuts the gate and waits for the sections of other threads; whether another thread had shut it.
+    /// Shuts the gate and waits for the sections of other threads.
     ///
-    /// A signal handler may fork while its own thread is in a section. It does not wait for that one, nor for the end
-    /// of another thread's fork, which waits for it.
-    fn shut(&self) -> bool {
+    /// A signal handler may fork while its own thread is in a section, or in the middle of a fork. It waits neither
+    /// for those, nor for the end of another thread's fork, which waits for them.
+    fn shut(&self) {
         let process = this_process();
-        let own = OWN.with(Cell::get);
-        let may_be_inside = own == Own::Uncertain || own == Own::Inside(process);
+        let interrupts_section = interrupts_section(process);
+        let interrupts_fork = FORKS.with(Cell::get) > 1 || SHUTTER.with(Cell::get) != Shutter::No;
         let mut turn = 0;
-        let borrowed = loop {
+        loop {
             let (found, current) = self.read(process);
             match current & SHUT {
-                0 if self.replace(found, current | SHUT) => break false,
+                0 if self.replace(found, current | SHUT) => {
+                    SHUTTER.with(|shutter| shutter.set(Shutter::Yes));
+                    break;
+                }
                 0 => {}
-                _ if may_be_inside => break true,
+                _ if interrupts_section || interrupts_fork => break,
                 _ => wait_a_moment(&mut turn),
             }
-        };
+            // A signal handler may have forked in between, and left the gate to this fork.
+            if SHUTTER.with(Cell::get) == Shutter::Yes {
+                break;
+            }
+        }
+        if !interrupts_section {
+            while self.sections(process) > 0 && !(interrupts_fork && self.sections(process) <= interrupted()) {
+                wait_a_moment(&mut turn);
+            }
+            return;
+        }
+        INTERRUPTED.fetch_add(1, Ordering::AcqRel);
         let begun = Instant::now();
-        let counted = u64::from(own == Own::Inside(process));
-        while self.read(process).1 & SECTIONS > counted && !(may_be_inside && begun.elapsed() > SECTION_LIMIT) {
+        while self.sections(process) > interrupted()
+            || (OWN.with(Cell::get) == Own::Uncertain && self.sections(process) > 0 && begun.elapsed() < SECTION_LIMIT)
+        {
             wait_a_moment(&mut turn);
         }
-        borrowed
     }
 
-    fn open(&self) {
-        self.0.fetch_and(!SHUT, Ordering::AcqRel);
+    fn sections(&self, process: Process) -> u64 {
+        self.read(process).1 & SECTIONS
     }
+
+    /// Ends what [`Self::shut`] began.
+    fn reopen(&self) {
+        if interrupts_section(this_process()) {
+            INTERRUPTED.fetch_sub(1, Ordering::AcqRel);
+        }
+        if FORKS.with(Cell::get) == 0 && SHUTTER.with(Cell::get) == Shutter::Yes {
+            SHUTTER.with(|shutter| shutter.set(Shutter::Opening));
+            self.0.fetch_and(!SHUT, Ordering::AcqRel);
+            SHUTTER.with(|shutter| shutter.set(Shutter::No));
+        }
+    }
+}
+
+/// Whether this thread is, or may be, in a section: then its fork is a signal handler's.
+fn interrupts_section(process: Process) -> bool {
+    OWN.with(|own| own.get() == Own::Uncertain || own.get() == Own::Inside(process))
+}
+
+fn interrupted() -> u64 {
+    INTERRUPTED.load(Ordering::Acquire)
 }
 
 /// A section's passage through the gate, until dropped.
@@ -98,7 +137,7 @@ pub(super) struct Passage<'a> {
 
 impl<'a> Passage<'a> {
     pub(super) fn enter(gate: &'a Gate) -> Passage<'a> {
-        if FORKS.with(Cell::get).depth > 0 {
+        if FORKS.with(Cell::get) > 0 {
             return Passage { gate, counted: None };
         }
         debug_assert!(OWN.with(Cell::get) == Own::Outside, "sections do not nest");
@@ -141,41 +180,36 @@ fn wait_a_moment(turn: &mut u32) {
 
 /// Before the host forks, on the forking thread: waits for the sections under way, lets none begin.
 pub fn before() {
-    let mut forks = FORKS.with(Cell::get);
-    if forks.depth == 0 {
-        forks.borrowed = GATE.shut();
-    }
-    FORKS.with(|own| own.set(Forks { depth: forks.depth + 1, ..forks }));
+    FORKS.with(|forks| forks.set(forks.get() + 1));
+    GATE.shut();
 }
 
 /// After the fork, in the parent, on the same thread.
 pub fn after_in_parent() {
-    let forks = FORKS.with(Cell::get);
-    if forks.depth == 1 && !forks.borrowed {
-        GATE.open();
-    }
-    FORKS.with(|own| own.set(Forks { depth: forks.depth.saturating_sub(1), ..forks }));
+    FORKS.with(|forks| forks.set(forks.get().saturating_sub(1)));
+    GATE.reopen();
 }
 
 /// After the fork, in the child, on its only thread.
 pub fn after_in_child() {
     forget_process();
+    INTERRUPTED.store(0, Ordering::Release);
     GATE.0.store(u64::from(this_process()) << 32, Ordering::Release);
-    FORKS.with(|own| own.set(Forks::default()));
+    FORKS.with(|forks| forks.set(0));
+    SHUTTER.with(|shutter| shutter.set(Shutter::No));
 }
 
 /// Waits for what another thread of the library does. A fork's handler that calls the library may come to such a
 /// wait: the gate is open meanwhile, or the other thread could never do it.
 pub fn wait_for_others<R>(wait: impl FnOnce() -> R) -> R {
-    let forks = FORKS.with(Cell::get);
-    if forks.depth == 0 || forks.borrowed {
+    if SHUTTER.with(Cell::get) != Shutter::Yes {
         return wait();
     }
-    GATE.open();
-    FORKS.with(|own| own.set(Forks::default()));
+    let forks = FORKS.with(|forks| forks.replace(0));
+    GATE.reopen();
     let result = wait();
-    let borrowed = GATE.shut();
-    FORKS.with(|own| own.set(Forks { borrowed, ..forks }));
+    FORKS.with(|own| own.set(forks));
+    GATE.shut();
     result
 }
 
@@ -232,9 +266,8 @@ mod tests {
                 scope.spawn(|| {
                     let _passage = Passage::enter(&gate);
                     inside.wait();
-                    if !gate.shut() {
-                        gate.open();
-                    }
+                    gate.shut();
+                    gate.reopen();
                 });
             }
         });
@@ -245,7 +278,8 @@ mod tests {
     fn sections_of_threads_that_a_fork_left_behind_do_not_count() {
         let gate = Gate(AtomicU64::new(u64::from(this_process() + 1) << 32 | SHUT | 5));
         drop(Passage::enter(&gate));
-        assert!(!gate.shut());
-        assert_eq!(gate.read(this_process()).1 & SECTIONS, 0);
+        gate.shut();
+        gate.reopen();
+        assert_eq!(gate.read(this_process()).1 & (SECTIONS | SHUT), 0);
     }
 }

@@ -16,7 +16,7 @@ mod socks;
 mod transport;
 mod transport_error;
 
-use std::io::Read;
+use std::io::{self, Read};
 use std::mem;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -29,7 +29,7 @@ use self::answer::Answer;
 use self::attempt::Attempt;
 pub use self::attempt_error::AttemptError;
 use self::multipart::Multipart;
-use crate::call::Call;
+use crate::call::{BodyProgress, Call};
 use crate::error::{Failure, Outcome};
 use crate::log::{self, Level};
 use crate::options::Options;
@@ -97,15 +97,16 @@ impl Client {
         loop {
             let outcome = self.attempt(&request, &uri, call, failed + 1);
             failed += 1;
-            if call.repeated() >= self.retries || !retry::may_repeat(&outcome, request.retry_safety) {
+            if !retry::may_repeat(&outcome, request.retry_safety) {
                 return outcome;
             }
-            let pause = retry::pause(self.retry_delay, call.repeated() + 1);
+            let pause = retry::pause(self.retry_delay, failed);
             if !call.is_cancelled() && call.time_left().map_or(true, |left| left <= pause) {
                 return outcome;
             }
+            let Some(left) = call.take_retry(self.retries) else { return outcome };
             log::line(Level::Warning, || {
-                let (next, most) = (call.repeated() + 2, self.retries + 1);
+                let (next, most) = (failed + 1, failed + 1 + left);
                 format!("{}: attempt {next} of at most {most} follows in {} ms", request.name, pause.as_millis())
             });
             // Cancelled in the pause: what the earlier attempts sent stays sent.
@@ -113,7 +114,6 @@ impl Client {
                 sent: outcome.as_ref().map_or_else(|it| it.sent, |_| true),
                 ..AttemptError::unsent(failure)
             })?;
-            call.repeats();
         }
     }
 
@@ -122,7 +122,7 @@ impl Client {
         let outcome = {
             let attempt = Attempt::begin(call, uri.clone());
             match call.check() {
-                Ok(()) => self.run(request, uri).map_err(|error| AttemptError::new(error, &attempt)),
+                Ok(()) => self.run(request, uri, call).map_err(|error| AttemptError::new(error, &attempt)),
                 Err(failure) => Err(AttemptError::unsent(failure)),
             }
         };
@@ -139,7 +139,7 @@ impl Client {
         outcome
     }
 
-    fn run(&self, request: &Request, uri: &Uri) -> Result<Answer, ureq::Error> {
+    fn run(&self, request: &Request, uri: &Uri, call: &Call) -> Result<Answer, ureq::Error> {
         let mut head = http::Request::new(());
         *head.uri_mut() = uri.clone();
         let agent = self.agents.agent();
@@ -151,18 +151,39 @@ impl Client {
                 let kind = HeaderValue::from_static("application/x-www-form-urlencoded");
                 headers.insert(header::CONTENT_TYPE, kind);
                 *head.method_mut() = http::Method::POST;
-                agent.run(head.map(|()| form))?
+                let size = form.len() as u64;
+                call.progress().inspect(|progress| progress.begin(size));
+                let response = agent.run(head.map(|()| form))?;
+                call.progress().inspect(|progress| progress.add(size));
+                response
             }
             RequestBody::Multipart(multipart) => {
                 let Multipart { boundary, before, file, after } = multipart;
                 let kind = HeaderValue::try_from(format!("multipart/form-data; boundary={boundary}"));
                 headers.insert(header::CONTENT_TYPE, kind.map_err(http::Error::from)?);
-                headers.insert(header::CONTENT_LENGTH, (before.len() + file.len() + after.len()).into());
+                let size = before.len() + file.len() + after.len();
+                headers.insert(header::CONTENT_LENGTH, size.into());
                 *head.method_mut() = http::Method::POST;
-                let mut parts = before.as_bytes().chain(*file).chain(after.as_bytes());
+                call.progress().inspect(|progress| progress.begin(size as u64));
+                let parts = before.as_bytes().chain(*file).chain(after.as_bytes());
+                let mut parts = Counted { parts, progress: call.progress() };
                 agent.run(head.map(|()| SendBody::from_reader(&mut parts)))?
             }
         };
         Answer::read(response, self.max_response_bytes)
+    }
+}
+
+/// A body whose bytes count as sent when they are taken to be written.
+struct Counted<'a, R> {
+    parts: R,
+    progress: Option<&'a BodyProgress>,
+}
+
+impl<R: Read> Read for Counted<'_, R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let count = self.parts.read(buffer)?;
+        self.progress.inspect(|progress| progress.add(count as u64));
+        Ok(count)
     }
 }

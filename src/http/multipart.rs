@@ -12,6 +12,8 @@ pub struct Upload<'a> {
     pub field: &'a str,
     /// What the file is called.
     pub file_name: &'a str,
+    /// Its media type.
+    pub media_type: &'a str,
     /// The file.
     pub data: &'a [u8],
 }
@@ -27,6 +29,10 @@ impl<'a> Upload<'a> {
                 "field",
                 "has the name of a parameter; a file's field has a name of its own, such as img_file",
             ));
+        }
+        let printable = self.media_type.bytes().all(|byte| (b' '..=b'~').contains(&byte));
+        if !printable || !self.media_type.contains('/') {
+            return Err(Failure::argument("type", "must be a media type such as image/jpeg"));
         }
         Ok(())
     }
@@ -45,7 +51,8 @@ impl<'a> Upload<'a> {
         let (field, file_name) = (quoted(self.field), quoted(self.file_name));
         before.push_str(&format!(
             "--{boundary}\r\nContent-Disposition: form-data; name=\"{field}\"; filename=\"{file_name}\"\r\n\
-             RequestBody-Type: application/octet-stream\r\n\r\n"
+             Content-Type: {}\r\n\r\n",
+            self.media_type
         ));
         let after = format!("\r\n--{boundary}--\r\n");
         Multipart { boundary, before, file: self.data, after }

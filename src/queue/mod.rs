@@ -13,12 +13,13 @@ use std::time::{Duration, Instant};
 use self::book::{Book, Readable};
 use self::signal::Signal;
 use crate::background;
-use crate::call::{Call, Interrupt};
+use crate::call::{Call, CallGroup, Interrupt};
 use crate::error::{Code, Failure, Outcome};
 use crate::fork::{OfThisProcess, lock};
 use crate::json::Json;
 use crate::panics;
-use crate::session::{PreparedCall, Session};
+use crate::request::Request;
+use crate::session::{PreparedRequest, Session};
 
 /// The workers of a queue for which none were asked.
 const DEFAULT_WORKERS: u32 = 8;
@@ -58,9 +59,23 @@ impl Queue {
         }))))
     }
 
-    /// Accepts a call, or refuses it at once.
-    pub fn submit(&self, session: Arc<Session>, method: &str, params_json: Option<&str>, tag: u64) -> Outcome<()> {
-        self.pool()?.submit(session, method, params_json, tag)
+    /// Accepts a request, or refuses it at once; `data` is the file of an upload. A time limit of the request's own
+    /// counts from now, the session's from when it comes into flight.
+    pub fn submit(
+        &self,
+        session: Arc<Session>,
+        request: Request<'_>,
+        data: Vec<u8>,
+        cancel: Option<&CallGroup>,
+        tag: u64,
+    ) -> Outcome<()> {
+        let pool = self.pool()?;
+        let counts_from_now = request.limit.is_some();
+        let prepared = session.prepare(request, data, cancel)?;
+        if counts_from_now {
+            prepared.call().begin();
+        }
+        pool.submit(session, prepared, tag)
     }
 
     /// Takes the next completion; `None` waits without end.
@@ -117,7 +132,7 @@ struct Submission {
     pool: Weak<WorkerPool>,
     tag: u64,
     session: Arc<Session>,
-    prepared: PreparedCall,
+    prepared: PreparedRequest,
 }
 
 impl Interrupt for Submission {
@@ -136,14 +151,7 @@ impl Interrupt for Submission {
 }
 
 impl WorkerPool {
-    fn submit(
-        self: &Arc<Self>,
-        session: Arc<Session>,
-        method: &str,
-        params_json: Option<&str>,
-        tag: u64,
-    ) -> Outcome<()> {
-        let prepared = session.prepare(method, params_json)?;
+    fn submit(self: &Arc<Self>, session: Arc<Session>, prepared: PreparedRequest, tag: u64) -> Outcome<()> {
         let submission = Arc::new(Submission { pool: Arc::downgrade(self), tag, session, prepared });
         let waits: Weak<Submission> = Arc::downgrade(&submission);
         let call = submission.prepared.call();
@@ -232,7 +240,7 @@ impl WorkerPool {
             let outcome = panics::catch(|| {
                 panics::planted("worker");
                 submission.prepared.call().begin();
-                submission.session.perform(&submission.prepared)
+                submission.session.perform_prepared(&submission.prepared)
             });
             completed = Some((submission, outcome));
         }

@@ -21,6 +21,7 @@ mod parameters_random;
 mod programs;
 mod queue;
 mod readme;
+mod request_json;
 mod requests;
 mod secrets;
 mod shared_object;

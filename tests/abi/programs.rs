@@ -32,11 +32,6 @@ fn is_installed(program: &str) -> bool {
     Command::new(program).arg("--version").output().is_ok_and(|output| output.status.success())
 }
 
-/// Where the tests' library is.
-fn library_folder() -> PathBuf {
-    profile_folder().join("deps")
-}
-
 /// The program, in a folder of its own.
 struct Host(TempDir);
 
@@ -229,7 +224,7 @@ fn the_examples_run() {
         .arg("run-all")
         // What is built is there already.
         .args([variable("CARGO", "true"), variable("CFLAGS", &flags), variable("BUILD", &path(folder.path()))])
-        .arg(variable("LIBRARY_FOLDER", &path(&library_folder())))
+        .arg(variable("LIBRARY_FOLDER", &path(library_folder())))
         .arg(variable("SANDBOX", &path(&profile_folder().join("examples/sandbox"))))
         .env_remove("MAKEFLAGS")
         .output()

@@ -13,7 +13,7 @@ use object::read::elf::{Dynamic, ElfFile64, ProgramHeader, SectionTable};
 use object::{Endianness, Object, ObjectSymbol};
 
 use crate::header;
-use crate::support::profile_folder;
+use crate::support::library_folder;
 
 /// The newest C library whose symbols may be needed: RHEL 9's. Ubuntu 22.04 and Debian 12 have later ones.
 const NEWEST_GLIBC: [u32; 2] = [2, 34];
@@ -23,7 +23,7 @@ struct Built(Vec<u8>);
 
 impl Built {
     fn read() -> Built {
-        let path = profile_folder().join("deps/libmailru.so");
+        let path = library_folder().join("libmailru.so");
         Built(fs::read(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display())))
     }
 
@@ -70,6 +70,16 @@ fn it_exports_the_headers_functions_and_nothing_else() {
 #[test]
 fn it_is_recorded_under_the_abi_version() {
     assert_eq!(Built::read().texts(DT_SONAME), [format!("libmailru.so.{MAILRU_ABI_VERSION}")]);
+}
+
+/// rustc optimizes across crates only if the package makes nothing that Rust programs link, and then plain
+/// `cargo build --release` makes the library that is installed.
+#[test]
+fn it_is_built_for_c_alone() {
+    let manifest = fs::read_to_string(header::root().join("Cargo.toml")).expect("the manifest");
+    let library = manifest.split_once("\n[lib]\n").expect("a section").1.split("\n[").next().expect("its text");
+    assert!(library.contains("crate-type = [\"cdylib\", \"staticlib\"]"), "{library}");
+    assert!(manifest.contains("lto = \"fat\""), "profile.release");
 }
 
 /// Its threads and its fork hook outlive a dlclose; and its table of addresses is bound and made read-only at the

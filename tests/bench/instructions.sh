@@ -19,7 +19,7 @@ folder=$build/callgrind
 command -v valgrind >/dev/null || { echo "missing; install with: apt-get install valgrind" >&2; exit 1; }
 
 # The shipped library, but with the names of its functions.
-(cd "$root" && CARGO_TARGET_DIR=$build cargo rustc --quiet --release --lib --crate-type cdylib \
+(cd "$root" && CARGO_TARGET_DIR=$build cargo build --quiet --release --lib \
     --config profile.release.strip=false --config 'profile.release.debug="line-tables-only"')
 mkdir -p "$folder"
 ${CC:-cc} -std=c11 -O2 -D_DEFAULT_SOURCE -pthread -I"$root/include" -o "$folder/mailru" peers/mailru.c peers/slice.c \

@@ -7,7 +7,7 @@ use std::sync::OnceLock;
 use serde_json::json;
 
 use crate::shell::{Script, folder, root};
-use crate::support::{Sandbox, profile_folder};
+use crate::support::{Sandbox, library_folder};
 
 /// The library of this build, installed once for all tests.
 pub fn prefix() -> &'static Path {
@@ -25,10 +25,10 @@ fn fresh(name: &str) -> PathBuf {
     folder(name)
 }
 
-/// Runs `make install` with the libraries that cargo made for this test.
+/// Runs `make install` with the libraries that are tested.
 fn install(prefix: &Path, destination: Option<&Path>) {
     let make = r#"make -s -C "$ROOT/examples-c" install BUILT="$BUILT" PREFIX="$PREFIX" DESTDIR="$TO""#;
-    let script = Script::new(make, prefix).set("ROOT", root()).set("BUILT", profile_folder().join("deps"));
+    let script = Script::new(make, prefix).set("ROOT", root()).set("BUILT", library_folder());
     script.set("TO", destination.unwrap_or(Path::new(""))).run().expect("make install");
 }
 

@@ -38,7 +38,7 @@ fn a_child_lets_go_of_the_parents_connections() {
 fn pythons_multiprocessing() {
     let Some(python) = program("python3") else { return };
     let sandbox = Sandbox::start();
-    let library = profile_folder().join("deps/libmailru.so");
+    let library = library_folder().join("libmailru.so");
     let output = run(Command::new(python).arg(here("forks.py")).args([
         library.to_str().expect("UTF-8"),
         &sandbox.options(json!({})),

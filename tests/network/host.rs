@@ -26,7 +26,7 @@ pub fn compiled(source: &str) -> Option<Program> {
     let compiler = program("cc")?;
     let folder = tempfile::tempdir().expect("a folder");
     let path = folder.path().join("host");
-    let library = profile_folder().join("deps");
+    let library = library_folder();
     let output = run(Command::new(compiler)
         .args(["-std=c11", "-D_GNU_SOURCE", "-Wall", "-Wextra", "-Werror", "-O1", "-g", "-pthread", "-o"])
         .arg(&path)
@@ -154,7 +154,7 @@ fn unloading_with_calls_in_flight() {
     let Some(host) = compiled("unload.c") else { return };
     let sandbox = Sandbox::start();
     sandbox.fault(json!({}), Value::Null, json!({"kind":"delay","ms":200}));
-    let library = profile_folder().join("deps/libmailru.so");
+    let library = library_folder().join("libmailru.so");
     quiet(&run(Command::new(host.path()).arg(library).arg(sandbox.options(json!({})))), "12 calls");
 }
 

@@ -14,6 +14,7 @@ mod hostile;
 mod log;
 mod matrix;
 mod names;
+mod process;
 mod proxy;
 mod races;
 mod retry;

@@ -40,6 +40,10 @@ static char *upload(int32_t *code) {
                          arg(3, "a.jpg"), data, sizeof picture, code);
 }
 
+static char *request(int32_t *code) {
+    return mailru_request(session, arg(0, "{\"method\":\"friends.get\"}"), NULL, 0, 0, code);
+}
+
 static char *public_page(int32_t *code) {
     return mailru_public(session, arg(0, "mail/demo"), arg(1, "{}"), code);
 }
@@ -86,6 +90,7 @@ static const struct {
     {"mailru_call", call, {"method", ""}},
     {"mailru_call_within", call_within, {"method", ""}},
     {"mailru_upload", upload, {"method", "", "field", "file_name", "data"}},
+    {"mailru_request", request, {"request_json"}},
     {"mailru_public", public_page, {"path", ""}},
     {"mailru_sign", sign, {"method", ""}},
     {"mailru_authorize", authorize, {NULL}},
@@ -283,6 +288,14 @@ static void functions_of_the_queue(void) {
     char *error = poison;
     int32_t code = mailru_queue_submit(queue, session, NULL, NULL, 1, &error);
     answered("mailru_queue_submit", error, &code, MAILRU_INVALID_ARGUMENT, "\"argument\":\"method\"");
+    code = mailru_queue_request(queue, session, NULL, NULL, 0, 0, 1, &error);
+    answered("mailru_queue_request", error, &code, MAILRU_INVALID_ARGUMENT, "\"argument\":\"request_json\"");
+    code = mailru_queue_request(queue, session, "{\"method\":\"friends.get\"}", NULL, 1, 0, 1, &error);
+    answered("mailru_queue_request", error, &code, MAILRU_INVALID_ARGUMENT, "\"argument\":\"data\"");
+    mailru_cancel cancel = mailru_cancel_new();
+    code = mailru_cancel_progress(cancel, NULL, NULL);
+    check(code == MAILRU_OK, "mailru_cancel_progress without numbers: %d", code);
+    mailru_cancel_free(cancel);
     code = mailru_queue_submit(queue, session, NULL, NULL, 1, NULL);
     check(code == MAILRU_INVALID_ARGUMENT, "mailru_queue_submit with error NULL: %d", code);
     error = poison;

@@ -203,6 +203,14 @@ impl Session {
         })
     }
 
+    /// `mailru_request`.
+    pub fn request(&self, request_json: &str, data: Option<&[u8]>, cancel: mailru_cancel) -> Answer {
+        let request_json = c(request_json);
+        let (data, size) = data.map_or((std::ptr::null(), 0), |data| (data.as_ptr(), data.len()));
+        // SAFETY: the string and the data outlive the call.
+        Answer::of(|code| unsafe { mailru_request(self.0, request_json.as_ptr(), data, size, cancel, code) })
+    }
+
     /// `mailru_authorize`.
     pub fn authorize(&self) -> Answer {
         // SAFETY: the code is a local variable.
@@ -248,6 +256,26 @@ impl Queue {
         // SAFETY: the strings outlive the call; the error is a local variable.
         let code =
             unsafe { mailru_queue_submit(self.0, session.0, method.as_ptr(), pointer(&params_json), tag, &mut error) };
+        assert_eq!(error.is_null(), code == MAILRU_OK, "an error where and only where it was refused");
+        Answer { code, json: if error.is_null() { String::new() } else { taken(error) } }
+    }
+
+    /// `mailru_queue_request`.
+    pub fn request(
+        &self,
+        session: &Session,
+        request_json: &str,
+        data: Option<&[u8]>,
+        cancel: mailru_cancel,
+        tag: u64,
+    ) -> Answer {
+        let request_json = c(request_json);
+        let (data, size) = data.map_or((std::ptr::null(), 0), |data| (data.as_ptr(), data.len()));
+        let (queue, mut error) = (self.0, null_mut());
+        // SAFETY: the string and the data outlive the call; the error is a local variable.
+        let code = unsafe {
+            mailru_queue_request(queue, session.0, request_json.as_ptr(), data, size, cancel, tag, &mut error)
+        };
         assert_eq!(error.is_null(), code == MAILRU_OK, "an error where and only where it was refused");
         Answer { code, json: if error.is_null() { String::new() } else { taken(error) } }
     }
