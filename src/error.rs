@@ -121,8 +121,8 @@ impl Failure {
     }
 
     /// Adds when the server wants to be asked again.
-    pub fn retry_after(self, wait: std::time::Duration) -> Failure {
-        self.with(|it| it.retry_after_ms = Some(wait.as_millis() as u64))
+    pub fn retry_after(self, wait: Option<std::time::Duration>) -> Failure {
+        self.with(|it| it.retry_after_ms = wait.map(|wait| wait.as_millis() as u64))
     }
 
     /// Adds the authorization server's own answer, if it is JSON.

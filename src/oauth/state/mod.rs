@@ -383,7 +383,7 @@ impl Setback {
     /// The failure, so long before the server may be asked again.
     fn told(&self, left: Duration) -> Failure {
         let failure = self.failure.clone();
-        if self.is_wish { failure.retry_after(left) } else { failure }
+        failure.retry_after(Some(left).filter(|_| self.is_wish))
     }
 }
 
