@@ -1,19 +1,20 @@
 //! The file in which processes share tokens (`token_file`): whole at any moment, and written by one at a time.
 //!
 //! A new set goes into a temporary file, which is flushed and renamed over the old one. A second file beside it, with
-//! `.lock` appended to the name, is locked by whoever renews; the operating system unlocks it when a process dies.
+//! `.lock` appended to the name, is locked by whoever renews; the operating system unlocks it when a process dies. A
+//! process that is killed while it writes leaves the temporary file behind: the next one that locks puts it in place.
 #![forbid(unsafe_code)]
 
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::{Duration, SystemTime};
+use std::time::{Duration, Instant, SystemTime};
 
 use zeroize::Zeroizing;
 
 use super::now::Now;
-use super::tokens::Tokens;
+use super::tokens::{Tokens, text_of};
 use crate::call::Call;
 use crate::error::{Code, Failure, Outcome};
 use crate::fork::{ForkMutex, OfThisProcess};
@@ -88,21 +89,12 @@ impl TokenFile {
                 format!("cannot be written ({}); name a file in a folder that this program can write", error.kind());
             wrong(path, &problem)
         };
-        let path = file.beside(".lock");
-        let lock = file.open_lock().map_err(|error| unwritable(&path, &error))?;
-        match lock.try_lock() {
-            Ok(()) => {
-                let path = file.beside(".tmp");
-                let written = file.write(b"");
-                written.map_err(|error| unwritable(&path, &error))?;
-                let _ = fs::remove_file(path);
-                let _ = lock.unlock();
-            }
-            // Another process has it, and so can write here.
-            Err(TryLockError::WouldBlock) => {}
-            Err(TryLockError::Error(error)) => {
-                return Err(wrong(&path, &format!("cannot be locked ({}); name a file on another disk", error.kind())));
-            }
+        file.open_lock().map_err(|error| unwritable(&file.beside(".lock"), &error))?;
+        // Where another process has the lock, it can write here.
+        if let Some(_lock) = file.try_lock()? {
+            let path = file.beside(".tmp");
+            file.write(b"").map_err(|error| unwritable(&path, &error))?;
+            let _ = fs::remove_file(path);
         }
         Ok(file)
     }
@@ -115,7 +107,7 @@ impl TokenFile {
     /// The tokens in the file; `None` if there is no file, or nothing in it.
     pub fn load(&self, now: Now) -> Outcome<Option<Tokens>> {
         let stamp = self.stamp();
-        let text = match self.read() {
+        let text = match read(&self.path) {
             Ok(text) => text,
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
             Err(error) => return Err(wrong(&self.path, &format!("cannot be read ({})", error.kind()))),
@@ -124,18 +116,20 @@ impl TokenFile {
         if text.trim().is_empty() {
             return Ok(None);
         }
-        let foreign = |what: &str| wrong(&self.path, &format!("{what}; it is left alone: name another file"));
-        let fields = members(OPTION, &text).map_err(|_| foreign("is no file of tokens"))?;
-        let app_id = fields.iter().find(|(name, _)| name == "app_id").and_then(|(_, raw)| super::tokens::text_of(raw));
-        match app_id {
-            Some(app_id) if app_id == self.app_id => {}
-            Some(app_id) => {
-                let what = format!("holds the tokens of application {app_id}, not of {}", self.app_id);
-                return Err(foreign(&what));
-            }
-            None => return Err(foreign("is no file of tokens")),
+        let tokens = self.parse(&text, now);
+        tokens.map(Some).map_err(|what| wrong(&self.path, &format!("{what}; it is left alone: name another file")))
+    }
+
+    /// The tokens in a text, or what it is instead.
+    fn parse(&self, text: &str, now: Now) -> Result<Tokens, String> {
+        let foreign = || "is no file of tokens".to_owned();
+        let fields = members(OPTION, text).map_err(|_| foreign())?;
+        let app_id = fields.iter().find(|(name, _)| name == "app_id");
+        let app_id = app_id.and_then(|(_, raw)| text_of(raw)).ok_or_else(foreign)?;
+        if app_id != self.app_id {
+            return Err(format!("holds the tokens of application {app_id}, not of {}", self.app_id));
         }
-        Tokens::stored(OPTION, &text, now).map(Some).map_err(|_| foreign("is no file of tokens"))
+        Tokens::stored(OPTION, text, now).map_err(|_| foreign())
     }
 
     /// The tokens in the file, if it is another than when it was last read or written.
@@ -159,11 +153,8 @@ impl TokenFile {
 
     /// Replaces the tokens in the file; with the lock held.
     pub fn save(&self, tokens: &Tokens, _: &Lock) -> Outcome<()> {
-        let temporary = self.beside(".tmp");
-        let replaced = self.write(tokens.to_file(&self.app_id).as_bytes()).and_then(|()| {
-            fs::rename(&temporary, &self.path)?;
-            self.flush_folder()
-        });
+        let written = self.write(tokens.to_file(&self.app_id).as_bytes());
+        let replaced = written.and_then(|file| self.put_in_place(&file));
         let stamp = self.stamp();
         self.seen.with(|seen| {
             seen.is_behind = replaced.is_err();
@@ -191,6 +182,7 @@ impl TokenFile {
                 let number = LAST.fetch_add(1, Ordering::Relaxed);
                 close_inherited();
                 OPEN.with(|open| open.get_or_insert_default().get_or_renew().push((number, file)));
+                self.recover();
                 Ok(Some(Lock(number)))
             }
             Err(TryLockError::WouldBlock) => Ok(None),
@@ -224,11 +216,21 @@ impl TokenFile {
         path.into()
     }
 
+    /// Puts in place what a process that was killed had written: the tokens that it replaces may be spent.
+    fn recover(&self) {
+        let path = self.beside(".tmp");
+        let whole = read(&path).ok().filter(|text| self.parse(text, Now::since(Instant::now())).is_ok());
+        let recovered = whole.map(|_| File::open(&path).and_then(|file| self.put_in_place(&file)));
+        if let Some(Err(_)) | None = recovered {
+            let _ = fs::remove_file(path);
+        }
+    }
+
     fn open_lock(&self) -> io::Result<File> {
         private().create(true).truncate(false).open(self.beside(".lock"))
     }
 
-    fn write(&self, bytes: &[u8]) -> io::Result<()> {
+    fn write(&self, bytes: &[u8]) -> io::Result<File> {
         let path = self.beside(".tmp");
         // A rest of a process that was killed; a link that somebody else put there is removed as well.
         match fs::remove_file(&path) {
@@ -237,19 +239,13 @@ impl TokenFile {
         }
         let mut file = private().create_new(true).open(path)?;
         file.write_all(bytes)?;
-        file.sync_all()
+        Ok(file)
     }
 
-    fn read(&self) -> io::Result<Zeroizing<String>> {
-        let file = File::open(&self.path)?;
-        let size = file.metadata()?.len().min(LARGEST);
-        // Room for all: a buffer that grew would leave copies of secrets behind.
-        let mut text = Zeroizing::new(String::with_capacity(size as usize + 64));
-        file.take(LARGEST).read_to_string(&mut text)?;
-        Ok(text)
-    }
-
-    fn flush_folder(&self) -> io::Result<()> {
+    /// Makes the temporary file the file, flushed before and after: also after a loss of power one of them is whole.
+    fn put_in_place(&self, temporary: &File) -> io::Result<()> {
+        temporary.sync_all()?;
+        fs::rename(self.beside(".tmp"), &self.path)?;
         #[cfg(unix)]
         if let Some(folder) = self.path.parent() {
             File::open(folder)?.sync_all()?;
@@ -265,6 +261,15 @@ impl TokenFile {
         let number = 0;
         Some(Stamp(number, metadata.modified().ok(), metadata.len()))
     }
+}
+
+fn read(path: &Path) -> io::Result<Zeroizing<String>> {
+    let file = File::open(path)?;
+    let size = file.metadata()?.len().min(LARGEST);
+    // Room for all: a buffer that grew would leave copies of secrets behind.
+    let mut text = Zeroizing::new(String::with_capacity(size as usize + 64));
+    file.take(LARGEST).read_to_string(&mut text)?;
+    Ok(text)
 }
 
 /// For files that only this user may read.

@@ -58,6 +58,7 @@ fn answer(sandbox: &SharedState, method: &str, path: &str, query: &str, body: &[
         ("POST", "settings") => settings(sandbox, parse(body)?),
         ("POST", "users") => user(sandbox, parse(body)?),
         ("POST", "apps") => app(sandbox, parse(body)?),
+        ("GET", "tokens") => Ok(json!({ "newest": sandbox.state().grants.newest })),
         ("POST", "tokens") => tokens(sandbox, parse(body)?),
         ("POST", "codes") => code(sandbox, parse(body)?),
         ("POST", "expire") => expire(sandbox, parse(body)?),

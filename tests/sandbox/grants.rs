@@ -1,6 +1,6 @@
 //! Applications, accounts, and what was granted: authorization codes, access tokens, refresh tokens.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 use std::time::{Duration, Instant};
 
 use crate::demo_users::DEMO_UID;
@@ -81,7 +81,12 @@ pub struct Grants {
     pub codes: HashMap<String, Voucher>,
     pub refresh_tokens: HashMap<String, Voucher>,
     families: u64,
+    /// The access tokens that were issued last, newest first.
+    pub newest: VecDeque<String>,
 }
+
+/// How many of the newest access tokens are remembered.
+const NEWEST: usize = 2;
 
 /// Which tokens new ones join.
 pub enum Family<'a> {
@@ -110,6 +115,7 @@ impl Grants {
             codes: HashMap::new(),
             refresh_tokens: HashMap::new(),
             families: 0,
+            newest: VecDeque::new(),
         }
     }
 
@@ -133,6 +139,8 @@ impl Grants {
             spent: false,
             family,
         });
+        self.newest.push_front(access_token.clone());
+        self.newest.truncate(NEWEST);
         Issued { access_token, refresh_token, expires_in, uid }
     }
 

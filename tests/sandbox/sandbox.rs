@@ -60,6 +60,7 @@ The control API, JSON, on the base address and on the control listener:
   POST         /sandbox/users                {"email","password","uid"}
   POST         /sandbox/apps                 {"app_id","private_key","secret_key"}
   POST         /sandbox/tokens               {"uid","app_id","scope","expires_in"}: a pair of tokens
+  GET          /sandbox/tokens               {"newest"}: the two access tokens issued last
   POST         /sandbox/codes                {"redirect_uri","uid","app_id","code","scope"}: an authorization code
   POST         /sandbox/expire               {"access_token"}, {"refresh_token"}, or {} for all access tokens
   GET, POST, DELETE  /sandbox/faults         {"on":{"path","method","grant","connection"},"times","skip",
