@@ -15,6 +15,7 @@ mod oauth_bad_days;
 mod oauth_faults;
 mod oauth_grants;
 mod oauth_lost_tokens;
+mod oauth_model;
 mod oauth_processes;
 mod oauth_refusals;
 mod oauth_renewal;
