@@ -189,10 +189,17 @@ inline std::int64_t milliseconds(std::chrono::nanoseconds limit) {
     return std::chrono::ceil<std::chrono::milliseconds>(limit).count();
 }
 
+/** A file's bytes as the C functions take them. An empty view may be a null pointer, which would be no file. */
+inline const std::uint8_t *bytes(std::optional<std::string_view> data) noexcept {
+    return !data ? nullptr : reinterpret_cast<const std::uint8_t *>(data->empty() ? "" : data->data());
+}
+
 } // namespace detail
 
 /** What a host's own function is told: new tokens as JSON. It may not throw. */
 using token_function = std::function<void(const std::string &tokens_json)>;
+/** What a host's own function is told around a renewal: 1 before its request, 0 when it is over. It may not throw. */
+using renewal_function = std::function<void(std::int32_t phase)>;
 /** What a log function is told: 1 error, 2 warning, 3 info, 4 debug, and a line. It may not throw. */
 using log_function = std::function<void(std::int32_t level, const std::string &message)>;
 
@@ -203,6 +210,10 @@ inline void mailru_hpp_tokens(void *user_data, const char *tokens_json) noexcept
     (*static_cast<token_function *>(user_data))(tokens_json);
 }
 inline void mailru_hpp_forget_tokens(void *user_data) noexcept { delete static_cast<token_function *>(user_data); }
+inline void mailru_hpp_renewal(void *user_data, std::int32_t phase) noexcept {
+    (*static_cast<renewal_function *>(user_data))(phase);
+}
+inline void mailru_hpp_forget_renewal(void *user_data) noexcept { delete static_cast<renewal_function *>(user_data); }
 inline void mailru_hpp_log(void *user_data, std::int32_t level, const char *message) noexcept {
     (*static_cast<log_function *>(user_data))(level, message);
 }
@@ -211,6 +222,12 @@ inline void mailru_hpp_forget_log(void *user_data) noexcept { delete static_cast
 
 } // namespace detail
 
+/** How much of the request bodies was sent, in bytes; total is 0 before the first attempt. */
+struct upload_progress {
+    std::uint64_t sent = 0;
+    std::uint64_t total = 0;
+};
+
 /** Ends the calls that were given it. */
 class cancel_handle : public detail::handle<mailru_cancel_free> {
 public:
@@ -218,6 +235,13 @@ public:
 
     /** Its calls end within 50 ms, later ones at once; it stays fired. */
     void fire() const noexcept { mailru_cancel_fire(get()); }
+
+    /** How far the uploads that were given it are. */
+    upload_progress progress() const noexcept {
+        upload_progress progress;
+        mailru_cancel_progress(get(), &progress.sent, &progress.total);
+        return progress;
+    }
 };
 
 /** A session; made by one of the static functions, whose arguments are those of mailru.h. */
@@ -279,6 +303,10 @@ public:
                                   result *outcome = nullptr) {
         return made(outcome, mailru_refresh_server_session_new, app_id, secret_key, refresh_token, options);
     }
+    static session stored(text app_id, text private_key, text secret_key, text tokens_json, text options = {},
+                          result *outcome = nullptr) {
+        return made(outcome, mailru_stored_session_new, app_id, private_key, secret_key, tokens_json, options);
+    }
 
     /** Calls a method of the platform. */
     result try_call(text method, text params = {}) const {
@@ -303,15 +331,26 @@ public:
 
     /** Calls a method with a file; data may hold any bytes. */
     result try_upload(text method, text params, text field, text file_name, std::string_view data) const {
-        /* An empty view may be a null pointer, which the library takes for a missing argument. */
-        const char *bytes = data.empty() ? "" : data.data();
         return detail::answer([&](std::int32_t *code) {
             return mailru_upload(get(), method.c_str(), params.c_str(), field.c_str(), file_name.c_str(),
-                                 reinterpret_cast<const std::uint8_t *>(bytes), data.size(), code);
+                                 detail::bytes(data), data.size(), code);
         });
     }
     std::string upload(text method, text params, text field, text file_name, std::string_view data) const {
         return try_upload(method, params, field, file_name, data).value();
+    }
+
+    /** Performs any request, described as JSON; data is the file of an upload. */
+    result try_request(text request, std::optional<std::string_view> data = std::nullopt,
+                       const cancel_handle *cancel = nullptr) const {
+        const mailru_cancel number = cancel == nullptr ? 0 : cancel->get();
+        return detail::answer([&](std::int32_t *code) {
+            return mailru_request(get(), request.c_str(), detail::bytes(data), data ? data->size() : 0, number, code);
+        });
+    }
+    std::string request(text request, std::optional<std::string_view> data = std::nullopt,
+                        const cancel_handle *cancel = nullptr) const {
+        return try_request(request, data, cancel).value();
     }
 
     /** Reads a public page (mailru_public). */
@@ -352,6 +391,25 @@ public:
     }
     void on_token(token_function function) const { try_on_token(std::move(function)).value(); }
 
+    /** Has a function told of each renewal, before its request and afterwards; an empty one removes it. */
+    result try_on_renewal(renewal_function function) const {
+        if (!function) {
+            return detail::coded(mailru_session_on_renewal(get(), nullptr, nullptr, nullptr));
+        }
+        auto *kept = new renewal_function(std::move(function));
+        return detail::coded(mailru_session_on_renewal(get(), detail::mailru_hpp_renewal, kept,
+                                                       detail::mailru_hpp_forget_renewal));
+    }
+    void on_renewal(renewal_function function) const { try_on_renewal(std::move(function)).value(); }
+
+    /** Gives the session newer tokens. */
+    result try_set_tokens(text tokens_json) const {
+        char *error = nullptr;
+        const std::int32_t code = mailru_session_set_tokens(get(), tokens_json.c_str(), &error);
+        return {code, detail::taken(error)};
+    }
+    void set_tokens(text tokens_json) const { try_set_tokens(tokens_json).value(); }
+
     /** Ends the calls of other threads within 50 ms; later calls work. */
     void cancel() const noexcept { mailru_session_cancel(get()); }
 
@@ -386,6 +444,21 @@ public:
     }
     void submit(const session &caller, text method, text params, std::uint64_t tag) const {
         try_submit(caller, method, params, tag).value();
+    }
+
+    /** Hands any request over, as session::request performs it; the file is copied. */
+    result try_request(const session &caller, text request, std::uint64_t tag,
+                       std::optional<std::string_view> data = std::nullopt,
+                       const cancel_handle *cancel = nullptr) const {
+        const mailru_cancel number = cancel == nullptr ? 0 : cancel->get();
+        char *error = nullptr;
+        const std::int32_t code = mailru_queue_request(get(), caller.get(), request.c_str(), detail::bytes(data),
+                                                       data ? data->size() : 0, number, tag, &error);
+        return {code, detail::taken(error)};
+    }
+    void request(const session &caller, text request, std::uint64_t tag,
+                 std::optional<std::string_view> data = std::nullopt, const cancel_handle *cancel = nullptr) const {
+        try_request(caller, request, tag, data, cancel).value();
     }
 
     /**

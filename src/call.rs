@@ -33,10 +33,11 @@ pub struct Call {
     woken: Condvar,
 }
 
-/// Values of [`Call::sending`].
+/// Values of [`Call::sending`]: no byte of a request was sent; one is about to be; one was; none is to be.
 const UNSENT: u8 = 0;
-const SENT: u8 = 1;
-const NOT_TO_BE_SENT: u8 = 2;
+const ABOUT_TO_SEND: u8 = 1;
+const SENT: u8 = 2;
+const NOT_TO_BE_SENT: u8 = 3;
 
 /// How much of the request bodies of some calls was sent.
 #[derive(Debug, Default)]
@@ -97,11 +98,6 @@ impl Call {
         let _ = self.deadline.set(after(self.limit));
     }
 
-    /// How long the call may last.
-    pub fn limit(&self) -> Duration {
-        self.limit
-    }
-
     /// Sets how many retries the call may make, in place of its session's option.
     pub fn limit_retries(&self, retries: u32) {
         let _ = self.retries.set(AtomicU32::new(retries));
@@ -119,6 +115,11 @@ impl Call {
     /// Where the progress of its request's body is told, if anybody asks for it.
     pub fn progress(&self) -> Option<&BodyProgress> {
         self.progress.get()
+    }
+
+    /// How long the call may last.
+    pub fn limit(&self) -> Duration {
+        self.limit
     }
 
     /// When the call's time is over.
@@ -141,22 +142,37 @@ impl Call {
         self.cancelled.load(Ordering::SeqCst)
     }
 
-    /// A byte of a request is about to leave; fails after [`Self::cancel_unsent`].
-    pub fn sends(&self) -> Outcome<()> {
-        match self.sending.load(Ordering::Relaxed) {
-            SENT => Ok(()),
-            _ => match self.sending.compare_exchange(UNSENT, SENT, Ordering::SeqCst, Ordering::SeqCst) {
-                Err(NOT_TO_BE_SENT) => Err(cancelled()),
-                _ => Ok(()),
-            },
+    /// A byte of a request of this call is about to be sent; fails after [`Self::cancel_unsent`].
+    pub fn about_to_send(&self) -> Outcome<()> {
+        if self.was_sent() {
+            return Ok(());
+        }
+        match self.sending.compare_exchange(UNSENT, ABOUT_TO_SEND, Ordering::SeqCst, Ordering::SeqCst) {
+            Err(NOT_TO_BE_SENT) => Err(cancelled()),
+            _ => Ok(()),
         }
     }
 
-    /// Ends the call unless a byte of a request may have left: what a server did for it would be lost.
+    /// Says whether a byte was sent.
+    pub fn note_sent(&self, any: bool) {
+        let now = if any { SENT } else { UNSENT };
+        let _ = self.sending.compare_exchange(ABOUT_TO_SEND, now, Ordering::SeqCst, Ordering::SeqCst);
+    }
+
+    /// Whether a byte of a request of this call may have reached a server.
+    pub fn was_sent(&self) -> bool {
+        self.sending.load(Ordering::Relaxed) == SENT
+    }
+
+    /// Ends the call unless a byte of a request was sent: what a server does for it would be lost.
     pub fn cancel_unsent(&self) {
-        let former = self.sending.compare_exchange(UNSENT, NOT_TO_BE_SENT, Ordering::SeqCst, Ordering::SeqCst);
-        if former != Err(SENT) {
-            self.cancel();
+        loop {
+            match self.sending.compare_exchange(UNSENT, NOT_TO_BE_SENT, Ordering::SeqCst, Ordering::SeqCst) {
+                // Nobody waits between the two steps of sending.
+                Err(ABOUT_TO_SEND) => std::thread::yield_now(),
+                Err(SENT) => return,
+                _ => return self.cancel(),
+            }
         }
     }
 

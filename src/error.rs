@@ -2,6 +2,7 @@
 #![forbid(unsafe_code)]
 
 use std::fmt::Write as _;
+use std::time::Duration;
 
 use serde_json::value::RawValue;
 use serde_json::{Map, Value};
@@ -42,6 +43,11 @@ impl Code {
         self as i32
     }
 
+    /// Whether it tells what became of a request, so that `sent` belongs to it.
+    fn is_of_request(self) -> bool {
+        matches!(self.number(), 12..=15 | 20..=24)
+    }
+
     /// The code with this number, if there is one.
     pub fn from_number(number: i32) -> Option<Code> {
         Code::ALL.iter().copied().find(|code| code.number() == number)
@@ -71,9 +77,12 @@ pub struct Problem {
     argument: Option<String>,
     field: Option<&'static str>,
     http_status: Option<u16>,
-    retry_after_ms: Option<u64>,
-    oauth: Option<Box<RawValue>>,
-    platform: Option<Box<RawValue>>,
+    retry_after: Option<Duration>,
+    sent: Option<bool>,
+    /// The authorization server's answer, which is JSON.
+    oauth: Option<String>,
+    /// The platform's answer, which is JSON.
+    platform: Option<String>,
 }
 
 impl Failure {
@@ -89,10 +98,17 @@ impl Failure {
             argument: None,
             field: None,
             http_status: None,
-            retry_after_ms: None,
+            retry_after: None,
+            sent: None,
             oauth: None,
             platform: None,
         }))
+    }
+
+    /// There is no memory for something large; the host may have less of it later.
+    pub fn out_of_memory(what: &str) -> Failure {
+        let message = format!("there is not enough memory for {what}");
+        Failure::new(Code::OutOfMemory, message).transient(true)
     }
 
     /// A bad argument, option or parameter: its name, and what is wrong with it.
@@ -120,21 +136,32 @@ impl Failure {
         self.with(|it| it.http_status = Some(status))
     }
 
-    /// Adds when the server wants to be asked again.
-    pub fn retry_after(self, wait: Option<std::time::Duration>) -> Failure {
-        self.with(|it| it.retry_after_ms = wait.map(|wait| wait.as_millis() as u64))
+    /// Adds when to come back, if the server said.
+    pub fn retry_after(self, wait: Option<Duration>) -> Failure {
+        self.with(|it| it.retry_after = wait)
+    }
+
+    /// Says whether a byte of the request may have reached a server. Where nobody says it, none was sent.
+    pub fn sent(self, sent: bool) -> Failure {
+        self.with(|it| it.sent = Some(sent))
+    }
+
+    /// As [`Self::sent`], unless it was said before.
+    pub fn sent_unless_known(self, sent: bool) -> Failure {
+        self.with(|it| {
+            it.sent.get_or_insert(sent);
+        })
     }
 
     /// Adds the authorization server's own answer, if it is JSON.
     pub fn oauth(self, body: &str) -> Failure {
-        let body = serde_json::from_str(body).ok();
+        let body = serde_json::from_str::<&RawValue>(body).ok().map(|body| body.get().to_owned());
         self.with(|it| it.oauth = body)
     }
 
-    /// Adds the platform's own answer, if it is JSON.
-    pub fn platform(self, body: &str) -> Failure {
-        let body = serde_json::from_str(body).ok();
-        self.with(|it| it.platform = body)
+    /// Adds the platform's own answer, which was checked to be JSON.
+    pub fn platform(self, body: String) -> Failure {
+        self.with(|it| it.platform = Some(body))
     }
 
     /// Adds a sentence to the message.
@@ -186,18 +213,25 @@ impl Failure {
         if let Some(status) = problem.http_status {
             error.insert("http_status".into(), status.into());
         }
-        if let Some(milliseconds) = problem.retry_after_ms {
-            error.insert("retry_after_ms".into(), milliseconds.into());
+        if let Some(wait) = problem.retry_after {
+            error.insert("retry_after_ms".into(), u64::try_from(wait.as_millis()).unwrap_or(u64::MAX).into());
         }
-        let mut json = Value::Object(error).to_string();
+        if problem.code.is_of_request() {
+            error.insert("sent".into(), problem.sent.unwrap_or(false).into());
+        }
+        let mut json = String::from("{\"error\":");
+        json.push_str(&Value::Object(error).to_string());
         // Spliced in as they came: a tree in between would round numbers and sort members.
         for (name, verbatim) in [("oauth", problem.oauth), ("platform", problem.platform)] {
-            if let Some(verbatim) = verbatim {
+            let Some(verbatim) = verbatim else { continue };
+            // A large one for which there is no memory is left out; all else is told.
+            if json.try_reserve(verbatim.len() + name.len() + 8).is_ok() {
                 json.pop();
-                let _ = write!(json, ",\"{name}\":{}}}", verbatim.get());
+                let _ = write!(json, ",\"{name}\":{verbatim}}}");
             }
         }
-        format!("{{\"error\":{json}}}")
+        json.push('}');
+        json
     }
 }
 

@@ -3,7 +3,9 @@
 
 use std::borrow::Cow;
 use std::fmt;
+use std::marker::PhantomData;
 
+use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
 use serde_json::value::RawValue;
 
 use crate::error::{Failure, Outcome};
@@ -26,6 +28,11 @@ impl Json {
     /// The text, to look into it.
     pub fn as_str(&self) -> &str {
         std::str::from_utf8(&self.0).unwrap_or_default()
+    }
+
+    /// The text itself.
+    pub fn into_string(self) -> String {
+        String::from_utf8(self.0).unwrap_or_default()
     }
 
     /// The bytes, to hand them over.
@@ -67,44 +74,55 @@ pub fn members<'a>(argument: &str, json: &'a str) -> Outcome<Vec<(Cow<'a, str>, 
     }
 }
 
-/// The members of a JSON object as they were written, however often a name stands in it; `None` if
-/// the text is no JSON object. For what others wrote, where a slip of theirs must not lose the rest.
+/// The members of a JSON object as they were written, repeated names included; `None` if the text is no JSON object.
+/// For what servers wrote: what is no Unicode in a name is replaced, so that it hides no other member.
 pub fn all_members(json: &str) -> Option<Vec<(Cow<'_, str>, &RawValue)>> {
-    serde_json::from_str::<Members>(json).ok().map(|members| members.0)
+    let Pairs(members) = serde_json::from_str::<Pairs<LossyText>>(json).ok()?;
+    Some(members.into_iter().map(|(LossyText(name), value)| (name, value)).collect())
 }
 
 /// All members of a JSON object, in the order in which they were written.
 pub struct Members<'a>(pub Vec<(Cow<'a, str>, &'a RawValue)>);
 
-impl<'de> serde::Deserialize<'de> for Members<'de> {
-    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Collect;
-        impl<'de> serde::de::Visitor<'de> for Collect {
-            type Value = Members<'de>;
+impl<'de> Deserialize<'de> for Members<'de> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let Pairs(members) = Pairs::<Text>::deserialize(deserializer)?;
+        Ok(Members(members.into_iter().map(|(Text(name), value)| (name, value)).collect()))
+    }
+}
+
+/// The names of an object's members, read as `N`, and their values as written.
+struct Pairs<'a, N>(Vec<(N, &'a RawValue)>);
+
+impl<'de, N: Deserialize<'de>> Deserialize<'de> for Pairs<'de, N> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Collect<N>(PhantomData<N>);
+        impl<'de, N: Deserialize<'de>> Visitor<'de> for Collect<N> {
+            type Value = Pairs<'de, N>;
 
             fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
                 formatter.write_str("an object")
             }
 
-            fn visit_map<M: serde::de::MapAccess<'de>>(self, mut map: M) -> Result<Self::Value, M::Error> {
+            fn visit_map<M: MapAccess<'de>>(self, mut map: M) -> Result<Self::Value, M::Error> {
                 let mut members = Vec::with_capacity(8);
-                while let Some(Text(name)) = map.next_key()? {
-                    members.push((name, map.next_value()?));
+                while let Some(member) = map.next_entry()? {
+                    members.push(member);
                 }
-                Ok(Members(members))
+                Ok(Pairs(members))
             }
         }
-        deserializer.deserialize_map(Collect)
+        deserializer.deserialize_map(Collect(PhantomData))
     }
 }
 
-/// A JSON string, borrowed where it has no escapes.
+/// A JSON string, borrowed where it has no escapes. One that is no Unicode is an error.
 pub struct Text<'a>(pub Cow<'a, str>);
 
-impl<'de> serde::Deserialize<'de> for Text<'de> {
-    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+impl<'de> Deserialize<'de> for Text<'de> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         struct Take;
-        impl<'de> serde::de::Visitor<'de> for Take {
+        impl<'de> Visitor<'de> for Take {
             type Value = Text<'de>;
 
             fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -120,5 +138,50 @@ impl<'de> serde::Deserialize<'de> for Text<'de> {
             }
         }
         deserializer.deserialize_str(Take)
+    }
+}
+
+/// A JSON string of a server's: what is no Unicode in it, such as half of a surrogate pair, is replaced.
+pub struct LossyText<'a>(pub Cow<'a, str>);
+
+impl<'de> Deserialize<'de> for LossyText<'de> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Take;
+        impl<'de> Visitor<'de> for Take {
+            type Value = LossyText<'de>;
+
+            fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+                formatter.write_str("a string")
+            }
+
+            fn visit_borrowed_bytes<E>(self, text: &'de [u8]) -> Result<Self::Value, E> {
+                Ok(LossyText(String::from_utf8_lossy(text)))
+            }
+
+            fn visit_bytes<E>(self, text: &[u8]) -> Result<Self::Value, E> {
+                Ok(LossyText(Cow::Owned(String::from_utf8_lossy(text).into_owned())))
+            }
+        }
+        // serde_json checks for Unicode only what is read as a string.
+        deserializer.deserialize_bytes(Take)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn half_a_surrogate_pair_of_a_server_hides_nothing() {
+        let members = all_members(r#"{"\ud800":1,"a\udc00b":"\ud83d\ude00","a":"x"}"#).expect("an object");
+        let names: Vec<_> = members.iter().map(|(name, _)| name.as_ref()).collect();
+        assert_eq!(names, ["\u{fffd}\u{fffd}\u{fffd}", "a\u{fffd}\u{fffd}\u{fffd}b", "a"]);
+        let LossyText(text) = serde_json::from_str(r#""\ud83d\ude00 \ud800\n""#).expect("a string");
+        assert_eq!(text, "😀 \u{fffd}\u{fffd}\u{fffd}\n");
+        assert!(members_of_host().is_err(), "a host's own must be Unicode");
+    }
+
+    fn members_of_host() -> Outcome<usize> {
+        Ok(members("params_json", r#"{"\ud800":1}"#)?.len())
     }
 }

@@ -240,6 +240,25 @@ mod tests {
         }
     }
 
+    /// Each documented default, given as a value, changes nothing.
+    #[test]
+    fn documented_defaults_are_the_defaults() {
+        let defaults = Options::default();
+        for (name, default, _) in DOCUMENTED {
+            let value = match *default {
+                "none" | "the grant's own" | "secret_key, else private_key" => "null".to_owned(),
+                "true" | "false" => (*default).to_owned(),
+                number if number.parse::<u64>().is_ok() => number.to_owned(),
+                text => format!("\"{}\"", text.replace("<version>", env!("CARGO_PKG_VERSION"))),
+            };
+            let given = Options::parse(Some(&format!("{{\"{name}\":{value}}}"))).expect(name);
+            assert_eq!(format!("{given:?}"), format!("{defaults:?}"), "{name}, whose documented default is {default}");
+        }
+        assert!(defaults.client_secret.is_empty() && defaults.refresh_token.is_empty());
+        let Options { token_url, expires_in, proxy, ca_file, .. } = defaults;
+        assert!(token_url.is_none() && expires_in.is_none() && proxy.is_none() && ca_file.is_none());
+    }
+
     #[test]
     fn out_of_range_and_unknown() {
         for (json, named) in [

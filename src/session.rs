@@ -134,12 +134,16 @@ impl Session {
 
     fn perform(&self, request: &Request<'_>, data: &[u8], call: &Arc<Call>) -> Outcome<Json> {
         let answer = match &request.action {
+            // Another's request for tokens is told as it went; this call's own waits for it.
+            Action::Authorize => {
+                return self.authorize(call).map(Json::from).map_err(|failure| failure.sent_unless_known(true));
+            }
             Action::Call(action) => self.call_method(action, call),
             Action::Upload(action, file) => self.upload(action, &file.with(data), call),
             Action::Public { path, parameters } => self.public_page(path, parameters, call),
-            Action::Authorize => return self.authorize(call).map(Json::from),
         };
-        answer?.into_outcome(request.pass_error.unwrap_or(self.pass_error))
+        let outcome = answer.and_then(|answer| answer.into_outcome(request.pass_error.unwrap_or(self.pass_error)));
+        outcome.map_err(|failure| failure.sent(call.was_sent()))
     }
 
     fn call_method(&self, action: &request::Call<'_>, call: &Arc<Call>) -> Outcome<Answer> {

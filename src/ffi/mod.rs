@@ -4,7 +4,6 @@
 //! home each: outcomes, codes and panics here, text in `strings`, handles in `handles`, what the
 //! host is called back with in `callbacks`.
 #![allow(unsafe_code)]
-#![deny(unsafe_op_in_unsafe_fn)]
 // These documents become the header, where every pointer's terms are told in the words of C; and the
 // contract with C decides how many arguments a function has.
 #![allow(clippy::missing_safety_doc, clippy::too_many_arguments)]

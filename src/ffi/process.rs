@@ -24,10 +24,26 @@ pub fn prepare() {
         return;
     }
     panics::install_hook();
+    #[cfg(unix)]
+    if runs_with_foreign_rights() {
+        crate::environment::distrust();
+    }
     #[cfg(target_os = "linux")]
     wiped_memory();
     #[cfg(unix)]
     hook_fork();
+}
+
+/// Whether the process has rights that whoever started it has not: set-uid, set-gid, capabilities of the file.
+#[cfg(unix)]
+fn runs_with_foreign_rights() -> bool {
+    #[cfg(any(target_os = "linux", target_os = "android"))]
+    // SAFETY: it only looks into a list that the kernel gave.
+    let has_more = unsafe { libc::getauxval(libc::AT_SECURE) } != 0;
+    #[cfg(not(any(target_os = "linux", target_os = "android")))]
+    // SAFETY: these only ask the kernel.
+    let has_more = unsafe { libc::getuid() != libc::geteuid() || libc::getgid() != libc::getegid() };
+    has_more
 }
 
 /// Gives `fork` memory that the kernel wipes in each child (madvise(2), MADV_WIPEONFORK, Linux 4.14): one load shows a

@@ -4,32 +4,22 @@
 use std::fs;
 use std::mem;
 use std::sync::{Arc, Weak};
-use std::time::Duration;
 
+use rustls::RootCertStore;
 use rustls::pki_types::CertificateDer;
+use rustls::pki_types::pem::PemObject;
+use ureq::Agent;
 use ureq::config::{AutoHeaderValue, Config};
-use ureq::http;
-use ureq::tls::{Certificate, PemItem, RootCerts, TlsConfig, parse_pem};
-use ureq::unversioned::transport::{ConnectProxyConnector, ConnectionDetails, Connector, RustlsConnector, Transport};
-use ureq::{Agent, Proxy};
+use ureq::unversioned::transport::{ConnectionDetails, Connector, Transport};
 
-use super::connector::{SocketConnector, WatchConnector};
+use super::connector::{ServerConnector, Way};
 use super::proxy;
 use super::resolver::NoResolver;
+use super::system_error::describe;
+use super::tls::Trusted;
 use crate::error::{Failure, Outcome};
 use crate::fork::{ForkMutex, OfThisProcess};
-use crate::options::{Options, TlsRoots};
-
-/// Connections unused for longer are closed.
-const IDLE_AGE: Duration = Duration::from_secs(60);
-/// How many servers' unused connections are kept: the platform's, the authorization servers, tests'.
-const SERVERS: usize = 32;
-/// What one read takes in; the head of an answer must fit.
-const INPUT_BUFFER: usize = 32 * 1024;
-/// What a line of a request's head may hold besides an address or the option's text.
-const LINE_ROOM: usize = 64;
-/// Room for the rest of a request's head, so that it goes out in one piece.
-const HEAD_ROOM: usize = 4 * 1024;
+use crate::options::Options;
 
 /// The sources in use. Sessions with the same settings share one, and so their connections: a server
 /// with a session for each of its users connects no more often than with one session for all.
@@ -37,59 +27,30 @@ static IN_USE: ForkMutex<Vec<Weak<AgentSource>>> = ForkMutex::new(Vec::new());
 
 /// Makes the agent of its settings; at any time there is at most one.
 pub struct AgentSource {
-    settings: Settings,
+    way: Arc<Way>,
     made: ForkMutex<Option<OfThisProcess<Agent>>>,
-}
-
-#[derive(PartialEq)]
-struct Settings {
-    connect_timeout: Duration,
-    max_idle: usize,
-    user_agent: String,
-    output_buffer: usize,
-    proxy: Option<Proxy>,
-    trusted: Trusted,
-}
-
-/// Whose certificates are accepted.
-#[derive(PartialEq)]
-enum Trusted {
-    Roots(TlsRoots),
-    /// Those of a file, in DER form.
-    These(Vec<Vec<u8>>),
 }
 
 impl AgentSource {
     /// Checks the settings and finds or makes their source; no agent is made yet.
     pub fn of(options: &Options) -> Outcome<Arc<AgentSource>> {
         warm_up();
-        let settings = Settings {
+        let way = Way {
             connect_timeout: options.connect_timeout,
             max_idle: options.max_idle_connections,
             user_agent: options.user_agent.clone(),
-            output_buffer: longest_line(options) + HEAD_ROOM,
             proxy: proxy::chosen(options.proxy.as_ref())?,
             trusted: trusted(options)?,
         };
-        let new = Arc::new(AgentSource { settings, made: ForkMutex::new(None) });
+        let new = Arc::new(AgentSource { way: Arc::new(way), made: ForkMutex::new(None) });
         Ok(IN_USE.with(|sources| {
             sources.retain(|source| source.strong_count() > 0);
-            let same = sources.iter().filter_map(Weak::upgrade).find(|source| source.settings == new.settings);
+            let same = sources.iter().filter_map(Weak::upgrade).find(|source| source.way == new.way);
             same.unwrap_or_else(|| {
                 sources.push(Arc::downgrade(&new));
                 new
             })
         }))
-    }
-
-    /// A head that the output buffer can hold line by line. One with a longer address than the options
-    /// let expect gets a larger buffer, and with it a connection of its own.
-    pub fn with_room_for(&self, agent: &Agent, head: http::Request<()>) -> http::Request<()> {
-        let address = head.uri().path_and_query().map_or(0, |address| address.as_str().len());
-        if address + LINE_ROOM <= self.settings.output_buffer {
-            return head;
-        }
-        agent.configure_request(head).output_buffer_size(address + LINE_ROOM).build()
     }
 
     /// The agent of this process.
@@ -106,37 +67,25 @@ impl AgentSource {
         if let Some(agent) = existing {
             return agent;
         }
-        let agent = OfThisProcess::new(self.settings.agent());
-        self.made.with(|made| made.get_or_insert(agent).get().cloned()).unwrap_or_else(|| self.settings.agent())
+        let agent = OfThisProcess::new(agent_of(&self.way));
+        self.made.with(|made| made.get_or_insert(agent).get().cloned()).unwrap_or_else(|| agent_of(&self.way))
     }
 }
 
-impl Settings {
-    fn agent(&self) -> Agent {
-        let config = Agent::config_builder()
-            .http_status_as_error(false)
-            .max_redirects(0)
-            .max_redirects_will_error(false)
-            .proxy(self.proxy.clone())
-            .user_agent(&self.user_agent)
-            .accept_encoding("gzip")
-            .accept(AutoHeaderValue::None)
-            .input_buffer_size(INPUT_BUFFER)
-            // One byte less: a buffer filled to the brim looks like a connection that has ended.
-            .max_response_header_size(INPUT_BUFFER - 1)
-            .output_buffer_size(self.output_buffer)
-            // The option's number is each server's: one must not crowd out another.
-            .max_idle_connections(self.max_idle.saturating_mul(SERVERS))
-            .max_idle_connections_per_host(self.max_idle)
-            .max_idle_age(IDLE_AGE)
-            .tls_config(TlsConfig::builder().root_certs(self.trusted.roots()).build())
-            .build();
-        let connectors = ConnectProxyConnector::default()
-            .chain(SocketConnector { connect_timeout: self.connect_timeout })
-            .chain(RustlsConnector::default())
-            .chain(WatchConnector);
-        Agent::with_parts(config, connectors, NoResolver)
-    }
+fn agent_of(way: &Arc<Way>) -> Agent {
+    let config = Agent::config_builder()
+        .http_status_as_error(false)
+        .max_redirects(0)
+        .max_redirects_will_error(false)
+        // Proxies and kept connections are the connector's.
+        .proxy(None)
+        .max_idle_connections(0)
+        .max_idle_connections_per_host(0)
+        .user_agent(&way.user_agent)
+        .accept_encoding("gzip")
+        .accept(AutoHeaderValue::None)
+        .build();
+    Agent::with_parts(config, ServerConnector::new(Arc::clone(way)), NoResolver)
 }
 
 /// Has ureq set up what it sets up once in a process: a fork in that moment would leave the child
@@ -164,41 +113,16 @@ impl Connector for Nowhere {
     }
 }
 
-impl Trusted {
-    fn roots(&self) -> RootCerts {
-        match self {
-            Trusted::Roots(TlsRoots::WebPki) => RootCerts::WebPki,
-            Trusted::Roots(TlsRoots::System) => RootCerts::PlatformVerifier,
-            Trusted::These(certificates) => {
-                RootCerts::from(certificates.iter().map(|der| Certificate::from_der(der).to_owned()))
-            }
-        }
-    }
-}
-
-/// The longest line that a head is expected to have: an address that becomes a GET, or else one of the
-/// options' own.
-fn longest_line(options: &Options) -> usize {
-    let addresses = [Some(&options.api_url), options.token_url.as_ref()];
-    let addresses = addresses.into_iter().flatten().map(|address| address.as_str().len());
-    addresses.chain([options.get_limit, options.user_agent.len()]).max().unwrap_or_default()
-}
-
 fn trusted(options: &Options) -> Outcome<Trusted> {
     let Some(path) = &options.ca_file else { return Ok(Trusted::Roots(options.tls_roots)) };
     let wrong = |problem: String| {
         Failure::argument("ca_file", format!("{problem}; it must be a file of certificates in PEM form"))
     };
-    let pem = fs::read(path).map_err(|error| wrong(format!("cannot be read ({error})")))?;
-    let certificates: Vec<Vec<u8>> = parse_pem(&pem)
-        .filter_map(|item| match item {
-            Ok(PemItem::Certificate(certificate)) => Some(Ok(certificate.der().to_vec())),
-            Ok(_) => None,
-            Err(_) => Some(Err(wrong("is damaged".into()))),
-        })
-        .collect::<Outcome<_>>()?;
+    let pem = fs::read(path).map_err(|error| wrong(format!("cannot be read ({})", describe(&error))))?;
+    let certificates: Vec<_> =
+        CertificateDer::pem_slice_iter(&pem).collect::<Result<_, _>>().map_err(|_| wrong("is damaged".into()))?;
     // A bundle may hold a certificate of a kind that rustls does not know; one that it does must be there.
-    let is_usable = |der: &Vec<u8>| rustls::RootCertStore::empty().add(CertificateDer::from(der.as_slice())).is_ok();
+    let is_usable = |certificate: &CertificateDer| RootCertStore::empty().add(certificate.clone()).is_ok();
     if !certificates.iter().any(is_usable) {
         return Err(wrong("holds no usable certificate".into()));
     }

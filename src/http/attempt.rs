@@ -1,9 +1,8 @@
 //! One attempt of one call, as the transport below ureq needs to know it.
 //!
-//! ureq keeps connections for later calls and hands its transport nothing of the call that uses one.
-//! A call runs on one thread from its first byte to its last, so the attempt under way is kept
-//! there: the transport finds whose time limit and cancellation count, and leaves word of how far
-//! the attempt came, which decides whether it may be repeated.
+//! ureq does not tell a transport which request uses it. A call runs on one thread from its first byte to its last,
+//! so the attempt under way is kept there: the transport finds whose time limit and cancellation count, leaves word
+//! of how far the attempt came, which decides whether it may be repeated, and hands over the answer.
 #![forbid(unsafe_code)]
 
 use std::cell::{Cell, RefCell};
@@ -14,6 +13,8 @@ use std::time::{Duration, Instant};
 
 use ureq::http::Uri;
 
+use super::kept::Use;
+use super::reading::Received;
 use super::transport_error::fatal;
 use crate::call::Call;
 use crate::error::{Code, Failure, Outcome};
@@ -37,32 +38,53 @@ pub enum Phase {
     Request,
 }
 
+/// What an attempt is to do.
+pub struct Plan {
+    /// The whole address.
+    pub target: Uri,
+    /// What the request does if it is sent twice.
+    pub purpose: Use,
+    /// How long its body is.
+    pub body_length: usize,
+    /// The longest body that the answer may have.
+    pub max_response_bytes: u64,
+}
+
 /// The attempt under way on this thread.
 pub struct Attempt {
     call: Arc<Call>,
-    target: Uri,
+    plan: Plan,
+    begun: Instant,
+    /// Where the proxy on the way is, if there is one.
+    proxy: RefCell<Option<String>>,
     connect_until: Cell<Option<Instant>>,
     phase: Cell<Phase>,
     sent: Cell<bool>,
     answered: Cell<bool>,
+    reused: Cell<bool>,
+    received: RefCell<Option<Received>>,
 }
 
 impl Attempt {
     /// Begins an attempt; it is the thread's current one until the guard is dropped.
-    pub fn begin(call: &Arc<Call>, target: Uri) -> Guard {
+    pub fn begin(call: &Arc<Call>, plan: Plan) -> Guard {
         let attempt = Rc::new(Attempt {
             call: Arc::clone(call),
-            target,
+            plan,
+            begun: Instant::now(),
+            proxy: RefCell::new(None),
             connect_until: Cell::new(None),
             phase: Cell::new(Phase::Request),
             sent: Cell::new(false),
             answered: Cell::new(false),
+            reused: Cell::new(false),
+            received: RefCell::new(None),
         });
         let former = replace(Some(Rc::clone(&attempt)));
         Guard { attempt, former }
     }
 
-    /// The attempt under way on this thread. A transport asks for it because ureq does not tell which request uses it.
+    /// The attempt under way on this thread.
     pub fn current() -> Result<Rc<Attempt>, ureq::Error> {
         CURRENT
             .with(|current| (**current.borrow()).clone())
@@ -74,12 +96,27 @@ impl Attempt {
         &self.call
     }
 
+    /// What the attempt is to do.
+    pub fn plan(&self) -> &Plan {
+        &self.plan
+    }
+
+    /// How long the request line's address is.
+    pub fn address_length(&self) -> usize {
+        self.plan.target.path_and_query().map_or(0, |address| address.as_str().len())
+    }
+
+    /// How long ago the attempt began.
+    pub fn age(&self) -> Duration {
+        self.begun.elapsed()
+    }
+
     /// How far the attempt came.
     pub fn phase(&self) -> Phase {
         self.phase.get()
     }
 
-    /// Whether a byte of the request may have left this machine.
+    /// Whether a byte of the request may have reached a server.
     pub fn sent(&self) -> bool {
         self.sent.get()
     }
@@ -89,12 +126,21 @@ impl Attempt {
         self.answered.get()
     }
 
-    /// A new connection is being made, within a limit of its own.
-    pub fn connecting(&self, limit: Duration) {
+    /// Whether the connection has served another request before.
+    pub fn reused(&self) -> bool {
+        self.reused.get()
+    }
+
+    /// The request goes over a connection that was kept.
+    pub fn reuses(&self) {
+        self.reused.set(true);
+    }
+
+    /// A new connection is being made, within a limit of its own; perhaps to a proxy.
+    pub fn connecting(&self, limit: Duration, proxy: Option<String>) {
         self.phase.set(Phase::Connecting);
-        if self.connect_until.get().is_none() {
-            self.connect_until.set(Instant::now().checked_add(limit));
-        }
+        *self.proxy.borrow_mut() = proxy;
+        self.connect_until.set(Instant::now().checked_add(limit));
     }
 
     /// The connection to a proxy stands; now it is asked to connect further.
@@ -107,13 +153,17 @@ impl Attempt {
         self.phase.set(Phase::Handshake);
     }
 
-    /// The connection stands. One to a proxy is only a step on the way.
-    pub fn connected(&self, to: &Uri) {
-        if *to == self.target {
-            self.phase.set(Phase::Request);
-            self.connect_until.set(None);
-        } else {
-            self.at_proxy();
+    /// The connection stands.
+    pub fn connected(&self) {
+        self.phase.set(Phase::Request);
+        self.connect_until.set(None);
+    }
+
+    /// Where the other end of the present step is: a proxy until the way through it stands, then the server.
+    pub fn place(&self) -> String {
+        match (self.phase.get(), &*self.proxy.borrow()) {
+            (Phase::Connecting | Phase::Proxy, Some(proxy)) => format!("the proxy {proxy}"),
+            _ => place(&self.plan.target),
         }
     }
 
@@ -121,27 +171,39 @@ impl Attempt {
     pub fn step(&self) -> &'static str {
         match self.phase() {
             Phase::Connecting => "while connecting",
-            Phase::Proxy => "at the proxy",
+            Phase::Proxy => "while it connected further",
             Phase::Handshake => "during the TLS handshake",
             Phase::Request if !self.answered() => "before an answer came",
             Phase::Request => "within the answer",
         }
     }
 
-    /// Bytes are about to be written; fails if the call was ended because none had been.
-    pub fn sending(&self) -> Outcome<()> {
-        if self.phase.get() == Phase::Request {
-            self.call.sends()?;
-            self.sent.set(true);
-        }
-        Ok(())
+    /// Bytes are about to be written to the connection; fails if the call was ended because none had been.
+    pub fn about_to_send(&self) -> Outcome<()> {
+        if self.phase.get() == Phase::Request && !self.sent.get() { self.call.about_to_send() } else { Ok(()) }
     }
 
-    /// Bytes of an answer were read.
-    pub fn received(&self) {
-        if self.phase.get() == Phase::Request {
-            self.answered.set(true);
+    /// Whether any were written.
+    pub fn sent_bytes(&self, any: bool) {
+        if self.phase.get() == Phase::Request && !self.sent.get() {
+            self.sent.set(any);
+            self.call.note_sent(any);
         }
+    }
+
+    /// Bytes of an answer were read; `false`: those that were belong to an interim answer.
+    pub fn received_bytes(&self, of_answer: bool) {
+        self.answered.set(of_answer);
+    }
+
+    /// The answer was read whole.
+    pub fn received(&self, answer: Received) {
+        *self.received.borrow_mut() = Some(answer);
+    }
+
+    /// Takes the answer, if it was read whole.
+    pub fn take_received(&self) -> Option<Received> {
+        self.received.borrow_mut().take()
     }
 
     /// The time that the present step may take, or why the call must end now.
@@ -150,16 +212,24 @@ impl Attempt {
         let Some(until) = self.connect_until.get() else { return Ok(call_left) };
         match until.saturating_duration_since(Instant::now()) {
             Duration::ZERO => {
+                let place = self.place();
                 let step = match self.phase.get() {
-                    Phase::Connecting => "connecting",
-                    Phase::Proxy => "the proxy",
-                    Phase::Handshake | Phase::Request => "the TLS handshake",
+                    Phase::Connecting => format!("connecting to {place}"),
+                    Phase::Proxy => format!("connecting further by {place}"),
+                    Phase::Handshake | Phase::Request => format!("the TLS handshake with {place}"),
                 };
-                Err(Failure::new(Code::Timeout, format!("{step} took longer than connect_timeout_ms allows")))
+                let message = format!("{step} took longer than connect_timeout_ms allows");
+                Err(Failure::new(Code::Timeout, message))
             }
             connect_left => Ok(connect_left.min(call_left)),
         }
     }
+}
+
+/// A server's host and port.
+pub fn place(uri: &Uri) -> String {
+    let port = uri.port_u16().unwrap_or(if uri.scheme_str() == Some("https") { 443 } else { 80 });
+    format!("{}:{port}", uri.host().unwrap_or_default())
 }
 
 fn replace(attempt: Option<Rc<Attempt>>) -> Option<Rc<Attempt>> {

@@ -1,128 +1,173 @@
-//! The way to the server: straight, or through a proxy.
+//! The way to the server: a connection that was kept, or a new one, straight or through a proxy.
 #![forbid(unsafe_code)]
 
-use std::io;
+use std::fmt;
+use std::io::{self, Read, Write};
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-use ureq::unversioned::transport::{
-    Buffers, ConnectionDetails, Connector, Either, NextTimeout, Transport, TransportAdapter,
-};
+use rustls::ClientConfig;
+use ureq::http::Uri;
+use ureq::unversioned::transport::{ConnectionDetails, Connector};
 use ureq::{Error, Proxy, ProxyProtocol};
 
 use super::attempt::Attempt;
-use super::socket::CancellableSocket;
+use super::attempt_error::io_failure;
+use super::dial::dial;
+use super::kept::KeptConnections;
+use super::socket::{Sent, SocketStream};
 use super::socks::{self, ProxyError};
-use super::transport::SocketTransport;
-use super::transport_error::{TransportError, fatal, lost};
-use crate::error::{Code, Failure};
+use super::stream::Stream;
+use super::tls::{TlsStream, Trusted};
+use super::transport::{Connection, HttpTransport, Kept, Server};
+use super::transport_error::TransportError;
+use super::tunnel;
+use crate::error::{Code, Failure, Outcome};
 
-/// Opens TCP connections for the call under way on this thread.
-///
-/// A connection through an HTTP proxy comes here twice: ureq has it made to the proxy first, and then
-/// brings the tunnel that the proxy opened.
-#[derive(Debug)]
-pub struct SocketConnector {
+/// Room for a line of a request's head beside an address or the option's text.
+const LINE_ROOM: usize = 64;
+
+/// What the connections of an agent have in common.
+#[derive(PartialEq)]
+pub struct Way {
     /// The time limit of making one connection, proxy and TLS included.
     pub connect_timeout: Duration,
+    /// How many unused connections are kept for each server.
+    pub max_idle: usize,
+    /// What servers and proxies are told of the client.
+    pub user_agent: String,
+    /// The proxy to go through.
+    pub proxy: Option<Proxy>,
+    /// Whose certificates are accepted.
+    pub trusted: Trusted,
 }
 
-impl<In: Transport> Connector<In> for SocketConnector {
-    type Out = Either<In, SocketTransport>;
+/// Finds or makes a connection for the attempt under way on this thread.
+pub struct ServerConnector {
+    way: Arc<Way>,
+    kept: Arc<Kept>,
+    tls: OnceLock<Arc<ClientConfig>>,
+}
 
-    fn connect(&self, details: &ConnectionDetails, chained: Option<In>) -> Result<Option<Self::Out>, Error> {
-        let attempt = Attempt::current()?;
-        if let Some(tunnel) = chained {
-            attempt.handshake();
-            return Ok(Some(Either::A(tunnel)));
-        }
-        attempt.connecting(self.connect_timeout);
-        let proxy = details.config.proxy().filter(|proxy| is_socks(proxy) && !proxy.is_no_proxy(details.uri));
-        let server = host_and_port(details);
+impl fmt::Debug for ServerConnector {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("ServerConnector")
+    }
+}
+
+impl ServerConnector {
+    /// A connector that has no connections yet.
+    pub fn new(way: Arc<Way>) -> ServerConnector {
+        let kept = Arc::new(KeptConnections::new(way.max_idle));
+        ServerConnector { way, kept, tls: OnceLock::new() }
+    }
+
+    fn connect(&self, uri: &Uri, is_secure: bool, attempt: &Attempt) -> Result<Stream, TransportError> {
+        let proxy = self.way.proxy.as_ref().filter(|proxy| !proxy.is_no_proxy(uri));
+        let server = (uri.host().unwrap_or_default(), uri.port_u16().unwrap_or(if is_secure { 443 } else { 80 }));
         let (host, port) = proxy.map_or(server, |proxy| (proxy.host(), proxy.port()));
-        let socket = CancellableSocket::dial(host, port, &attempt).map_err(|failure| match failure.code() {
-            Code::NetworkError => lost(failure),
-            _ => fatal(failure),
+        attempt.connecting(self.way.connect_timeout, proxy.map(|proxy| format!("{}:{}", proxy.host(), proxy.port())));
+        let socket = dial(host, port, attempt).map_err(|failure| {
+            let lost = failure.code() == Code::NetworkError;
+            TransportError { failure, lost }
         })?;
-        let mut transport = SocketTransport::new(socket, details.config, &attempt);
+        let mut socket = SocketStream::new(socket);
         if let Some(proxy) = proxy {
             attempt.at_proxy();
-            transport = through(proxy, server, transport, details)?;
+            self.go_through(proxy, server, &mut socket, attempt).map_err(|error| io_failure(error, attempt))?;
+        }
+        if !is_secure {
+            return Ok(Stream::Plain(socket));
         }
         attempt.handshake();
-        Ok(Some(Either::B(transport)))
+        let config = self.tls_config().map_err(|failure| TransportError { failure, lost: false })?;
+        let tls = TlsStream::handshake(&config, bare(server.0), socket, attempt);
+        tls.map(|tls| Stream::Secure(Box::new(tls))).map_err(|error| io_failure(error, attempt))
     }
-}
 
-fn is_socks(proxy: &Proxy) -> bool {
-    matches!(proxy.protocol(), ProxyProtocol::Socks5 | ProxyProtocol::Socks5h)
-}
-
-fn host_and_port<'a>(details: &ConnectionDetails<'a>) -> (&'a str, u16) {
-    let host = details.uri.host().unwrap_or_default();
-    (host, details.uri.port_u16().unwrap_or(if details.needs_tls() { 443 } else { 80 }))
-}
-
-/// Leads a connection to a SOCKS proxy on to the server.
-fn through(
-    proxy: &Proxy,
-    server: (&str, u16),
-    transport: SocketTransport,
-    details: &ConnectionDetails,
-) -> Result<SocketTransport, Error> {
-    let mut stream = TransportAdapter::new(transport, details.current_time.clone());
-    let login = proxy.username().map(|name| (name, proxy.password().unwrap_or_default()));
-    let host = server.0.trim_start_matches('[').trim_end_matches(']');
-    match socks::connect(&mut stream, login, host, server.1) {
-        Ok(()) => Ok(stream.into_inner()),
-        Err(ProxyError::Refused(failure, lost)) => Err(Error::Other(Box::new(TransportError { failure, lost }))),
-        Err(ProxyError::Io(error)) if error.kind() == io::ErrorKind::UnexpectedEof => {
-            Err(lost(Failure::new(Code::NetworkError, "the proxy closed the connection")))
+    fn tls_config(&self) -> Outcome<Arc<ClientConfig>> {
+        if let Some(config) = self.tls.get() {
+            return Ok(Arc::clone(config));
         }
-        // One of ours, wrapped as an error of I/O.
-        Err(ProxyError::Io(error)) => Err(error.into()),
+        let config = self.way.trusted.config()?;
+        Ok(Arc::clone(self.tls.get_or_init(|| config)))
+    }
+
+    /// Leads a connection to a proxy on to the server.
+    fn go_through(
+        &self,
+        proxy: &Proxy,
+        (host, port): (&str, u16),
+        socket: &mut SocketStream,
+        attempt: &Attempt,
+    ) -> io::Result<()> {
+        let mut stream = Blocking { socket, attempt };
+        let login = proxy.username().map(|name| (name, proxy.password().unwrap_or_default()));
+        let connected = match proxy.protocol() {
+            ProxyProtocol::Socks5 | ProxyProtocol::Socks5h => socks::connect(&mut stream, login, bare(host), port),
+            _ => tunnel::connect(&mut stream, login, host, port, &self.way.user_agent),
+        };
+        connected.map_err(|error| match error {
+            ProxyError::Io(error) => error,
+            ProxyError::Refused(what, may_do_better) => {
+                let failure = Failure::new(Code::NetworkError, format!("{} {what}", attempt.place()));
+                let failure = failure.transient(may_do_better);
+                io::Error::other(TransportError { failure, lost: may_do_better })
+            }
+        })
     }
 }
 
-/// The end of the chain: notes that the connection stands, and watches for the answer.
-#[derive(Debug)]
-pub struct WatchConnector;
+/// A host without the brackets that an IPv6 address has in a URL.
+fn bare(host: &str) -> &str {
+    host.trim_start_matches('[').trim_end_matches(']')
+}
 
-impl<In: Transport> Connector<In> for WatchConnector {
-    type Out = WatchedTransport<In>;
+impl Connector for ServerConnector {
+    type Out = HttpTransport;
 
-    fn connect(&self, details: &ConnectionDetails, chained: Option<In>) -> Result<Option<WatchedTransport<In>>, Error> {
-        Attempt::current()?.connected(details.uri);
-        Ok(chained.map(WatchedTransport))
+    fn connect(&self, details: &ConnectionDetails, _: Option<()>) -> Result<Option<HttpTransport>, Error> {
+        let attempt = Attempt::current()?;
+        let authority = details.uri.authority().ok_or(Error::HostNotFound)?.clone();
+        let server = Server { is_secure: details.needs_tls(), authority };
+        let (connection, unused_since) = match self.kept.take(&server, attempt.plan().purpose, Connection::is_quiet) {
+            Some((connection, since)) => {
+                attempt.reuses();
+                (connection, Some(since))
+            }
+            None => {
+                let stream = self.connect(details.uri, server.is_secure, &attempt);
+                let stream = stream.map_err(TransportError::into_ureq)?;
+                attempt.connected();
+                (Connection::new(stream), None)
+            }
+        };
+        let room = LINE_ROOM + self.way.user_agent.len();
+        Ok(Some(HttpTransport::new(connection, server, Arc::clone(&self.kept), unused_since, &attempt, room)))
     }
 }
 
-/// A transport above TLS, where every byte that comes in is a byte of an answer: below, a server
-/// sends some of its own accord.
-#[derive(Debug)]
-pub struct WatchedTransport<In>(In);
+/// A socket of which a proxy is asked something, step by step.
+struct Blocking<'a> {
+    socket: &'a mut SocketStream,
+    attempt: &'a Attempt,
+}
 
-impl<In: Transport> Transport for WatchedTransport<In> {
-    fn buffers(&mut self) -> &mut dyn Buffers {
-        self.0.buffers()
+impl Read for Blocking<'_> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        self.socket.read(buffer, self.attempt)
     }
+}
 
-    fn transmit_output(&mut self, amount: usize, timeout: NextTimeout) -> Result<(), Error> {
-        self.0.transmit_output(amount, timeout)
-    }
-
-    fn await_input(&mut self, timeout: NextTimeout) -> Result<bool, Error> {
-        let came = self.0.await_input(timeout)?;
-        if came {
-            Attempt::current()?.received();
+impl Write for Blocking<'_> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        match self.socket.write(bytes, self.attempt, false)? {
+            Sent::Bytes(count) => Ok(count),
+            Sent::ReadFirst => Err(io::ErrorKind::WouldBlock.into()),
         }
-        Ok(came)
     }
 
-    fn is_open(&mut self) -> bool {
-        self.0.is_open()
-    }
-
-    fn is_tls(&self) -> bool {
-        self.0.is_tls()
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
     }
 }

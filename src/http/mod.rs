@@ -6,15 +6,25 @@ pub mod answer;
 mod agent;
 mod attempt;
 mod attempt_error;
+mod body;
 mod connector;
+mod dial;
+mod head;
+mod kept;
 pub mod multipart;
 mod proxy;
+mod reading;
 mod resolver;
 mod retry;
 mod socket;
 mod socks;
+mod stream;
+mod system_error;
+mod tls;
+mod tls_text;
 mod transport;
 mod transport_error;
+mod tunnel;
 
 use std::io::{self, Read};
 use std::mem;
@@ -26,8 +36,9 @@ use ureq::http::{self, HeaderValue, Uri, header};
 
 use self::agent::AgentSource;
 use self::answer::Answer;
-use self::attempt::Attempt;
+use self::attempt::{Attempt, Plan};
 pub use self::attempt_error::AttemptError;
+use self::kept::Use;
 use self::multipart::Multipart;
 use crate::call::{BodyProgress, Call};
 use crate::error::{Failure, Outcome};
@@ -100,7 +111,7 @@ impl Client {
             if !retry::may_repeat(&outcome, request.retry_safety) {
                 return outcome;
             }
-            let pause = retry::pause(self.retry_delay, failed);
+            let pause = retry::pause(&outcome, self.retry_delay, failed);
             if !call.is_cancelled() && call.time_left().map_or(true, |left| left <= pause) {
                 return outcome;
             }
@@ -110,19 +121,17 @@ impl Client {
                 format!("{}: attempt {next} of at most {most} follows in {} ms", request.name, pause.as_millis())
             });
             // Cancelled in the pause: what the earlier attempts sent stays sent.
-            call.pause(pause).map_err(|failure| AttemptError {
-                sent: outcome.as_ref().map_or_else(|it| it.sent, |_| true),
-                ..AttemptError::unsent(failure)
-            })?;
+            call.pause(pause)
+                .map_err(|failure| AttemptError { sent: call.was_sent(), ..AttemptError::unsent(failure) })?;
         }
     }
 
     fn attempt(&self, request: &Request, uri: &Uri, call: &Arc<Call>, number: u32) -> Result<Answer, AttemptError> {
         let begun = Instant::now();
         let outcome = {
-            let attempt = Attempt::begin(call, uri.clone());
+            let attempt = Attempt::begin(call, self.plan(request, uri));
             match call.check() {
-                Ok(()) => self.run(request, uri, call).map_err(|error| AttemptError::new(error, &attempt)),
+                Ok(()) => self.run(request, &attempt),
                 Err(failure) => Err(AttemptError::unsent(failure)),
             }
         };
@@ -139,38 +148,62 @@ impl Client {
         outcome
     }
 
-    fn run(&self, request: &Request, uri: &Uri, call: &Call) -> Result<Answer, ureq::Error> {
+    fn plan(&self, request: &Request, uri: &Uri) -> Plan {
+        Plan {
+            target: uri.clone(),
+            purpose: if request.retry_safety == RetrySafety::ReadOnly { Use::Read } else { Use::Write },
+            body_length: request.body.length(),
+            max_response_bytes: self.max_response_bytes,
+        }
+    }
+
+    fn run(&self, request: &Request, attempt: &Attempt) -> Result<Answer, AttemptError> {
+        let told = self.tell_ureq(request, attempt);
+        // The transport reads the answer, sometimes before ureq has sent the whole request.
+        match attempt.take_received() {
+            Some(received) => Ok(Answer::from(received)),
+            None => Err(AttemptError::new(told.err().unwrap_or(ureq::Error::ConnectionFailed), attempt)),
+        }
+    }
+
+    fn tell_ureq(&self, request: &Request, attempt: &Attempt) -> Result<(), ureq::Error> {
         let mut head = http::Request::new(());
-        *head.uri_mut() = uri.clone();
+        *head.uri_mut() = attempt.plan().target.clone();
         let agent = self.agents.agent();
-        let mut head = self.agents.with_room_for(&agent, head);
-        let headers = head.headers_mut();
-        let response = match request.body {
-            RequestBody::None => agent.run(head)?,
+        let progress = attempt.call().progress();
+        let size = request.body.length();
+        progress.filter(|_| size > 0).inspect(|progress| progress.begin(size as u64));
+        match request.body {
+            RequestBody::None => drop(agent.run(head)?),
             RequestBody::Form(form) => {
                 let kind = HeaderValue::from_static("application/x-www-form-urlencoded");
-                headers.insert(header::CONTENT_TYPE, kind);
+                head.headers_mut().insert(header::CONTENT_TYPE, kind);
                 *head.method_mut() = http::Method::POST;
-                let size = form.len() as u64;
-                call.progress().inspect(|progress| progress.begin(size));
-                let response = agent.run(head.map(|()| form))?;
-                call.progress().inspect(|progress| progress.add(size));
-                response
+                drop(agent.run(head.map(|()| form))?);
+                progress.inspect(|progress| progress.add(size as u64));
             }
             RequestBody::Multipart(multipart) => {
                 let Multipart { boundary, before, file, after } = multipart;
                 let kind = HeaderValue::try_from(format!("multipart/form-data; boundary={boundary}"));
-                headers.insert(header::CONTENT_TYPE, kind.map_err(http::Error::from)?);
-                let size = before.len() + file.len() + after.len();
-                headers.insert(header::CONTENT_LENGTH, size.into());
+                head.headers_mut().insert(header::CONTENT_TYPE, kind.map_err(http::Error::from)?);
+                head.headers_mut().insert(header::CONTENT_LENGTH, size.into());
                 *head.method_mut() = http::Method::POST;
-                call.progress().inspect(|progress| progress.begin(size as u64));
                 let parts = before.as_bytes().chain(*file).chain(after.as_bytes());
-                let mut parts = Counted { parts, progress: call.progress() };
-                agent.run(head.map(|()| SendBody::from_reader(&mut parts)))?
+                let mut parts = Counted { parts, progress };
+                drop(agent.run(head.map(|()| SendBody::from_reader(&mut parts)))?);
             }
-        };
-        Answer::read(response, self.max_response_bytes)
+        }
+        Ok(())
+    }
+}
+
+impl RequestBody<'_> {
+    fn length(&self) -> usize {
+        match self {
+            RequestBody::None => 0,
+            RequestBody::Form(form) => form.len(),
+            RequestBody::Multipart(Multipart { before, file, after, .. }) => before.len() + file.len() + after.len(),
+        }
     }
 }
 

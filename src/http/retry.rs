@@ -22,14 +22,24 @@ pub fn may_repeat(outcome: &Result<Answer, AttemptError>, retry_safety: RetrySaf
             Some(UNAVAILABLE) => retry_safety != RetrySafety::OneTime,
             Some(UNKNOWN) => only_reads,
             Some(_) => false,
-            None => only_reads && matches!(answer.status, 502..=504),
+            None => only_reads && matches!(answer.status, 408 | 425 | 429 | 502..=504),
         },
+    }
+}
+
+/// The pause before an attempt is repeated: what the server asks for, or else one that grows.
+pub fn pause(outcome: &Result<Answer, AttemptError>, first: Duration, failed: u32) -> Duration {
+    match outcome {
+        Ok(Answer { retry_after: Some(wait), .. }) => *wait,
+        // The server ended a connection that was not in use; it is neither busy nor away.
+        Err(AttemptError { was_stale: true, .. }) if failed == 1 => Duration::ZERO,
+        _ => growing_pause(first, failed),
     }
 }
 
 /// The pause after this many failed attempts: twice as long each time, and spread over half of its
 /// length so that programs which failed together do not come back together.
-pub fn pause(first: Duration, failed: u32) -> Duration {
+fn growing_pause(first: Duration, failed: u32) -> Duration {
     let whole = first.saturating_mul(2_u32.saturating_pow(failed.saturating_sub(1)));
     let chance = RandomState::new().hash_one(failed) as u32;
     let spread = whole / 2;
@@ -46,12 +56,26 @@ mod tests {
         let first = Duration::from_millis(200);
         for failed in 1..=5 {
             let whole = first * 2_u32.pow(failed - 1);
-            let drawn: Vec<_> = (0..50).map(|_| pause(first, failed)).collect();
+            let drawn: Vec<_> = (0..50).map(|_| growing_pause(first, failed)).collect();
             assert!(drawn.iter().all(|pause| (whole / 2..=whole).contains(pause)), "{drawn:?}");
             assert!(drawn.iter().any(|pause| *pause != drawn[0]), "no jitter");
         }
-        assert_eq!(pause(Duration::ZERO, 3), Duration::ZERO);
-        let _ = pause(Duration::from_secs(3600), 100);
+        assert_eq!(growing_pause(Duration::ZERO, 3), Duration::ZERO);
+        let _ = growing_pause(Duration::from_secs(3600), 100);
+    }
+
+    #[test]
+    fn the_servers_wish_replaces_the_pause() {
+        let first = Duration::from_millis(200);
+        let mut answer = Answer::judge(429, Vec::new());
+        answer.retry_after = Some(Duration::from_secs(7));
+        assert_eq!(pause(&Ok(answer), first, 1), Duration::from_secs(7));
+        let stale = || {
+            let failure = Failure::new(Code::NetworkError, "closed");
+            Err(AttemptError { failure, sent: true, lost: true, was_stale: true })
+        };
+        assert_eq!(pause(&stale(), first, 1), Duration::ZERO);
+        assert!(pause(&stale(), first, 2) >= first);
     }
 
     #[test]
@@ -65,6 +89,11 @@ mod tests {
             (answer(400, &error(102)), false, false),
             (answer(503, &error(100)), false, false),
             (answer(502, "bad gateway"), true, false),
+            (answer(408, ""), true, false),
+            (answer(425, "[]"), true, false),
+            (answer(429, "slow down"), true, false),
+            (answer(421, ""), false, false),
+            (answer(501, ""), false, false),
             (answer(500, "oops"), false, false),
             (answer(200, "[]"), false, false),
         ] {
@@ -72,7 +101,10 @@ mod tests {
             assert_eq!(may_repeat(&outcome, Write), writing, "{outcome:?}");
             assert!(!may_repeat(&outcome, OneTime), "{outcome:?}");
         }
-        let failed = |sent, lost| Err(AttemptError { failure: Failure::new(Code::NetworkError, "reset"), sent, lost });
+        let failed = |sent, lost| {
+            let failure = Failure::new(Code::NetworkError, "reset");
+            Err(AttemptError { failure, sent, lost, was_stale: false })
+        };
         for (outcome, reading, others) in
             [(failed(false, true), true, true), (failed(true, true), true, false), (failed(true, false), false, false)]
         {

@@ -1,25 +1,30 @@
-//! TCP connections that other threads can end, while they are made and while they are used.
+//! Sockets that other threads can end, and the waits of the call that uses one.
 #![forbid(unsafe_code)]
 
-use std::io;
+use std::io::{self, Read};
 use std::mem::MaybeUninit;
-use std::net::{Shutdown, SocketAddr};
+use std::net::Shutdown;
 use std::sync::{Arc, Mutex, Weak};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use socket2::{Domain, Protocol, Socket, Type};
+use socket2::Socket;
 
 use super::attempt::Attempt;
-use super::resolver::resolve;
+use super::transport_error::ended;
 use crate::call::{Call, Interrupt};
-use crate::error::{Code, Failure, Outcome};
 use crate::fork::lock;
 
-/// How long a connection attempt is waited for before its call's cancellation is looked at again: a
-/// cancellation that came just before the wait has gone unnoticed by the socket.
-const GLANCE: Duration = Duration::from_millis(20);
+/// Tolerated drift between `SO_RCVTIMEO` and the call's deadline; saves a system call for each read.
+const SLACK: Duration = Duration::from_millis(20);
 
-/// A connected socket, and the call that uses it now.
+/// A write on a connection that has ended is an error to us, not a SIGPIPE, which would end the host. Where there is
+/// no such flag, socket2 makes sockets that raise none.
+#[cfg(all(unix, not(target_vendor = "apple")))]
+const NO_SIGNAL: libc::c_int = libc::MSG_NOSIGNAL;
+#[cfg(not(all(unix, not(target_vendor = "apple"))))]
+const NO_SIGNAL: i32 = 0;
+
+/// A socket, and the call that uses it now.
 pub struct CancellableSocket {
     pub socket: Socket,
     user: Mutex<Option<Arc<Call>>>,
@@ -37,95 +42,27 @@ impl Interrupt for CancellableSocket {
 }
 
 impl CancellableSocket {
-    /// Tries the host's addresses one after the other, each with its share of the time.
-    pub fn dial(host: &str, port: u16, attempt: &Attempt) -> Outcome<Arc<CancellableSocket>> {
-        let addresses = resolve(host, port, attempt)?;
-        let mut failure = None;
-        for (tried, address) in addresses.iter().enumerate() {
-            let left = attempt.time_left()?;
-            // Half of the time for each address but the last, so that a dead one does not use up all.
-            let share = if tried + 1 < addresses.len() { left / 2 } else { left };
-            match CancellableSocket::connect(*address, attempt, Instant::now() + share) {
-                Ok(socket) => return Ok(socket),
-                Err(error) => failure = Some(error),
-            }
-            attempt.time_left()?;
-        }
-        let error = failure.unwrap_or_else(|| io::ErrorKind::AddrNotAvailable.into());
-        Err(Failure::new(Code::NetworkError, format!("could not connect: {}", describe(&error))))
-    }
-
-    fn connect(address: SocketAddr, attempt: &Attempt, until: Instant) -> io::Result<Arc<CancellableSocket>> {
-        let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
-        socket.set_tcp_nodelay(true)?;
-        // The attempt is begun before others can see the socket: ending one that has not begun would
-        // have no effect. Then it is waited for.
-        socket.set_nonblocking(true)?;
-        let begun = socket.connect(&address.into());
-        socket.set_nonblocking(false)?;
-        let socket = Arc::new(CancellableSocket { socket, user: Mutex::new(None) });
-        socket.used_by(attempt.call());
-        match begun {
-            Ok(()) => Ok(socket),
-            Err(error) if in_progress(&error) => {
-                socket.await_connection(address, attempt, until)?;
-                Ok(socket)
-            }
-            Err(error) => Err(error),
-        }
-    }
-
-    fn await_connection(&self, address: SocketAddr, attempt: &Attempt, until: Instant) -> io::Result<()> {
-        loop {
-            let left = until.saturating_duration_since(Instant::now());
-            if attempt.call().is_cancelled() || left.is_zero() {
-                return Err(io::ErrorKind::TimedOut.into());
-            }
-            if let Some(outcome) = self.glance(address, left.min(GLANCE)) {
-                return outcome;
-            }
-        }
-    }
-
-    /// Waits for the attempt's end for a while; `None` if it has not ended. On Linux a second connect
-    /// waits for the first as long as a write may take.
-    #[cfg(target_os = "linux")]
-    fn glance(&self, address: SocketAddr, length: Duration) -> Option<io::Result<()>> {
-        let connected = self.socket.set_write_timeout(Some(length)).and_then(|()| self.socket.connect(&address.into()));
-        match connected {
-            Err(error) if in_progress(&error) || error.kind() == io::ErrorKind::Interrupted => None,
-            Err(error) if error.raw_os_error() == Some(libc::EISCONN) => Some(Ok(())),
-            outcome => Some(outcome),
-        }
-    }
-
-    /// Waits for the attempt's end for a while; `None` if it has not ended. What a second connect
-    /// does differs between systems; whether there is an error, or another side, does not.
-    #[cfg(not(target_os = "linux"))]
-    fn glance(&self, _: SocketAddr, length: Duration) -> Option<io::Result<()>> {
-        std::thread::sleep(length.min(Duration::from_millis(2)));
-        match self.socket.take_error() {
-            Ok(None) => self.socket.peer_addr().is_ok().then_some(Ok(())),
-            Ok(Some(error)) | Err(error) => Some(Err(error)),
-        }
+    /// Takes over a socket that no call uses.
+    pub fn new(socket: Socket) -> CancellableSocket {
+        CancellableSocket { socket, user: Mutex::new(None) }
     }
 
     /// Lets this call, and no other, end the socket from now on.
-    pub fn used_by(self: &Arc<Self>, call: &Arc<Call>) {
+    fn used_by(self: &Arc<Self>, call: &Arc<Call>) {
         *lock(&self.user) = Some(Arc::clone(call));
         let socket: Weak<CancellableSocket> = Arc::downgrade(self);
         call.blocked_in(socket);
     }
 
     /// Lets no call end the socket until another uses it. One that is just ending it finishes first.
-    pub fn released(&self) {
+    fn released(&self) {
         let former = lock(&self.user).take();
         drop(former);
     }
 
     /// Whether there is nothing to read and the other side has not closed, in one system call.
     #[cfg(unix)]
-    pub fn is_quiet(&self) -> bool {
+    fn is_quiet(&self) -> bool {
         let mut byte = [MaybeUninit::uninit()];
         let peeked = self.socket.recv_with_flags(&mut byte, libc::MSG_PEEK | libc::MSG_DONTWAIT);
         peeked.is_err_and(|error| error.kind() == io::ErrorKind::WouldBlock)
@@ -133,23 +70,196 @@ impl CancellableSocket {
 
     /// Whether there is nothing to read and the other side has not closed.
     #[cfg(not(unix))]
-    pub fn is_quiet(&self) -> bool {
+    fn is_quiet(&self) -> bool {
         let mut byte = [MaybeUninit::uninit()];
         let peeked = self.socket.set_nonblocking(true).and_then(|()| self.socket.peek(&mut byte));
         let restored = self.socket.set_nonblocking(false);
         restored.is_ok() && peeked.is_err_and(|error| error.kind() == io::ErrorKind::WouldBlock)
     }
+
+    #[cfg(unix)]
+    fn send_now(&self, bytes: &[u8]) -> io::Result<usize> {
+        self.socket.send_with_flags(bytes, NO_SIGNAL | libc::MSG_DONTWAIT)
+    }
+
+    #[cfg(not(unix))]
+    fn send_now(&self, bytes: &[u8]) -> io::Result<usize> {
+        self.socket.set_nonblocking(true)?;
+        let sent = self.socket.send_with_flags(bytes, NO_SIGNAL);
+        self.socket.set_nonblocking(false)?;
+        sent
+    }
 }
 
-fn in_progress(error: &io::Error) -> bool {
-    error.kind() == io::ErrorKind::WouldBlock
-        || matches!(error.raw_os_error(), Some(libc::EINPROGRESS | libc::EALREADY | libc::EAGAIN))
+/// What became of a write.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Sent {
+    /// So many bytes were taken.
+    Bytes(usize),
+    /// None was, while something of the server's waits to be read.
+    ReadFirst,
 }
 
-/// An error of the operating system in its own words; those of libraries may quote an address.
-pub fn describe(error: &io::Error) -> String {
-    match error.raw_os_error() {
-        Some(_) => error.to_string(),
-        None => error.kind().to_string(),
+/// A connected socket in the hands of one call after another.
+pub struct SocketStream {
+    socket: Arc<CancellableSocket>,
+    user: Option<Arc<Call>>,
+    read_limit: Duration,
+}
+
+impl SocketStream {
+    /// A stream on a socket that was made for the call under way.
+    pub fn new(socket: Arc<CancellableSocket>) -> SocketStream {
+        SocketStream { socket, user: None, read_limit: Duration::ZERO }
+    }
+
+    /// Makes this attempt's call the one that uses the socket.
+    fn claim(&mut self, attempt: &Attempt) {
+        if !self.user.as_ref().is_some_and(|user| Arc::ptr_eq(user, attempt.call())) {
+            self.socket.used_by(attempt.call());
+            self.user = Some(Arc::clone(attempt.call()));
+        }
+    }
+
+    /// Ends the use of the socket by a call.
+    pub fn release(&mut self) {
+        if self.user.take().is_some() {
+            self.socket.released();
+        }
+    }
+
+    /// Whether an unused connection still stands after so long.
+    pub fn is_quiet(&self, watch: Duration) -> bool {
+        let watched = watch.is_zero() || wait::until_readable(&self.socket.socket, watch).is_ok();
+        watched && self.socket.is_quiet()
+    }
+
+    /// Reads what there is, and waits for it if there is nothing; 0 bytes at the end of the connection.
+    pub fn read(&mut self, buffer: &mut [u8], attempt: &Attempt) -> io::Result<usize> {
+        self.claim(attempt);
+        loop {
+            let left = attempt.time_left().map_err(ended)?;
+            if self.read_limit > left + SLACK || self.read_limit < left / 2 {
+                self.read_limit = left.max(Duration::from_millis(1));
+                self.socket.socket.set_read_timeout(Some(self.read_limit))?;
+            }
+            match (&self.socket.socket).read(buffer) {
+                // A cancellation ends the connection, which must not look like the server's doing.
+                Ok(0) => return attempt.time_left().map(|_| 0).map_err(ended),
+                Ok(count) => return Ok(count),
+                Err(error) if passes(&error) => {}
+                Err(error) => return Err(own_end_first(error, attempt)),
+            }
+        }
+    }
+
+    /// Writes some bytes. Where the server takes none, `may_read` decides whether something to read ends the wait: an
+    /// answer may come before the request was sent whole.
+    pub fn write(&mut self, bytes: &[u8], attempt: &Attempt, may_read: bool) -> io::Result<Sent> {
+        self.claim(attempt);
+        loop {
+            let left = attempt.time_left().map_err(ended)?;
+            attempt.about_to_send().map_err(ended)?;
+            let sent = self.socket.send_now(bytes);
+            attempt.sent_bytes(sent.as_ref().is_ok_and(|count| *count > 0));
+            match sent {
+                Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
+                Ok(count) => return Ok(Sent::Bytes(count)),
+                Err(error) if passes(&error) => {
+                    if wait::until_ready(&self.socket.socket, may_read, left)? {
+                        return Ok(Sent::ReadFirst);
+                    }
+                }
+                Err(error) => return Err(own_end_first(error, attempt)),
+            }
+        }
+    }
+}
+
+/// The call's own end comes first, for it shows as an error of the socket.
+fn own_end_first(error: io::Error, attempt: &Attempt) -> io::Error {
+    attempt.time_left().map_or_else(ended, |_| error)
+}
+
+fn passes(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut | io::ErrorKind::Interrupted)
+        && error.raw_os_error() != Some(libc::ETIMEDOUT)
+}
+
+/// Waiting for sockets.
+#[cfg(unix)]
+pub mod wait {
+    use std::io;
+    use std::os::fd::AsFd;
+    use std::time::Duration;
+
+    use nix::errno::Errno;
+    use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+    use socket2::Socket;
+
+    /// Waits until a socket takes bytes, or, where that is wanted, has some. Whether it has some and takes none.
+    pub fn until_ready(socket: &Socket, may_read: bool, limit: Duration) -> io::Result<bool> {
+        let read = if may_read { PollFlags::POLLIN } else { PollFlags::empty() };
+        let mut sockets = [PollFd::new(socket.as_fd(), PollFlags::POLLOUT | read)];
+        within(&mut sockets, limit)?;
+        let found = sockets[0].revents().unwrap_or(PollFlags::empty());
+        Ok(found.intersects(read) && !found.intersects(PollFlags::POLLOUT | PollFlags::POLLERR))
+    }
+
+    /// Waits until one of these sockets has connected or failed to.
+    pub fn until_connected<'s>(sockets: impl Iterator<Item = &'s Socket>, limit: Duration) -> io::Result<()> {
+        let mut sockets: Vec<_> = sockets.map(|socket| PollFd::new(socket.as_fd(), PollFlags::POLLOUT)).collect();
+        within(&mut sockets, limit)
+    }
+
+    /// Waits until a socket has something to read, or has ended.
+    pub fn until_readable(socket: &Socket, limit: Duration) -> io::Result<()> {
+        within(&mut [PollFd::new(socket.as_fd(), PollFlags::POLLIN)], limit)
+    }
+
+    fn within(sockets: &mut [PollFd], limit: Duration) -> io::Result<()> {
+        // Rounded up: a wait of nothing would be made again at once.
+        let limit = PollTimeout::try_from(limit.saturating_add(Duration::from_micros(999))).unwrap_or(PollTimeout::MAX);
+        match poll(sockets, limit) {
+            Ok(_) | Err(Errno::EINTR) => Ok(()),
+            Err(error) => Err(error.into()),
+        }
+    }
+}
+
+/// Waiting for sockets where the standard library offers no way: a look from time to time.
+#[cfg(not(unix))]
+pub mod wait {
+    use std::io;
+    use std::mem::MaybeUninit;
+    use std::thread;
+    use std::time::Duration;
+
+    use socket2::Socket;
+
+    const GLANCE: Duration = Duration::from_millis(2);
+
+    /// Waits a moment. Whether the socket has something to read, where that is wanted.
+    pub fn until_ready(socket: &Socket, may_read: bool, limit: Duration) -> io::Result<bool> {
+        thread::sleep(limit.min(GLANCE));
+        if !may_read {
+            return Ok(false);
+        }
+        socket.set_nonblocking(true)?;
+        let peeked = socket.peek(&mut [MaybeUninit::uninit()]);
+        socket.set_nonblocking(false)?;
+        Ok(!peeked.is_err_and(|error| error.kind() == io::ErrorKind::WouldBlock))
+    }
+
+    /// Waits.
+    pub fn until_readable(_: &Socket, limit: Duration) -> io::Result<()> {
+        thread::sleep(limit);
+        Ok(())
+    }
+
+    /// Waits a moment.
+    pub fn until_connected<'s>(_: impl Iterator<Item = &'s Socket>, limit: Duration) -> io::Result<()> {
+        thread::sleep(limit.min(GLANCE));
+        Ok(())
     }
 }

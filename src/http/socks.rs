@@ -6,8 +6,6 @@
 use std::io::{self, Read, Write};
 use std::net::IpAddr;
 
-use crate::error::{Code, Failure};
-
 const VERSION: u8 = 5;
 const NO_LOGIN: u8 = 0;
 const LOGIN: u8 = 2;
@@ -21,8 +19,8 @@ const IPV6: u8 = 4;
 pub enum ProxyError {
     /// The connection to the proxy failed.
     Io(io::Error),
-    /// The proxy refused, or could not; `true` if it may do better another time.
-    Refused(Failure, bool),
+    /// The proxy refused, or could not, with the reason; `true` if it may do better another time.
+    Refused(String, bool),
 }
 
 impl From<io::Error> for ProxyError {
@@ -32,8 +30,7 @@ impl From<io::Error> for ProxyError {
 }
 
 fn refused(what: &str, may_do_better: bool) -> ProxyError {
-    let failure = Failure::new(Code::NetworkError, format!("the proxy {what}")).transient(may_do_better);
-    ProxyError::Refused(failure, may_do_better)
+    ProxyError::Refused(what.to_owned(), may_do_better)
 }
 
 /// Has the proxy at the other end connect to a host, whose name it looks up itself.
@@ -163,7 +160,7 @@ mod tests {
         let mut proxy = Scripted { says, heard: Vec::new() };
         let outcome = connect(&mut proxy, login, host, 443).map_err(|trouble| match trouble {
             ProxyError::Io(error) => error.kind().to_string(),
-            ProxyError::Refused(failure, _) => failure.message().to_owned(),
+            ProxyError::Refused(what, _) => what,
         });
         (outcome, proxy.heard)
     }

@@ -1,156 +1,307 @@
-//! The transport under ureq: in a request of ordinary size one write and one read, each within the
-//! time of the call that makes it.
+//! The transport that ureq writes a request to. It reads the answer itself and tells ureq only that there was one.
+//!
+//! ureq takes what it is told for an answer without a body, and so lets go of the connection at once: it is either
+//! dropped, which closes it, or kept for later calls here, since ureq's own pool walks all its connections each time.
 #![forbid(unsafe_code)]
 
 use std::fmt;
-use std::io::{self, Read};
+use std::io::{self, BufRead, Read};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use ureq::Error;
-use ureq::config::Config;
-use ureq::unversioned::transport::{Buffers, LazyBuffers, NextTimeout, Transport};
+use ureq::http::uri::Authority;
+use ureq::unversioned::transport::{Buffers, NextTimeout, Transport};
 
-use super::attempt::{Attempt, Phase};
-use super::socket::{CancellableSocket, describe};
-use super::transport_error::{fatal, lost};
-use crate::call::Call;
+use super::attempt::Attempt;
+use super::attempt_error::{io_failure, read_failure};
+use super::kept::KeptConnections;
+use super::reading::{self, Source};
+use super::stream::{Stream, Written};
 use crate::error::{Code, Failure};
 
-/// How far a socket's own time limit may lie beyond the call's: setting it costs a system call.
-const SLACK: Duration = Duration::from_millis(20);
+/// What one read takes in; a whole head must fit, and one byte more, to notice that it does not.
+const INPUT: usize = 32 * 1024;
+/// Room for a request's head besides its address, and for a piece of its body.
+const OUTPUT: usize = 8 * 1024;
+/// A piece of a large body.
+const LARGE_OUTPUT: usize = 64 * 1024;
 
-/// A write on a connection that has ended is an error to us, not a SIGPIPE, which would end the host. Where there is
-/// no such flag, socket2 makes sockets that raise none.
-#[cfg(all(unix, not(target_vendor = "apple")))]
-const NO_SIGNAL: libc::c_int = libc::MSG_NOSIGNAL;
-#[cfg(not(all(unix, not(target_vendor = "apple"))))]
-const NO_SIGNAL: i32 = 0;
+/// A cancelled wait of this length counts as one that timed out.
+const LONG: Duration = Duration::from_secs(1);
 
-/// The transport on a [`CancellableSocket`].
-pub struct SocketTransport {
-    socket: Arc<CancellableSocket>,
-    buffers: LazyBuffers,
-    user: Option<Arc<Call>>,
-    read_limit: Duration,
-    write_limit: Duration,
-    /// Why the server takes no more of the request.
-    refused: Option<io::Error>,
+/// What ureq is told of an answer after which the connection can be kept, and of any other.
+const KEPT: &[u8] = b"HTTP/1.1 204 \r\n\r\n";
+const CLOSED: &[u8] = b"HTTP/1.1 204 \r\nconnection: close\r\n\r\n";
+
+/// A server, as far as connections to it can stand for each other.
+#[derive(Clone, PartialEq)]
+pub struct Server {
+    /// Whether connections to it are secure.
+    pub is_secure: bool,
+    /// Its name and port.
+    pub authority: Authority,
 }
 
-impl fmt::Debug for SocketTransport {
+/// A connection between two calls.
+pub struct Connection {
+    stream: Stream,
+    input: Input,
+    output: Vec<u8>,
+    has_answered: bool,
+}
+
+impl Connection {
+    /// A connection that was just made.
+    pub fn new(stream: Stream) -> Connection {
+        Connection { stream, input: Input::default(), output: Vec::new(), has_answered: false }
+    }
+
+    /// Whether an unused connection still stands after so long.
+    pub fn is_quiet(&mut self, watch: Duration) -> bool {
+        self.stream.is_quiet(watch)
+    }
+}
+
+/// Where connections are kept.
+pub type Kept = KeptConnections<Server, Connection>;
+
+/// A connection in use by a request.
+pub struct HttpTransport {
+    /// Absent only while it is dropped.
+    connection: Option<Connection>,
+    server: Server,
+    kept: Arc<Kept>,
+    /// Since when the connection was unused, if it was kept.
+    unused_since: Option<Instant>,
+    told: &'static [u8],
+    keep_alive: Option<Duration>,
+    is_released: bool,
+}
+
+impl fmt::Debug for HttpTransport {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str("SocketTransport")
+        formatter.write_str("HttpTransport")
     }
 }
 
-impl SocketTransport {
-    /// A transport on a socket that was made for the call under way.
-    pub fn new(socket: Arc<CancellableSocket>, config: &Config, attempt: &Attempt) -> SocketTransport {
-        SocketTransport {
-            socket,
-            buffers: LazyBuffers::new(config.input_buffer_size(), config.output_buffer_size()),
-            user: Some(Arc::clone(attempt.call())),
-            read_limit: Duration::ZERO,
-            write_limit: Duration::ZERO,
-            refused: None,
+impl HttpTransport {
+    /// A connection, new or kept, for the request under way.
+    pub fn new(
+        mut connection: Connection,
+        server: Server,
+        kept: Arc<Kept>,
+        unused_since: Option<Instant>,
+        attempt: &Attempt,
+        head_room: usize,
+    ) -> HttpTransport {
+        let output = if attempt.plan().body_length > LARGE_OUTPUT { LARGE_OUTPUT } else { OUTPUT };
+        let needed = output.max(attempt.address_length() + head_room);
+        if connection.output.len() < needed {
+            connection.output.resize(needed, 0);
+        }
+        let connection = Some(connection);
+        HttpTransport { connection, server, kept, unused_since, told: &[], keep_alive: None, is_released: false }
+    }
+
+    fn connection(&mut self) -> Result<&mut Connection, Error> {
+        let gone = || super::transport_error::fatal(Failure::new(Code::InternalError, "a connection is gone"));
+        self.connection.as_mut().ok_or_else(gone)
+    }
+
+    /// Reads the answer and leaves it with the attempt.
+    fn read_answer(&mut self, attempt: &Attempt) -> Result<bool, Error> {
+        let connection = self.connection()?;
+        let mut incoming = Incoming { stream: &mut connection.stream, input: &mut connection.input, attempt };
+        let look = || attempt.time_left().map(drop).map_err(super::transport_error::ended);
+        match reading::read(&mut incoming, attempt.plan().max_response_bytes, &look) {
+            Ok(received) => {
+                let keeps = received.keeps;
+                self.keep_alive = received.keep_alive;
+                attempt.received(received);
+                Ok(keeps)
+            }
+            Err(flaw) => {
+                self.note_failure(attempt);
+                Err(read_failure(flaw, attempt).into_ureq())
+            }
         }
     }
 
-    /// Makes this thread's call the one that uses the socket.
-    fn claim(&mut self, attempt: &Attempt) {
-        if !self.user.as_ref().is_some_and(|user| Arc::ptr_eq(user, attempt.call())) {
-            self.socket.used_by(attempt.call());
-            self.user = Some(Arc::clone(attempt.call()));
+    /// What a kept connection that brought no answer says of the server's others.
+    fn note_failure(&self, attempt: &Attempt) {
+        let Some(since) = self.unused_since.filter(|_| !attempt.answered()) else { return };
+        match attempt.call().check() {
+            Ok(()) => self.kept.closed(&self.server, since),
+            // A host may cancel where another sets a time limit.
+            Err(failure) if failure.code() == Code::Timeout || attempt.age() > LONG => self.kept.silent(&self.server),
+            Err(_) => {}
         }
     }
 }
 
-/// The limit to set on the socket, or `None` if the present one serves.
-fn new_limit(present: Duration, left: Duration) -> Option<Duration> {
-    let serves = present <= left + SLACK && present >= left / 2;
-    (!serves).then(|| left.max(Duration::from_millis(1)))
-}
-
-/// Why a read or write failed: the call's own end comes first, for it shows as an error of the
-/// socket. ureq takes some errors for the end of an answer, hence one of ours.
-fn failed(error: &io::Error, attempt: &Attempt) -> Error {
-    if let Err(failure) = attempt.time_left() {
-        return fatal(failure);
-    }
-    lost(Failure::new(Code::NetworkError, format!("{} {}", describe(error), attempt.step())))
-}
-
-fn passes(error: &io::Error) -> bool {
-    matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut | io::ErrorKind::Interrupted)
-        && error.raw_os_error() != Some(libc::ETIMEDOUT)
-}
-
-impl Transport for SocketTransport {
+impl Transport for HttpTransport {
     fn buffers(&mut self) -> &mut dyn Buffers {
-        &mut self.buffers
+        self
     }
 
     fn transmit_output(&mut self, amount: usize, _: NextTimeout) -> Result<(), Error> {
         let attempt = Attempt::current()?;
-        self.claim(&attempt);
-        let mut written = 0;
-        while written < amount && self.refused.is_none() {
-            let left = attempt.time_left().map_err(fatal)?;
-            if let Some(limit) = new_limit(self.write_limit, left) {
-                self.socket.socket.set_write_timeout(Some(limit))?;
-                self.write_limit = limit;
-            }
-            attempt.sending().map_err(fatal)?;
-            match self.socket.socket.send_with_flags(&self.buffers.output()[written..amount], NO_SIGNAL) {
-                Ok(0) => return Err(failed(&io::ErrorKind::WriteZero.into(), &attempt)),
-                Ok(count) => written += count,
-                Err(error) if passes(&error) => {}
-                // A server may answer before it has the whole request, and end the connection: that a file is
-                // too large, say. The answer counts; without one, `await_input` tells of this error.
-                Err(error) if attempt.phase() == Phase::Request && attempt.call().check().is_ok() => {
-                    self.refused = Some(error);
+        let Connection { stream, output, .. } = self.connection()?;
+        match stream.write(&output[..amount], &attempt) {
+            Ok(Written::Whole) => Ok(()),
+            Ok(Written::Refused(error)) => {
+                let read = self.read_answer(&attempt);
+                match (read, error) {
+                    // ureq would go on to send: an error ends that, and the answer counts.
+                    (Ok(_), _) => Err(Error::ConnectionFailed),
+                    (Err(_), Some(error)) if attempt.call().check().is_ok() && !attempt.answered() => {
+                        Err(io_failure(error, &attempt).into_ureq())
+                    }
+                    (Err(error), _) => Err(error),
                 }
-                Err(error) => return Err(failed(&error, &attempt)),
             }
+            Err(error) => Err(io_failure(error, &attempt).into_ureq()),
         }
-        Ok(())
     }
 
     fn await_input(&mut self, _: NextTimeout) -> Result<bool, Error> {
         let attempt = Attempt::current()?;
-        self.claim(&attempt);
-        loop {
-            let left = attempt.time_left().map_err(fatal)?;
-            if let Some(limit) = new_limit(self.read_limit, left) {
-                self.socket.socket.set_read_timeout(Some(limit))?;
-                self.read_limit = limit;
-            }
-            match (&self.socket.socket).read(self.buffers.input_append_buf()) {
-                Ok(0) => {
-                    // A cancellation ends the connection, which must not look like the answer's end.
-                    attempt.time_left().map_err(fatal)?;
-                    return self.refused.as_ref().map_or(Ok(false), |error| Err(failed(error, &attempt)));
-                }
-                Ok(count) => {
-                    self.buffers.input_appended(count);
-                    return Ok(true);
-                }
-                Err(error) if passes(&error) => {}
-                Err(error) => return Err(failed(&error, &attempt)),
-            }
-        }
+        self.told = if self.read_answer(&attempt)? { KEPT } else { CLOSED };
+        Ok(true)
     }
 
-    /// Whether the connection can be kept for another call, or taken by one.
-    ///
-    /// ureq asks at both moments. The first finds the socket with its user, who lets go of it here;
-    /// what happens to it until the second moment shows only then, so that is when to look.
+    /// ureq asks this of a connection that it would keep, before it drops it.
     fn is_open(&mut self) -> bool {
-        if self.user.take().is_some() {
-            self.socket.released();
-            return self.refused.is_none();
+        self.is_released = true;
+        true
+    }
+
+    fn is_tls(&self) -> bool {
+        self.connection.as_ref().is_some_and(|connection| connection.stream.is_secure())
+    }
+}
+
+impl Drop for HttpTransport {
+    fn drop(&mut self) {
+        let Some(mut connection) = self.connection.take().filter(|_| self.is_released) else { return };
+        connection.stream.release();
+        connection.shrink();
+        let has_answered_before = std::mem::replace(&mut connection.has_answered, true);
+        self.kept.put(&self.server, connection, self.keep_alive, has_answered_before);
+    }
+}
+
+impl Connection {
+    /// Gives back what only a large request needed.
+    fn shrink(&mut self) {
+        if self.output.len() > OUTPUT {
+            self.output = Vec::new();
         }
-        self.socket.is_quiet()
+    }
+}
+
+/// ureq writes into the connection's buffer, and reads what it is told.
+impl Buffers for HttpTransport {
+    fn output(&mut self) -> &mut [u8] {
+        self.connection.as_mut().map_or(&mut [], |connection| &mut connection.output)
+    }
+
+    fn tmp_and_output(&mut self) -> (&mut [u8], &mut [u8]) {
+        let Some(connection) = &mut self.connection else { return (&mut [], &mut []) };
+        (connection.input.room(), &mut connection.output)
+    }
+
+    fn input(&self) -> &[u8] {
+        self.told
+    }
+
+    fn input_append_buf(&mut self) -> &mut [u8] {
+        &mut []
+    }
+
+    fn input_appended(&mut self, _: usize) {}
+
+    fn input_consume(&mut self, amount: usize) {
+        self.told = &self.told[amount..];
+    }
+
+    fn can_use_input(&self) -> bool {
+        !self.told.is_empty()
+    }
+}
+
+/// Bytes that came and were not read yet.
+#[derive(Default)]
+struct Input {
+    bytes: Vec<u8>,
+    begin: usize,
+    end: usize,
+}
+
+impl Input {
+    fn kept(&self) -> &[u8] {
+        &self.bytes[self.begin..self.end]
+    }
+
+    /// Room for more bytes.
+    fn room(&mut self) -> &mut [u8] {
+        if self.bytes.is_empty() {
+            self.bytes = vec![0; INPUT];
+        }
+        if self.begin == self.end {
+            (self.begin, self.end) = (0, 0);
+        } else if self.end == self.bytes.len() {
+            self.bytes.copy_within(self.begin..self.end, 0);
+            (self.begin, self.end) = (0, self.end - self.begin);
+        }
+        &mut self.bytes[self.end..]
+    }
+}
+
+/// What comes in for the attempt under way.
+struct Incoming<'a> {
+    stream: &'a mut Stream,
+    input: &'a mut Input,
+    attempt: &'a Attempt,
+}
+
+impl Source for Incoming<'_> {
+    fn kept(&self) -> &[u8] {
+        self.input.kept()
+    }
+
+    fn more(&mut self) -> io::Result<bool> {
+        let count = self.stream.read(self.input.room(), self.attempt)?;
+        self.input.end += count;
+        if count > 0 {
+            self.attempt.received_bytes(true);
+        }
+        Ok(count > 0)
+    }
+
+    fn was_interim(&mut self) {
+        self.attempt.received_bytes(!self.input.kept().is_empty());
+    }
+}
+
+impl BufRead for Incoming<'_> {
+    fn fill_buf(&mut self) -> io::Result<&[u8]> {
+        if self.input.kept().is_empty() {
+            self.more()?;
+        }
+        Ok(self.input.kept())
+    }
+
+    fn consume(&mut self, amount: usize) {
+        self.input.begin += amount;
+    }
+}
+
+impl Read for Incoming<'_> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let count = self.fill_buf()?.read(buffer)?;
+        self.consume(count);
+        Ok(count)
     }
 }

@@ -1,7 +1,7 @@
-//! A failure of this library on its way through ureq, which knows only its own errors.
+//! A failure of this library on its way through ureq, which knows only its own errors and those of I/O.
 #![forbid(unsafe_code)]
 
-use std::fmt;
+use std::{fmt, io};
 
 use ureq::Error;
 
@@ -24,12 +24,28 @@ impl fmt::Display for TransportError {
 
 impl std::error::Error for TransportError {}
 
-/// A failure that another connection would not heal.
-pub fn fatal(failure: Failure) -> Error {
-    Error::Other(Box::new(TransportError { failure, lost: false }))
+impl TransportError {
+    /// The error as one of ureq's.
+    pub fn into_ureq(self) -> Error {
+        Error::Other(Box::new(self))
+    }
+
+    /// The error within one of I/O, if it is one of ours.
+    pub fn within(error: io::Error) -> Result<TransportError, io::Error> {
+        if error.get_ref().is_some_and(|inner| inner.is::<TransportError>()) {
+            let inner = error.into_inner().and_then(|inner| inner.downcast().ok());
+            return inner.map(|error| *error).ok_or_else(|| io::ErrorKind::Other.into());
+        }
+        Err(error)
+    }
 }
 
-/// A connection that failed or was lost.
-pub fn lost(failure: Failure) -> Error {
-    Error::Other(Box::new(TransportError { failure, lost: true }))
+/// A failure that another connection would not heal.
+pub fn fatal(failure: Failure) -> Error {
+    TransportError { failure, lost: false }.into_ureq()
+}
+
+/// The same as an error of I/O: the call's own end, or a finding of ours.
+pub fn ended(failure: Failure) -> io::Error {
+    io::Error::other(TransportError { failure, lost: false })
 }

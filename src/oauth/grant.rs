@@ -155,19 +155,23 @@ impl OauthClient {
             needs_uid: self.needs_uid,
             secrets: &secrets,
         };
-        let status = answer.status;
+        let (status, retry_after) = (answer.status, answer.retry_after);
         let body = Zeroizing::new(answer.into_bytes());
-        reply::read(status, &String::from_utf8_lossy(&body), &expected, clock())
+        reply::read(status, &String::from_utf8_lossy(&body), &expected, clock()).map_err(|error| TokenError {
+            failure: error.failure.sent(true),
+            retry_after,
+            ..error
+        })
     }
 }
 
 /// No whole answer came.
 fn lost(error: AttemptError, grant: &Grant) -> TokenError {
-    let mut failure = error.failure;
+    let mut failure = error.failure.sent(error.sent);
     if let (true, Grant::Refresh(_)) = (error.sent, grant) {
         failure = failure.because(
             "(the refresh token was sent and may be used up: if the next renewal is refused, a new login is needed)",
         );
     }
-    TokenError { failure, sent: error.sent, answered: false, is_final: false, retry_after: None, rest: None }
+    TokenError { sent: error.sent, ..TokenError::unsent(failure) }
 }

@@ -18,9 +18,4 @@ impl Now {
         let wall = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         Now { steady: beginning.elapsed(), wall }
     }
-
-    /// A moment so much later.
-    pub fn after(self, time: Duration) -> Now {
-        Now { steady: self.steady + time, wall: self.wall + time }
-    }
 }

@@ -187,7 +187,8 @@ impl TokenStore {
                     return Ok(Some(tokens));
                 }
                 (Decision::Keep, _) => return Ok(None),
-                (Decision::Fail(failure), _) => return Err(failure),
+                // Nothing was sent for this call.
+                (Decision::Fail(failure), _) => return Err(failure.sent(false)),
                 (Decision::Pause(length), _) if call.time_left()? <= length => {
                     return Err(call.timed_out().because("(the authorization server is not asked again so soon)"));
                 }

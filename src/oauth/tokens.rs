@@ -11,7 +11,7 @@ use zeroize::Zeroizing;
 
 use super::now::Now;
 use crate::error::{Code, Failure, Outcome};
-use crate::json::{Text, members};
+use crate::json::{LossyText, members};
 use crate::secret::Secret;
 use crate::signature::Circuit;
 
@@ -298,7 +298,7 @@ fn is_user_id(text: &str) -> bool {
 /// A string or a number as text.
 pub fn text_of(raw: &RawValue) -> Option<Cow<'_, str>> {
     match raw.get().as_bytes()[0] {
-        b'"' => serde_json::from_str::<Text>(raw.get()).ok().map(|text| text.0),
+        b'"' => serde_json::from_str::<LossyText>(raw.get()).ok().map(|text| text.0),
         b'-' | b'0'..=b'9' => Some(Cow::Borrowed(raw.get())),
         _ => None,
     }

@@ -2,6 +2,7 @@
 
 use std::io::{Read, Write};
 use std::net::TcpListener;
+use std::ptr::null_mut;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
@@ -202,26 +203,20 @@ fn log_and_release_callbacks_of_a_renewal_do_not_wait_for_themselves() {
                 // Replaced while it runs, so that it is released on this thread.
                 let number = NUMBER.load(Ordering::SeqCst);
                 // SAFETY: NULL removes the callback.
-                assert_eq!(
-                    unsafe { mailru::ffi::mailru_session_on_token(number, None, std::ptr::null_mut(), None) },
-                    0
-                );
+                let code = unsafe { mailru::ffi::mailru_session_on_token(number, None, null_mut(), None) };
+                assert_eq!(code, 0);
             }
             let sandbox = Sandbox::start();
             watch::begin();
             // SAFETY: the functions need no data.
-            unsafe {
-                assert_eq!(mailru::ffi::mailru_set_log(Some(log), std::ptr::null_mut(), None, 4), 0);
-            }
+            let code = unsafe { mailru::ffi::mailru_set_log(Some(log), null_mut(), None, 4) };
+            assert_eq!(code, 0);
             let session = session("password", &[], &sandbox.options(json!({ "timeout_ms": 20_000 })));
             NUMBER.store(session.0, Ordering::SeqCst);
             // SAFETY: as above.
-            assert_eq!(
-                unsafe {
-                    mailru::ffi::mailru_session_on_token(session.0, Some(tokens), std::ptr::null_mut(), Some(release))
-                },
-                0
-            );
+            let code =
+                unsafe { mailru::ffi::mailru_session_on_token(session.0, Some(tokens), null_mut(), Some(release)) };
+            assert_eq!(code, 0);
             let begun = Instant::now();
             session.call("friends.get", None).expect_ok();
             assert!(begun.elapsed() < Duration::from_secs(10), "{:?}", begun.elapsed());

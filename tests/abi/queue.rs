@@ -88,6 +88,7 @@ fn what_a_call_would_refuse_is_refused_at_once() {
     let refused = queue.submit(&session, "friends.get", r#"{"sig":"x"}"#, 1).expect("MAILRU_INVALID_ARGUMENT");
     assert_eq!(refused.error("argument"), "sig");
     queue.submit(&Session(12345), "friends.get", None, 1).expect("MAILRU_INVALID_HANDLE");
+    // SAFETY: NULL is no options; the error is a local variable.
     let public = made(|error| unsafe { mailru_public_session_new(std::ptr::null(), error) }).expect("a session");
     queue.submit(&public, "friends.get", None, 1).expect("MAILRU_SIGNATURE_UNDEFINED");
     for tag in 0..2 {

@@ -99,8 +99,8 @@ fn cells(with_names: bool, black_hole: u16, refused: u16) -> Vec<Cell> {
         let cut = |kind: &str| json!({"kind":kind,"phase":part});
         add("slow", json!({"kind":"delay","phase":part,"ms":100}), OK, [1, 1]);
         add("drip", json!({"kind":"drip","phase":part,"ms":50}), TIMEOUT, [1, 1]);
-        add("reset", cut("reset"), NETWORK, [3, 1]);
-        add("close", cut("close"), MALFORMED, [1, 1]);
+        add("reset", cut("reset"), MALFORMED, [3, 1]);
+        add("close", cut("close"), MALFORMED, [3, 1]);
         if part == "head" {
             add("silent", json!({"kind":"silent"}), TIMEOUT, [1, 1]);
             add("reset before", json!({"kind":"reset","phase":"after"}), NETWORK, [3, 1]);
@@ -108,7 +108,7 @@ fn cells(with_names: bool, black_hole: u16, refused: u16) -> Vec<Cell> {
             add("garbage", json!({"kind":"garbage"}), MALFORMED, [1, 1]);
         } else {
             add("silent", json!({"kind":"hang_body"}), TIMEOUT, [1, 1]);
-            add("chunks cut", json!({"kind":"truncate","chunked":true}), MALFORMED, [1, 1]);
+            add("chunks cut", json!({"kind":"truncate","chunked":true}), MALFORMED, [3, 1]);
             add("garbage", json!({"kind":"answer","body":"<garbage>"}), MALFORMED, [1, 1]);
             cells.last_mut().expect("just added").kept = true;
         }

@@ -74,9 +74,9 @@ struct Request {
     error: Option<TokenError>,
 }
 
-/// How far the token request is, which an error's text tells.
+/// How far the token request is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum At {
+enum At {
     /// Waiting for other processes and for the renewal callback.
     Preparing,
     /// Asking the authorization server.
@@ -155,11 +155,6 @@ impl TokenState {
     /// What a call would use now.
     pub fn usable(&self) -> Option<&TokenSet> {
         self.usable.as_ref()
-    }
-
-    /// How far the token request under way is.
-    pub fn at(&self) -> Option<At> {
-        self.request.as_ref().map(|request| request.at)
     }
 
     /// Whether a call now would wait for other tokens, or fail for want of them.

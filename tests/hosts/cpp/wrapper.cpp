@@ -53,6 +53,7 @@ static void constructors() {
         mailru::session::refresh("1", "p", "s", "r", options()),
         mailru::session::refresh_client("1", "p", "r", options()),
         mailru::session::refresh_server("1", "s", "r", options()),
+        mailru::session::stored("1", "p", "s", R"({"refresh_token":"r"})", options()),
     };
     for (const mailru::session &session : all) {
         check(bool(session), "every constructor is there");
@@ -76,6 +77,14 @@ static void calls() {
           "a file is uploaded");
     check(session.try_upload("photos.upload", nullptr, "img_file", "a.png", {}).code != MAILRU_INVALID_ARGUMENT,
           "an empty file is a file");
+    const mailru::cancel_handle cancel;
+    check(session.request(R"({"method":"photos.upload","params":{"aid":"_myphoto"},"file":{"field":"img_file","name":"a.png"}})",
+                          "\x89PNG", &cancel)
+                  .find("pid") != std::string::npos,
+          "any request");
+    check(cancel.progress().total > 0 && cancel.progress().sent == cancel.progress().total, "its progress");
+    check(thrown([&] { session.request(R"({"method":"friends.get"})", "a file"); }) == MAILRU_INVALID_ARGUMENT,
+          "a file where none belongs");
     check(session.public_page("mail/demo").find("1324730981306483817") != std::string::npos, "a page is read");
     check(session.authorize() == session.tokens(), "a token session has its tokens");
     session.cancel();
@@ -92,6 +101,20 @@ static void functions() {
         check(witness.use_count() == 2, "a replaced function is forgotten");
     }
     check(witness.use_count() == 1, "a freed session forgets its function");
+    const auto stored = mailru::session::stored("423004", "7815696ecbf1c96e6894b779456d330e", nullptr,
+        R"({"access_token":"old","refresh_token":"old","uid":"1324730981306483817","expires_at":1})", options());
+    int phases = 0;
+    stored.on_renewal([&phases, &stored, witness](std::int32_t phase) {
+        phases += phase == 1 ? 10 : 1;
+        if (phase == 1) {
+            stored.set_tokens(R"({"access_token":"be6ef89965d58e56dec21acb9b62bdaa","refresh_token":"next"})");
+        }
+    });
+    stored.call("friends.get");
+    check(phases == 11, "a renewal is told of, and newer tokens serve instead of it");
+    check(stored.try_set_tokens("{}").code == MAILRU_INVALID_ARGUMENT, "no tokens at all");
+    stored.on_renewal(nullptr);
+    check(witness.use_count() == 1, "a removed function is forgotten");
     const auto pages = mailru::session::public_pages();
     check(pages.try_on_token([witness](const std::string &) {}).code == MAILRU_INVALID_ARGUMENT, "refused");
     std::string log;
@@ -114,6 +137,10 @@ static void queues() {
     queue.submit(session, "sandbox.echo", nullptr, 7);
     const auto completed = queue.next();
     check(completed && completed->tag == 7 && completed->outcome, "a completion");
+    queue.request(session, R"({"public":"mail/demo"})", 8);
+    const auto page = queue.next();
+    check(page && page->tag == 8 && page->outcome, "any request");
+    check(thrown([&] { queue.request(session, "{}", 9); }) == MAILRU_INVALID_ARGUMENT, "none at all");
     queue.reset();
     check(queue.next()->outcome.code == MAILRU_INVALID_HANDLE, "a freed queue says so");
 }

@@ -1,4 +1,5 @@
 //! Given the platform's 102, which may be the token's or the call's own.
+#![forbid(unsafe_code)]
 
 use super::*;
 
@@ -82,7 +83,7 @@ fn a_call_keeps_its_102_where_its_own_id_may_be_wrong_or_the_token_works() {
             assert_eq!(it.refused(&call), "begin");
             let is_refusal = it.request(&[("r0", reply)]) == "OauthError stays";
             if works {
-                call.tokens.note_accepted(1, it.now.after(Duration::from_millis(5)));
+                call.tokens.note_accepted(1, it.later(5));
             }
             let failure =
                 it.state.refusal.clone().unwrap_or_else(|| it.state.setback.as_ref().expect("one").failure.clone());

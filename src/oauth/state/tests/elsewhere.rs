@@ -1,4 +1,5 @@
 //! Given others: who ends calls and sessions, brings newer tokens, or forks.
+#![forbid(unsafe_code)]
 
 use super::*;
 

@@ -1,4 +1,5 @@
 //! Given a failure, then it is remembered or tried again, by whom and when.
+#![forbid(unsafe_code)]
 
 use super::*;
 

@@ -1,4 +1,5 @@
 //! Each test reads: given a session, when something happens, then this is decided.
+#![forbid(unsafe_code)]
 
 mod doubt;
 mod elsewhere;
@@ -28,6 +29,10 @@ enum Has {
     Access(u64),
     /// A refresh token alone.
     Refresh,
+}
+
+fn later(now: Now, time: Duration) -> Now {
+    Now { steady: now.steady + time, wall: now.wall + time }
 }
 
 fn code() -> Option<Grant> {
@@ -62,8 +67,12 @@ fn given(grant: Option<Grant>, has: Has) -> Given {
 type Reply = Result<Tokens, TokenError>;
 
 impl Given {
+    fn later(&self, milliseconds: u64) -> Now {
+        later(self.now, Duration::from_millis(milliseconds))
+    }
+
     fn pass(&mut self, seconds: f64) -> &mut Given {
-        self.now = self.now.after(Duration::from_secs_f64(seconds));
+        self.now = later(self.now, Duration::from_secs_f64(seconds));
         self
     }
 
@@ -139,12 +148,12 @@ impl Given {
         let failed = |sent| TokenError { sent, ..TokenError::unsent(Failure::new(Code::NetworkError, "reset")) };
         match reply {
             Came::Tokens(number) => self.answer(200, &tokens(*number)),
-            Came::Answer(status, body) => self.answer(*status, body),
-            Came::Wish(seconds) => self
+            Answer(status, body) => self.answer(*status, body),
+            Wish(seconds) => self
                 .answer(429, "{}")
                 .map_err(|error| TokenError { retry_after: Some(Duration::from_secs(*seconds)), ..error }),
-            Came::Lost => Err(failed(true)),
-            Came::Unsent => Err(failed(false)),
+            Lost => Err(failed(true)),
+            Unsent => Err(failed(false)),
         }
     }
 }
@@ -251,7 +260,7 @@ fn tokens_are_shown_before_and_used_after_the_host_was_told() {
     let step = it.state.replied(&password().expect("a grant"), reply, it.now);
     let Step::Tell(told) = step else { panic!("{step:?}") };
     assert_eq!(it.state.latest().map(|tokens| tokens.access_token.expose()), Some("a1"));
-    assert!(it.state.usable().is_none() && it.state.at() == Some(At::Telling));
+    assert!(it.state.usable().is_none() && it.state.request.as_ref().is_some_and(|request| request.at == At::Telling));
     assert_eq!(it.call(), "join");
     assert_eq!(step_shown(&it.state.told(&told, it.now)), "got a1");
     assert_eq!(it.call(), "use a1");

@@ -1,4 +1,5 @@
 //! Given any answer of the authorization server.
+#![forbid(unsafe_code)]
 
 use super::*;
 

@@ -1,0 +1,217 @@
+//! Connections to a host: its addresses are tried side by side, 250 ms apart (RFC 8305), and the one that worked is
+//! remembered.
+#![forbid(unsafe_code)]
+
+use std::collections::VecDeque;
+use std::io;
+use std::net::{Shutdown, SocketAddr};
+use std::sync::{Arc, Mutex, Weak};
+use std::time::{Duration, Instant};
+
+use socket2::{Domain, Protocol, Socket, Type};
+
+use super::attempt::Attempt;
+use super::resolver::resolve;
+use super::socket::{CancellableSocket, wait};
+use super::system_error::{describe, is_shortage};
+use crate::call::{Call, Interrupt};
+use crate::error::{Code, Failure, Outcome};
+use crate::fork::{ForkMutex, lock};
+
+/// RFC 8305's delay between the beginnings of two connection attempts.
+const NEXT_ADDRESS: Duration = Duration::from_millis(250);
+/// `shutdown` before `connect` has no effect, so cancellation is also looked at this often.
+const GLANCE: Duration = Duration::from_millis(20);
+/// For how many hosts the address that worked last is remembered.
+const REMEMBERED: usize = 64;
+
+/// The addresses that worked last, by host and port; the latest at the end.
+static WORKED: ForkMutex<VecDeque<(String, SocketAddr)>> = ForkMutex::new(VecDeque::new());
+
+/// Connects to a host.
+pub fn dial(host: &str, port: u16, attempt: &Attempt) -> Outcome<Arc<CancellableSocket>> {
+    let addresses = resolve(host, port, attempt)?;
+    let place = format!("{host}:{port}");
+    let remembered = (addresses.len() > 1).then(|| remembered(&place)).flatten();
+    let mut race = Race::new(in_order(&addresses, remembered), attempt);
+    let (address, socket) = race.run()?;
+    if addresses.len() > 1 && remembered != Some(address) {
+        remember(place, address);
+    }
+    Ok(Arc::new(CancellableSocket::new(socket)))
+}
+
+fn remembered(place: &str) -> Option<SocketAddr> {
+    WORKED.with(|worked| worked.iter().find(|(known, _)| known == place).map(|(_, address)| *address))
+}
+
+fn remember(place: String, address: SocketAddr) {
+    WORKED.with(|worked| {
+        worked.retain(|(known, _)| *known != place);
+        worked.push_back((place, address));
+        if worked.len() > REMEMBERED {
+            worked.pop_front();
+        }
+    });
+}
+
+/// The order in which to try addresses: the one that worked last, then those of the two families by turns, as RFC
+/// 8305 says, each family in the resolver's order.
+fn in_order(addresses: &[SocketAddr], worked: Option<SocketAddr>) -> VecDeque<SocketAddr> {
+    let first = worked.filter(|worked| addresses.contains(worked));
+    let first_is_v6 = first.or(addresses.first().copied()).is_some_and(|address| address.is_ipv6());
+    let rest = |is_v6| addresses.iter().copied().filter(move |it| it.is_ipv6() == is_v6 && Some(*it) != first);
+    let (mut same, mut other) = (rest(first_is_v6), rest(!first_is_v6));
+    let mut order: VecDeque<_> = first.into_iter().collect();
+    loop {
+        let next = if order.len() % 2 == 0 {
+            same.next().or_else(|| other.next())
+        } else {
+            other.next().or_else(|| same.next())
+        };
+        match next {
+            Some(address) => order.push_back(address),
+            None => return order,
+        }
+    }
+}
+
+/// Connection attempts side by side.
+struct Race<'a> {
+    attempt: &'a Attempt,
+    waiting: VecDeque<SocketAddr>,
+    runners: Arc<Runners>,
+    failure: Option<io::Error>,
+}
+
+/// The sockets that a cancellation ends.
+#[derive(Default)]
+struct Runners(Mutex<Vec<(SocketAddr, Arc<Socket>)>>);
+
+impl Interrupt for Runners {
+    fn interrupt(&self, _: &Call) {
+        for (_, socket) in lock(&self.0).iter() {
+            let _ = socket.shutdown(Shutdown::Both);
+        }
+    }
+}
+
+impl<'a> Race<'a> {
+    fn new(waiting: VecDeque<SocketAddr>, attempt: &'a Attempt) -> Race<'a> {
+        let runners = Arc::<Runners>::default();
+        let interrupted: Weak<Runners> = Arc::downgrade(&runners);
+        attempt.call().blocked_in(interrupted);
+        Race { attempt, waiting, runners, failure: None }
+    }
+
+    fn run(&mut self) -> Outcome<(SocketAddr, Socket)> {
+        let mut next_at = Instant::now();
+        loop {
+            let left = self.attempt.time_left()?;
+            let running: Vec<_> = lock(&self.runners.0).iter().map(|(_, socket)| Arc::clone(socket)).collect();
+            if Instant::now() >= next_at || running.is_empty() {
+                if let Some(address) = self.waiting.pop_front() {
+                    self.begin(address);
+                    next_at = Instant::now() + NEXT_ADDRESS;
+                    continue;
+                }
+                if running.is_empty() {
+                    return Err(self.failed());
+                }
+            }
+            let until_next = next_at.saturating_duration_since(Instant::now());
+            let pause = if self.waiting.is_empty() { GLANCE } else { GLANCE.min(until_next) };
+            let waited = wait::until_connected(running.iter().map(AsRef::as_ref), pause.min(left));
+            waited.map_err(|error| self.could_not(&error))?;
+            let begun = running.len();
+            drop(running);
+            if let Some(connected) = self.finished() {
+                return Ok(connected);
+            }
+            if lock(&self.runners.0).len() < begun {
+                // One has failed: the next need not wait.
+                next_at = Instant::now();
+            }
+        }
+    }
+
+    fn begin(&mut self, address: SocketAddr) {
+        let begun = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP)).and_then(|socket| {
+            socket.set_tcp_nodelay(true)?;
+            socket.set_nonblocking(true)?;
+            match socket.connect(&address.into()) {
+                Err(error) if !is_in_progress(&error) => Err(error),
+                _ => Ok(socket),
+            }
+        });
+        match begun {
+            Ok(socket) => lock(&self.runners.0).push((address, Arc::new(socket))),
+            // The reason of the first address counts, unless this machine is short of something.
+            Err(error) if self.failure.is_none() || is_shortage(&error) => self.failure = Some(error),
+            Err(_) => {}
+        }
+    }
+
+    /// The first that has connected. Those that failed are taken out of the race.
+    fn finished(&mut self) -> Option<(SocketAddr, Socket)> {
+        let mut runners = lock(&self.runners.0);
+        let mut at = 0;
+        while at < runners.len() {
+            let socket = &runners[at].1;
+            let failed = match socket.take_error() {
+                Ok(None) if socket.peer_addr().is_err() => {
+                    at += 1;
+                    continue;
+                }
+                Ok(None) => None,
+                Ok(Some(error)) | Err(error) => Some(error),
+            };
+            let (address, socket) = runners.swap_remove(at);
+            match failed {
+                Some(error) => drop(self.failure.get_or_insert(error)),
+                None => {
+                    let socket = Arc::into_inner(socket).filter(|socket| socket.set_nonblocking(false).is_ok());
+                    return socket.map(|socket| (address, socket));
+                }
+            }
+        }
+        None
+    }
+
+    fn failed(&mut self) -> Failure {
+        let error = self.failure.take().unwrap_or_else(|| io::ErrorKind::AddrNotAvailable.into());
+        self.could_not(&error)
+    }
+
+    fn could_not(&self, error: &io::Error) -> Failure {
+        let place = self.attempt.place();
+        Failure::new(Code::NetworkError, format!("could not connect to {place}: {}", describe(error)))
+    }
+}
+
+fn is_in_progress(error: &io::Error) -> bool {
+    error.kind() == io::ErrorKind::WouldBlock
+        || matches!(error.raw_os_error(), Some(libc::EINPROGRESS | libc::EALREADY | libc::EAGAIN))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_families_take_turns_after_the_address_that_worked() {
+        let list = |text: &str| -> Vec<SocketAddr> {
+            text.split_whitespace().map(|address| address.parse().expect(address)).collect()
+        };
+        let all = list("[::1]:1 [::2]:1 [::3]:1 1.1.1.1:1 2.2.2.2:1");
+        for (worked, order) in [
+            (None, "[::1]:1 1.1.1.1:1 [::2]:1 2.2.2.2:1 [::3]:1"),
+            (Some("2.2.2.2:1"), "2.2.2.2:1 [::1]:1 1.1.1.1:1 [::2]:1 [::3]:1"),
+            (Some("9.9.9.9:1"), "[::1]:1 1.1.1.1:1 [::2]:1 2.2.2.2:1 [::3]:1"),
+        ] {
+            let worked = worked.map(|address| address.parse().expect("an address"));
+            assert_eq!(in_order(&all, worked), list(order));
+        }
+        assert!(in_order(&[], None).is_empty());
+    }
+}

@@ -1,0 +1,85 @@
+//! A connection to a server, plain or secure.
+#![forbid(unsafe_code)]
+
+use std::io;
+use std::time::Duration;
+
+use super::attempt::{Attempt, Phase};
+use super::socket::{Sent, SocketStream};
+use super::tls::TlsStream;
+
+/// A connection.
+pub enum Stream {
+    /// In plain text.
+    Plain(SocketStream),
+    /// Within TLS.
+    Secure(Box<TlsStream>),
+}
+
+/// Whether a request went out.
+#[derive(Debug)]
+pub enum Written {
+    /// All of it was.
+    Whole,
+    /// The server takes no more of it; the error that says so, if there was one. Its answer may have come.
+    Refused(Option<io::Error>),
+}
+
+impl Stream {
+    /// Writes all of these bytes.
+    pub fn write(&mut self, bytes: &[u8], attempt: &Attempt) -> io::Result<Written> {
+        let written = match self {
+            Stream::Plain(socket) => write_plain(socket, bytes, attempt),
+            Stream::Secure(tls) => tls.write(bytes, attempt),
+        };
+        match written {
+            Ok(true) => Ok(Written::Whole),
+            Ok(false) => Ok(Written::Refused(None)),
+            // A server may answer and end the connection: that a file is too large, say. The answer counts.
+            Err(error) if attempt.phase() == Phase::Request && attempt.call().check().is_ok() => {
+                Ok(Written::Refused(Some(error)))
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Reads what there is, and waits for it if there is nothing; 0 at the end of the connection.
+    pub fn read(&mut self, buffer: &mut [u8], attempt: &Attempt) -> io::Result<usize> {
+        match self {
+            Stream::Plain(socket) => socket.read(buffer, attempt),
+            Stream::Secure(tls) => tls.read(buffer, attempt),
+        }
+    }
+
+    /// Whether it is secure.
+    pub fn is_secure(&self) -> bool {
+        matches!(self, Stream::Secure(_))
+    }
+
+    /// Ends the use by a call.
+    pub fn release(&mut self) {
+        self.socket().release();
+    }
+
+    /// Whether an unused connection still stands after so long.
+    pub fn is_quiet(&mut self, watch: Duration) -> bool {
+        self.socket().is_quiet(watch)
+    }
+
+    fn socket(&mut self) -> &mut SocketStream {
+        match self {
+            Stream::Plain(socket) => socket,
+            Stream::Secure(tls) => &mut tls.socket,
+        }
+    }
+}
+
+fn write_plain(socket: &mut SocketStream, mut bytes: &[u8], attempt: &Attempt) -> io::Result<bool> {
+    while !bytes.is_empty() {
+        match socket.write(bytes, attempt, true)? {
+            Sent::Bytes(count) => bytes = &bytes[count..],
+            Sent::ReadFirst => return Ok(false),
+        }
+    }
+    Ok(true)
+}

@@ -1,0 +1,197 @@
+//! TLS by rustls, over a socket whose waits end with the call.
+//!
+//! ureq's own TLS transport cannot read while it writes, so an answer that comes before a large request was sent
+//! whole would not be seen; and it hides whether a connection was ended by its server or cut off.
+#![forbid(unsafe_code)]
+
+use std::io::{self, Read, Write};
+use std::sync::Arc;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use rustls::client::WebPkiServerVerifier;
+use rustls::client::danger::ServerCertVerifier;
+use rustls::pki_types::{CertificateDer, ServerName};
+use rustls::{ClientConfig, ClientConnection, RootCertStore};
+
+use super::attempt::Attempt;
+use super::socket::{Sent, SocketStream};
+use super::transport_error::ended;
+use crate::error::{Code, Failure, Outcome};
+use crate::options::TlsRoots;
+
+/// Whose certificates are accepted.
+#[derive(PartialEq)]
+pub enum Trusted {
+    /// A list that comes from elsewhere.
+    Roots(TlsRoots),
+    /// Those of a file, in DER form.
+    These(Vec<CertificateDer<'static>>),
+}
+
+impl Trusted {
+    /// The settings of TLS for connections that trust these. The system's certificates are read here.
+    pub fn config(&self) -> Outcome<Arc<ClientConfig>> {
+        let provider = Arc::new(rustls::crypto::ring::default_provider());
+        let versions = ClientConfig::builder_with_provider(Arc::clone(&provider)).with_safe_default_protocol_versions();
+        let builder = versions.map_err(|_| Failure::new(Code::InternalError, "the TLS library lacks its ciphers"))?;
+        let builder = match self {
+            Trusted::Roots(TlsRoots::WebPki) => {
+                builder.with_root_certificates(RootCertStore { roots: webpki_roots::TLS_SERVER_ROOTS.to_vec() })
+            }
+            Trusted::These(certificates) => builder.with_root_certificates(store(certificates.iter().cloned())),
+            // "Dangerous" is any verifier that rustls does not bring itself.
+            Trusted::Roots(TlsRoots::System) => {
+                builder.dangerous().with_custom_certificate_verifier(system_verifier(provider)?)
+            }
+        };
+        Ok(Arc::new(builder.with_no_client_auth()))
+    }
+}
+
+fn store(certificates: impl Iterator<Item = CertificateDer<'static>>) -> RootCertStore {
+    let mut store = RootCertStore::empty();
+    store.add_parsable_certificates(certificates);
+    store
+}
+
+fn system_verifier(provider: Arc<rustls::crypto::CryptoProvider>) -> Outcome<Arc<dyn ServerCertVerifier>> {
+    let none = || {
+        let message = "the system's certificates could not be read; install them (on Debian: ca-certificates), name a \
+                       file of certificates in ca_file, or set tls_roots to \"webpki\"";
+        Failure::new(Code::TlsError, message)
+    };
+    #[cfg(all(unix, not(target_vendor = "apple"), not(target_os = "android")))]
+    if !crate::environment::is_trusted() {
+        let store = store(certificates_of_known_folders().into_iter());
+        let verifier = WebPkiServerVerifier::builder_with_provider(Arc::new(store), provider).build();
+        return verifier.map(|verifier| verifier as Arc<dyn ServerCertVerifier>).map_err(|_| none());
+    }
+    let verifier = rustls_platform_verifier::Verifier::new(provider).map_err(|_| none())?;
+    Ok(Arc::new(verifier))
+}
+
+/// The system's certificates, wherever `SSL_CERT_FILE` points.
+#[cfg(all(unix, not(target_vendor = "apple"), not(target_os = "android")))]
+fn certificates_of_known_folders() -> Vec<CertificateDer<'static>> {
+    use std::path::Path;
+    const FOLDERS: [&str; 4] = ["/etc/ssl/certs", "/etc/pki/tls/certs", "/usr/local/share/certs", "/etc/openssl/certs"];
+    let existing = FOLDERS.iter().map(Path::new).filter(|folder| folder.is_dir());
+    existing.flat_map(|folder| rustls_native_certs::load_certs_from_paths(None, Some(folder)).certs).collect()
+}
+
+/// A connection within TLS.
+pub struct TlsStream {
+    tls: ClientConnection,
+    pub socket: SocketStream,
+}
+
+impl TlsStream {
+    /// Makes a connection secure.
+    pub fn handshake(
+        config: &Arc<ClientConfig>,
+        host: &str,
+        socket: SocketStream,
+        attempt: &Attempt,
+    ) -> io::Result<TlsStream> {
+        // rustls panics at such a clock.
+        if SystemTime::now() < UNIX_EPOCH {
+            let message = "this machine's clock stands before 1970, so no certificate can be checked; set it";
+            return Err(ended(Failure::new(Code::TlsError, message)));
+        }
+        let name = ServerName::try_from(host.to_owned()).map_err(|_| {
+            let message = format!("{host:?} is no name that a certificate can be for; give a DNS name or an address");
+            ended(Failure::new(Code::TlsError, message))
+        })?;
+        let tls = ClientConnection::new(Arc::clone(config), name).map_err(io::Error::other)?;
+        let mut stream = TlsStream { tls, socket };
+        let TlsStream { tls, socket } = &mut stream;
+        let mut wire = Wire { socket, attempt, may_read: false };
+        while tls.is_handshaking() {
+            if let (0, 0) = tls.complete_io(&mut wire)? {
+                return Err(io::ErrorKind::UnexpectedEof.into());
+            }
+        }
+        tls.write_tls_all(&mut wire)?;
+        Ok(stream)
+    }
+
+    /// Reads what there is of the server's, and waits for it if there is nothing. The end is 0 if the server told it,
+    /// and an error if it did not.
+    pub fn read(&mut self, buffer: &mut [u8], attempt: &Attempt) -> io::Result<usize> {
+        let TlsStream { tls, socket } = self;
+        let mut wire = Wire { socket, attempt, may_read: false };
+        loop {
+            match tls.reader().read(buffer) {
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+                outcome => return outcome,
+            }
+            tls.read_tls(&mut wire)?;
+            tls.process_new_packets().map_err(io::Error::other)?;
+            tls.write_tls_all(&mut wire)?;
+        }
+    }
+
+    /// Writes all bytes, or stops where the server's answer comes first.
+    pub fn write(&mut self, bytes: &[u8], attempt: &Attempt) -> io::Result<bool> {
+        let TlsStream { tls, socket } = self;
+        let mut wire = Wire { socket, attempt, may_read: true };
+        let mut written = 0;
+        while written < bytes.len() {
+            written += tls.writer().write(&bytes[written..])?;
+            while tls.wants_write() {
+                match tls.write_tls(&mut wire) {
+                    Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                        let has_ended = tls.read_tls(&mut wire)? == 0;
+                        let state = tls.process_new_packets().map_err(io::Error::other)?;
+                        if has_ended || state.plaintext_bytes_to_read() > 0 || state.peer_has_closed() {
+                            return Ok(false);
+                        }
+                    }
+                    Err(error) => return Err(error),
+                    Ok(_) => {}
+                }
+            }
+        }
+        Ok(true)
+    }
+}
+
+/// What rustls leaves to its user.
+trait WriteAll {
+    fn write_tls_all(&mut self, wire: &mut Wire) -> io::Result<()>;
+}
+
+impl WriteAll for ClientConnection {
+    fn write_tls_all(&mut self, wire: &mut Wire) -> io::Result<()> {
+        while self.wants_write() {
+            self.write_tls(wire)?;
+        }
+        Ok(())
+    }
+}
+
+/// The socket below TLS, for one attempt.
+struct Wire<'a> {
+    socket: &'a mut SocketStream,
+    attempt: &'a Attempt,
+    may_read: bool,
+}
+
+impl Read for Wire<'_> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        self.socket.read(buffer, self.attempt)
+    }
+}
+
+impl Write for Wire<'_> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        match self.socket.write(bytes, self.attempt, self.may_read)? {
+            Sent::Bytes(count) => Ok(count),
+            Sent::ReadFirst => Err(io::ErrorKind::WouldBlock.into()),
+        }
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
