@@ -531,6 +531,17 @@ inline bool verify_launch(text secret_key, text params) {
     return detail::verified(try_verify_launch(secret_key, params));
 }
 
+/** What a query string vouches for, as it came: {"verified":true,"params",...}. Use these params and nothing else of it. */
+inline result try_verify_query(text kind, text secret_key, text query) {
+    return detail::answer([&](std::int32_t *code) {
+        return mailru_verify_query(kind.c_str(), secret_key.c_str(), query.c_str(), code);
+    });
+}
+/** Throws where it is not the platform's, too: then there are no parameters to go on with. */
+inline std::string verify_query(text kind, text secret_key, text query) {
+    return try_verify_query(kind, secret_key, query).value();
+}
+
 /** Has the log of the whole process told to a function; an empty one switches it off. */
 inline void set_log(log_function function, std::int32_t level) {
     if (!function) {

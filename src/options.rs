@@ -114,10 +114,11 @@ impl Default for Options {
 }
 
 impl Options {
-    /// Reads the options object strictly; `None` gives the defaults.
+    /// Reads the options object strictly; `None` and the empty string give the defaults.
     pub fn parse(options_json: Option<&str>) -> Outcome<Options> {
         let mut options = Options::default();
-        for (name, raw) in members("options_json", options_json.unwrap_or("{}"))? {
+        let json = options_json.filter(|json| !json.is_empty()).unwrap_or("{}");
+        for (name, raw) in members("options_json", json)? {
             let value = Value { name: &name, raw };
             if raw.get() == "null" {
                 known(&name)?;

@@ -158,7 +158,7 @@ impl Session {
         let method = action.method.as_ref();
         identity.with_tokens(call, method, &action.parameters, |tokens| {
             let signed = identity.sign(tokens, method, &action.parameters)?;
-            let multipart = upload.multipart(&signed);
+            let multipart = upload.multipart(&signed)?;
             let url = self.api_url.as_str().to_owned();
             let body = RequestBody::Multipart(&multipart);
             self.send(http::Request { name: method, url, body, retry_safety: retry_safety(method) }, call)

@@ -58,11 +58,13 @@
  * library installs no signal handler, changes no environment variable and prints nothing. Once
  * loaded it stays loaded: dlclose does not unload it.
  *
- * OPTIONS of the constructors: a JSON object, or NULL; an unknown name or a wrong value is an error
+ * OPTIONS of the constructors: a JSON object, NULL or ""; an unknown name or a wrong value is an error
  *
 @OPTIONS@
  *
  * timeout_ms bounds a whole call, retries and renewals included. A request is repeated only where
  * that cannot do a write twice. Redirects are not followed. Plain http goes to this machine only,
- * unless allow_http is true.
+ * unless allow_http is true, and to this machine it goes past any proxy. The proxy "env" is read from
+ * https_proxy or HTTPS_PROXY for https, http_proxy for plain http, else all_proxy or ALL_PROXY, with
+ * the exceptions of no_proxy or NO_PROXY: domains, host:port, addresses, networks as 10.0.0.0/8, *.
  */

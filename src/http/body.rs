@@ -5,6 +5,7 @@ use std::fmt;
 use std::io::{self, BufRead, Read};
 
 use flate2::bufread::GzDecoder;
+use zeroize::Zeroizing;
 
 use super::head::{Framing, Head};
 
@@ -12,6 +13,8 @@ use super::head::{Framing, Head};
 const LONGEST_LINE: u64 = 16 * 1024;
 /// How much is read of extensions and trailers, besides as much as there is content.
 const OVERHEAD: u64 = 128 * 1024;
+/// Room for a body of unknown length: tokens fit, and are not moved.
+const FIRST: usize = 2 * 1024;
 /// How much is decompressed between two looks at the time.
 const PIECE: usize = 32 * 1024;
 
@@ -51,7 +54,8 @@ pub fn read(
     match &head.encoding {
         Ok(0) => {
             // The length is the server's word: believed up to a size that does no harm.
-            let expected = if let Framing::Length(length) = head.framing { length.min(1 << 20) as usize } else { 0 };
+            let expected =
+                if let Framing::Length(length) = head.framing { length.min(1 << 20) as usize } else { FIRST };
             let bytes = read_plain(framed, limit, expected)?;
             Ok(Content { bytes, undecoded: None })
         }
@@ -96,7 +100,7 @@ fn read_compressed(
     for _ in 1..layers {
         decoder = Box::new(Members::new(io::BufReader::new(decoder)));
     }
-    let mut piece = vec![0; PIECE];
+    let mut piece = Zeroizing::new(vec![0; PIECE]);
     loop {
         look()?;
         match decoder.read(&mut piece) {

@@ -5,7 +5,7 @@
 #![forbid(unsafe_code)]
 
 use std::collections::HashMap;
-use std::net::{IpAddr, SocketAddr, ToSocketAddrs};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, ToSocketAddrs};
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -30,6 +30,11 @@ pub fn resolve(host: &str, port: u16, attempt: &Attempt) -> Outcome<Arc<[SocketA
     let bare = host.trim_start_matches('[').trim_end_matches(']');
     if let Ok(address) = bare.parse::<IpAddr>() {
         return Ok(Arc::new([SocketAddr::new(address, port)]));
+    }
+    // Plain http is allowed to it, so it is this machine (RFC 6761), whatever a name server would say.
+    if bare.eq_ignore_ascii_case("localhost") {
+        let addresses = [Ipv4Addr::LOCALHOST.into(), Ipv6Addr::LOCALHOST.into()];
+        return Ok(Arc::new(addresses.map(|address: IpAddr| SocketAddr::new(address, port))));
     }
     let place = format!("{bare}:{port}");
     let (lookup, is_new) = LOOKUPS.with(|lookups| {

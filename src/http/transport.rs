@@ -12,6 +12,7 @@ use std::time::{Duration, Instant};
 use ureq::Error;
 use ureq::http::uri::Authority;
 use ureq::unversioned::transport::{Buffers, NextTimeout, Transport};
+use zeroize::Zeroize;
 
 use super::attempt::Attempt;
 use super::attempt_error::{io_failure, read_failure};
@@ -98,7 +99,9 @@ impl HttpTransport {
         let output = if attempt.plan().body_length > LARGE_OUTPUT { LARGE_OUTPUT } else { OUTPUT };
         let needed = output.max(attempt.address_length() + head_room);
         if connection.output.len() < needed {
-            connection.output.resize(needed, 0);
+            // What it held may be secret, and a move would leave it behind.
+            connection.output.zeroize();
+            connection.output = vec![0; needed];
         }
         let connection = Some(connection);
         HttpTransport { connection, server, kept, unused_since, told: &[], keep_alive: None, is_released: false }
@@ -196,8 +199,17 @@ impl Connection {
     /// Gives back what only a large request needed.
     fn shrink(&mut self) {
         if self.output.len() > OUTPUT {
+            self.output.zeroize();
             self.output = Vec::new();
         }
+    }
+}
+
+impl Drop for Connection {
+    /// Codes and passwords went out through it, and tokens came in.
+    fn drop(&mut self) {
+        self.output.zeroize();
+        self.input.bytes.zeroize();
     }
 }
 

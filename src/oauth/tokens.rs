@@ -17,8 +17,8 @@ use crate::signature::Circuit;
 
 /// A token that lives shorter than this is renewed; of a short-lived one the last tenth is "short".
 const MARGIN: Duration = Duration::from_secs(60);
-/// The longest life that is believed: a longer one is cut to it, so that no sum overflows.
-const LONGEST_LIFE: u64 = u32::MAX as u64;
+/// A century, in seconds. What claims to live longer tells nothing of its end.
+const LONGEST_LIFE: f64 = 100.0 * 365.0 * 86400.0;
 
 /// What a session signs and is renewed with. Empty texts stand for "not known".
 #[derive(Debug, Clone, Default)]
@@ -150,7 +150,7 @@ impl Tokens {
     ) -> Result<Tokens, Incomplete> {
         let find = |name| find(name).filter(|text| !text.is_empty());
         let seconds = find("expires_in").and_then(|text| text.parse::<f64>().ok());
-        let seconds = seconds.filter(|seconds| *seconds >= 1.0 && seconds.is_finite());
+        let seconds = seconds.filter(|seconds| (1.0..=LONGEST_LIFE).contains(seconds));
         let mut tokens = Tokens {
             access_token: find("access_token").map(Secret::new).unwrap_or_default(),
             refresh_token: find("refresh_token").map_or_else(|| former.refresh_token.clone(), Secret::new),
@@ -264,7 +264,7 @@ impl Tokens {
 
 impl Lifetime {
     fn from_now(seconds: u64, now: Now) -> Lifetime {
-        let seconds = seconds.min(LONGEST_LIFE);
+        let seconds = seconds.min(LONGEST_LIFE as u64);
         Lifetime { seconds, end: now.wall + Duration::from_secs(seconds) }
     }
 }
@@ -327,7 +327,7 @@ mod tests {
             ("\"86400\"", Some(86400)),
             ("86400.0", Some(86400)),
             ("1.9", Some(1)),
-            ("1e300", Some(LONGEST_LIFE)),
+            ("1e300", None),
             ("null", None),
             ("\"soon\"", None),
             ("-1", None),

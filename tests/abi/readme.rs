@@ -52,6 +52,35 @@ fn links_lead_somewhere() {
     }
 }
 
+/// Every test that the threat model names is there.
+#[test]
+fn the_threat_model_names_tests() {
+    fn sources(folder: &Path, found: &mut String) {
+        for entry in fs::read_dir(folder).expect("a folder").map(|entry| entry.expect("an entry").path()) {
+            match entry.is_dir() {
+                true => sources(&entry, found),
+                false if entry.extension().is_some_and(|extension| extension == "rs") => {
+                    found.push_str(&fs::read_to_string(entry).expect("a source file"));
+                }
+                false => {}
+            }
+        }
+    }
+    let mut tests = String::new();
+    for folder in ["src", "tests/abi", "tests/network"] {
+        sources(&Path::new(env!("CARGO_MANIFEST_DIR")).join(folder), &mut tests);
+    }
+    let rows = table(&readme(), "Threat model");
+    assert!(rows.len() >= 6);
+    for row in rows {
+        let names: Vec<_> = row[3].split(", ").map(|name| name.trim_matches('`')).collect();
+        assert!(names.len() >= 3, "{row:?}");
+        for name in names {
+            assert!(tests.contains(&format!("fn {name}()")), "no test {name}");
+        }
+    }
+}
+
 #[test]
 fn the_first_screen_has_the_two_commands() {
     let first_screen: Vec<_> = readme().lines().take(24).map(str::to_owned).collect();

@@ -47,10 +47,14 @@ fn every_character_is_percent_encoded_utf8_in_address_and_form() {
     let sandbox = Sandbox::start();
     let ascii: String = (1..=127).map(char::from).collect();
     let text = format!("\0{ascii}\u{80}Привет, мир!&=+ёЁ\u{7ff}\u{800}\u{2028}\u{ffff}😀\u{10ffff}");
-    let params = json!({ "text": text, &text: "value", "плюс+пробел ": "a+b c%20" });
+    let params = json!({ "text": text, "a-.[]_9Z": "value", "list[x][]": "a+b c%20" });
     let sorted = [("app_id", APP_ID), ("method", "sandbox.echo"), ("session_key", SESSION_KEY)];
     let mut all: Vec<_> = sorted.iter().map(|&(name, value)| (name.to_owned(), value.to_owned())).collect();
-    all.extend([(text.clone(), "value".to_owned()), ("text".into(), text), ("плюс+пробел ".into(), "a+b c%20".into())]);
+    all.extend([
+        ("a-.[]_9Z".into(), "value".to_owned()),
+        ("text".into(), text),
+        ("list[x][]".into(), "a+b c%20".into()),
+    ]);
     all.sort_by(|one, other| one.0.as_bytes().cmp(other.0.as_bytes()));
     let form: Vec<_> = all.iter().map(|(name, value)| format!("{}={}", encoded(name), encoded(value))).collect();
     let form = form.join("&");

@@ -101,7 +101,7 @@ fn no_failure_and_no_log_line_holds_one() {
     for options in [
         json!({ "api_url": "http://127.0.0.1:9/api", "public_url": "http://127.0.0.1:9/", "token_url": "http://127.0.0.1:9/t" }),
         json!({ "api_url": "https://no-such-host.invalid", "token_url": "https://no-such-host.invalid" }),
-        json!({ "proxy": nowhere }),
+        json!({ "proxy": nowhere, "api_url": "https://127.0.0.1:9/", "token_url": "https://127.0.0.1:9/" }),
         json!({ "api_url": format!("{}/platform/api", tls.base()), "token_url": format!("{}/oauth/token", tls.base()) }),
     ] {
         seen.extend(provoke(&sessions(&sandbox, options)));

@@ -111,11 +111,11 @@ fn while_a_proxy_is_silent() {
     let silent = RawServer::silent();
     for (scheme, phase) in [("http", "HTTP proxy"), ("socks5", "SOCKS proxy")] {
         let proxy = format!("{scheme}://127.0.0.1:{}", silent.port);
-        let options = json!({ "api_url": "http://127.0.0.1:9/", "proxy": proxy }).to_string();
+        let options = json!({ "api_url": "https://127.0.0.1:9/", "proxy": proxy }).to_string();
         ends_in_time(phase, || Stuck { session: client(&options), call: &friends, works: &hangs_again });
     }
     let hole = BlackHole::open();
-    let options = json!({ "api_url": "http://127.0.0.1:9/", "proxy": format!("socks5://127.0.0.1:{}", hole.port) });
+    let options = json!({ "api_url": "https://127.0.0.1:9/", "proxy": format!("socks5://127.0.0.1:{}", hole.port) });
     ends_in_time("connecting to a SOCKS proxy", || Stuck {
         session: client(&options.to_string()),
         call: &friends,

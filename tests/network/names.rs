@@ -207,6 +207,26 @@ fn cancellation_while_a_name_is_looked_up() {
     });
 }
 
+/// Plain http is allowed to `localhost`, so nobody else may answer for that name.
+#[test]
+fn localhost_is_this_machine_whoever_says_otherwise() {
+    if !run(std::process::Command::new("unshare").args(["-m", "true"])).status.success() {
+        return skip("a mount namespace of the test's own is not permitted");
+    }
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = folder.path().join("hosts");
+    std::fs::write(&file, "192.0.2.1 localhost\n").expect("written");
+    let script = format!("mount --bind {} /etc/hosts && exec \"$@\"", file.display());
+    let command = ["unshare", "-m", "sh", "-c", &script, "sh"];
+    alone("names::localhost_is_this_machine_whoever_says_otherwise", &command, || {
+        let sandbox = Sandbox::start();
+        for name in ["localhost", "LocalHost"] {
+            let session = client(&named(&sandbox, name, json!({ "allow_http": false, "timeout_ms": 5000 })));
+            session.call("friends.get", None).expect_ok();
+        }
+    });
+}
+
 /// Addresses by number need no name server, in either family.
 #[test]
 fn addresses_by_number() {

@@ -17,6 +17,9 @@ static const char launched[] = "{\"app_id\":\"423004\",\"vid\":\"132473098130648
                                "\"authentication_key\":\"ab7d2184215c89773a36644dbec9c189\","
                                "\"sig\":\"b8042a46c7084c24b4a0848ba4c78ff2\"}";
 
+static const char early[] = "app_id=423004&vid=1324730981306483817&own=1"
+                            "&authentication_key=ab7d2184215c89773a36644dbec9c189";
+
 /* The position of the argument that is NULL in this round. */
 static int missing;
 
@@ -81,6 +84,10 @@ static char *verify_launch(int32_t *code) {
     return mailru_verify_launch(arg(0, SECRET_KEY), arg(1, launched), code);
 }
 
+static char *verify_query(int32_t *code) {
+    return mailru_verify_query(arg(0, "launch_by_key"), arg(1, SECRET_KEY), arg(2, early), code);
+}
+
 static const struct {
     const char *name;
     char *(*function)(int32_t *code);
@@ -100,6 +107,7 @@ static const struct {
     {"mailru_parse_redirect", parse_redirect, {"url", ""}},
     {"mailru_verify", verify, {"secret_key", "params_json"}},
     {"mailru_verify_launch", verify_launch, {"secret_key", "params_json"}},
+    {"mailru_verify_query", verify_query, {"kind", "secret_key", "query"}},
 };
 
 /* Constructors. */

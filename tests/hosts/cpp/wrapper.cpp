@@ -151,6 +151,12 @@ static void helpers() {
     check(mailru::verify("secretkey", payment) && !mailru::verify("another", payment), "payments are verified");
     check(thrown([] { mailru::verify("", "{}"); }) == MAILRU_INVALID_ARGUMENT, "a question that is none");
     check(thrown([] { mailru::verify_launch("key", "{}"); }) == MAILRU_INVALID_ARGUMENT, "launch parameters");
+    const char *query = "app_id=524632&mailiki_price=10&other_price=10000&profit=5000&service_id=10"
+                        "&transaction_id=3751&uid=104&sig=961a705e28008186d443fe211608184c";
+    check(mailru::verify_query("payment", "secretkey", query).find(R"("transaction_id":"3751")") != std::string::npos,
+          "a query's parameters");
+    check(thrown([&] { mailru::verify_query("payment", "another", query); }) == MAILRU_SIGNATURE_MISMATCH, "forged");
+    check(mailru::try_verify_query("launch", "secretkey", query).code == MAILRU_INVALID_ARGUMENT, "another kind");
     check(mailru::authorize_url("1", "http://localhost/").find("client_id=1") != std::string::npos, "an address");
     check(mailru::parse_redirect("http://localhost/?code=abc") == R"({"code":"abc"})", "a redirect");
     check(mailru::methods().find("friends.get") != std::string::npos && !mailru::version().empty(), "catalogue");
