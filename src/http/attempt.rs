@@ -172,10 +172,16 @@ impl Attempt {
         }
     }
 
-    /// Bytes were written to the connection.
-    pub fn sent_bytes(&self) {
-        if self.phase.get() == Phase::Request && !self.sent.replace(true) {
-            self.call.note_sent();
+    /// Bytes are about to be written to the connection; fails if the call was ended because none had been.
+    pub fn about_to_send(&self) -> Outcome<()> {
+        if self.phase.get() == Phase::Request && !self.sent.get() { self.call.about_to_send() } else { Ok(()) }
+    }
+
+    /// Whether any were written.
+    pub fn sent_bytes(&self, any: bool) {
+        if self.phase.get() == Phase::Request && !self.sent.get() {
+            self.sent.set(any);
+            self.call.note_sent(any);
         }
     }
 

@@ -12,6 +12,7 @@ use std::time::{Duration, Instant};
 use ureq::Error;
 use ureq::http::uri::Authority;
 use ureq::unversioned::transport::{Buffers, NextTimeout, Transport};
+use zeroize::Zeroize;
 
 use super::attempt::Attempt;
 use super::attempt_error::{io_failure, read_failure};
@@ -101,7 +102,9 @@ impl HttpTransport {
         let output = if attempt.plan().body_length > LARGE_OUTPUT { LARGE_OUTPUT } else { OUTPUT };
         let needed = output.max(attempt.address_length() + head_room);
         if connection.output.len() < needed {
-            connection.output.resize(needed, 0);
+            // What it held may be secret, and a move would leave it behind.
+            connection.output.zeroize();
+            connection.output = vec![0; needed];
         }
         let connection = Some(connection);
         HttpTransport { connection, server, kept, unused_since, told: &[], keep_alive: None, is_released: false }
@@ -205,11 +208,20 @@ impl Connection {
     /// while the connection is not in use.
     fn shrink(&mut self) {
         if self.output.len() > OUTPUT || engine::is_task() {
+            self.output.zeroize();
             self.output = Vec::new();
         }
         if engine::is_task() && self.input.kept().is_empty() {
             self.input = Input::default();
         }
+    }
+}
+
+impl Drop for Connection {
+    /// Codes and passwords went out through it, and tokens came in.
+    fn drop(&mut self) {
+        self.output.zeroize();
+        self.input.bytes.zeroize();
     }
 }
 
