@@ -2,8 +2,11 @@
 // Built with the sanitizers, so that a leak or a use after freeing ends it.
 #include <mailru.hpp>
 
+#include <atomic>
 #include <cstdlib>
+#include <functional>
 #include <iostream>
+#include <thread>
 
 using namespace std::chrono_literals;
 
@@ -93,6 +96,17 @@ static void calls() {
     check(session.try_call("no.such.method").number() > 0, "with the platform's number");
     check(session.try_call(nullptr).number() == -MAILRU_INVALID_ARGUMENT, "or the library's");
     check(!session.try_call(nullptr).transient(), "which stays");
+    const std::string message = session.try_call(nullptr).message();
+    check(message.find("method") != std::string::npos && message.find('{') == std::string::npos, "its text alone");
+    check(session.try_tokens().message().empty() && mailru::errors().find("102") != std::string::npos, "no error");
+}
+
+/* Whether something comes true, on whichever thread it is done. */
+static bool comes(const std::function<bool()> &is_so) {
+    for (int look = 0; look < 10000 && !is_so(); look++) {
+        std::this_thread::sleep_for(1ms);
+    }
+    return is_so();
 }
 
 static void functions() {
@@ -106,7 +120,7 @@ static void functions() {
     check(witness.use_count() == 1, "a freed session forgets its function");
     const auto stored = mailru::session::stored("423004", "7815696ecbf1c96e6894b779456d330e", nullptr,
         R"({"access_token":"old","refresh_token":"old","uid":"1324730981306483817","expires_at":1})", options());
-    int phases = 0;
+    std::atomic<int> phases{0};
     stored.on_renewal([&phases, &stored, witness](std::int32_t phase) {
         phases += phase == 1 ? 10 : 1;
         if (phase == 1) {
@@ -114,10 +128,10 @@ static void functions() {
         }
     });
     stored.call("friends.get");
-    check(phases == 11, "a renewal is told of, and newer tokens serve instead of it");
+    check(comes([&] { return phases == 11; }), "a renewal is told of, and newer tokens serve instead of it");
     check(stored.try_set_tokens("{}").code == MAILRU_INVALID_ARGUMENT, "no tokens at all");
     stored.on_renewal(nullptr);
-    check(witness.use_count() == 1, "a removed function is forgotten");
+    check(comes([&] { return witness.use_count() == 1; }), "a removed function is forgotten");
     const auto pages = mailru::session::public_pages();
     check(pages.try_on_token([witness](const std::string &) {}).code == MAILRU_INVALID_ARGUMENT, "refused");
     std::string log;
