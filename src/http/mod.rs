@@ -31,8 +31,10 @@ use std::mem;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use bytes::Bytes;
 use ureq::SendBody;
 use ureq::http::{self, HeaderValue, Uri, header};
+use zeroize::Zeroize;
 
 use self::agent::AgentSource;
 use self::answer::Answer;
@@ -99,7 +101,8 @@ impl Client {
 
     /// Sends a request until it is answered for good, has failed for good, or its time is over.
     pub fn send(&self, mut request: Request, call: &Arc<Call>) -> Result<Answer, AttemptError> {
-        let uri = Uri::try_from(mem::take(&mut request.url)).map_err(|_| {
+        let url = SecretAddress(Bytes::from(mem::take(&mut request.url)));
+        let uri = Uri::from_maybe_shared(url.0.clone()).map_err(|_| {
             // Longer signed calls go as a POST; a public page is read in no other way.
             let problem = "makes an address longer than 64 KiB; give fewer or shorter parameters";
             AttemptError::unsent(Failure::argument("params_json", problem))
@@ -194,6 +197,18 @@ impl Client {
             }
         }
         Ok(())
+    }
+}
+
+/// The text of an address, which holds the session key. It is wiped when nobody shares it any more: whatever is made
+/// of it must be dropped before.
+struct SecretAddress(Bytes);
+
+impl Drop for SecretAddress {
+    fn drop(&mut self) {
+        if let Ok(mut text) = mem::take(&mut self.0).try_into_mut() {
+            text.zeroize();
+        }
     }
 }
 

@@ -9,6 +9,8 @@ use std::mem;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use zeroize::Zeroize;
+
 use super::file::{self, Lock, TokenFile};
 use super::grant::{Grant, OauthClient, TokenError};
 use super::now::Now;
@@ -274,6 +276,7 @@ impl TokenStore {
         let started = background::spawn("token", move || {
             FETCHING.with(|fetching| fetching.set(std::ptr::from_ref(&*store) as usize));
             let end = panics::catch(|| Ok(store.run()));
+            wipe_stack();
             let end = end.unwrap_or_else(|bug| End::With(Err(bug)));
             store.finish();
             // First whatever is the host's: once the waiting calls return, it may be about to exit.
@@ -387,6 +390,14 @@ impl TokenStore {
         note(None);
         outcome
     }
+}
+
+/// Wipes what functions that have returned left on this thread's stack, which the system keeps for another thread.
+#[inline(never)]
+fn wipe_stack() {
+    let mut left = [0_u8; 128 * 1024];
+    left.zeroize();
+    std::hint::black_box(&left);
 }
 
 /// Runs a callback of the host. A panic around it is no reason to lose tokens.
