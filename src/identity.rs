@@ -11,7 +11,7 @@ use crate::error::{Failure, Outcome};
 use crate::http::Client;
 use crate::http::answer::{Answer, Verdict};
 use crate::keys::Keys;
-use crate::log::{self, Level};
+use crate::log::{self, Level, Line};
 use crate::oauth::file::TokenFile;
 use crate::oauth::grant::{Grant, OauthClient};
 use crate::oauth::now::Now;
@@ -19,6 +19,7 @@ use crate::oauth::state::{RefusedCall, Rules, TokenState};
 use crate::oauth::store::TokenStore;
 use crate::oauth::tokens::Tokens;
 use crate::options::Options;
+use crate::pace::Pace;
 use crate::params::Parameters;
 use crate::secret::Secret;
 use crate::signature::Circuit;
@@ -47,6 +48,8 @@ pub struct Identity {
     pub keys: Keys,
     /// The user's tokens.
     pub store: Arc<TokenStore>,
+    /// Where the application's calls wait their turn.
+    pub pace: Pace,
 }
 
 impl Identity {
@@ -56,8 +59,9 @@ impl Identity {
         let now = Now::since(Instant::now());
         let has_token_options = !options.refresh_token.is_empty() || options.expires_in.is_some();
         if has_token_options && !matches!(source, Source::Host { .. }) {
-            log::line(Level::Warning, || {
-                "the options refresh_token and expires_in are for sessions made with an access token".into()
+            log::event(Level::Warning, || {
+                let message = "refresh_token and expires_in are for sessions made with an access token";
+                Line::new("ignored_options").with("message", message)
             });
         }
         let (grant, given) = match source {
@@ -96,9 +100,10 @@ impl Identity {
             keys: [keys.private_key.clone(), keys.secret_key.clone()],
             needs_uid: keys.sign_only_for_a_user(),
         };
+        let pace = Pace::of(&keys.app_id, options.max_calls_per_second);
         let state = TokenState::new(rules, tokens);
         let store = TokenStore::new(state, file, oauth_client, Arc::clone(client), options.timeout);
-        Ok(Identity { keys, store: Arc::new(store) })
+        Ok(Identity { keys, store: Arc::new(store), pace })
     }
 
     /// Runs a request with the session's tokens; if the platform refuses them, once more with others.

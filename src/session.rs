@@ -82,6 +82,11 @@ impl Session {
         }
     }
 
+    /// Gives the session the number by which the log tells it from others.
+    pub fn set_number(&self, number: u64) {
+        self.client.set_session_number(number);
+    }
+
     /// Performs a request and waits for its answer; `data` is the file of an upload.
     pub fn request(&self, request: &Request<'_>, data: &[u8], cancel: Option<&CallGroup>) -> Outcome<Json> {
         self.check(&request.action)?;
@@ -161,7 +166,8 @@ impl Session {
             let multipart = upload.multipart(&signed)?;
             let url = self.api_url.as_str().to_owned();
             let body = RequestBody::Multipart(&multipart);
-            self.send(http::Request { name: method, url, body, retry_safety: retry_safety(method) }, call)
+            let (retry_safety, pace) = (retry_safety(method), Some(&identity.pace));
+            self.send(http::Request { name: method, url, body, retry_safety, pace }, call)
         })
     }
 
@@ -172,7 +178,7 @@ impl Session {
             encode_into(&mut url, pairs(parameters));
         }
         let retry_safety = RetrySafety::ReadOnly;
-        self.send(http::Request { name: path, url, body: RequestBody::None, retry_safety }, call)
+        self.send(http::Request { name: path, url, body: RequestBody::None, retry_safety, pace: None }, call)
     }
 
     fn authorize(&self, call: &Arc<Call>) -> Outcome<String> {
@@ -246,7 +252,7 @@ impl Session {
         self.identity.iter().for_each(|identity| identity.store.cancel());
     }
 
-    /// Ends the calls under way and refuses later ones: the host let go of the session.
+    /// Ends the calls under way and refuses later ones: the host freed the session.
     pub fn end(&self) {
         self.calls.end();
         self.identity.iter().for_each(|identity| identity.store.end());
@@ -267,14 +273,14 @@ impl Session {
         let signed = identity.sign(tokens, method, parameters)?;
         let expected = parameters.iter().map(|(name, value)| name.len() + value.len() + 2).sum::<usize>() + 192;
         let url = self.api_url.with_query(pairs(&signed), expected);
-        let retry_safety = retry_safety(method);
+        let (retry_safety, pace) = (retry_safety(method), Some(&identity.pace));
         if self.api_url.request_line(&url) <= self.get_limit {
-            return self.send(http::Request { name: method, url, body: RequestBody::None, retry_safety }, call);
+            return self.send(http::Request { name: method, url, body: RequestBody::None, retry_safety, pace }, call);
         }
         let mut form = Zeroizing::new(String::with_capacity(url.len()));
         encode_into(&mut form, pairs(&signed));
         let url = self.api_url.as_str().to_owned();
-        self.send(http::Request { name: method, url, body: RequestBody::Form(&form), retry_safety }, call)
+        self.send(http::Request { name: method, url, body: RequestBody::Form(&form), retry_safety, pace }, call)
     }
 
     fn send(&self, request: http::Request, call: &Arc<Call>) -> Outcome<Answer> {

@@ -5,6 +5,7 @@ use std::ffi::{c_char, c_void};
 use zeroize::Zeroize;
 
 use super::strings::c_string;
+use crate::engine;
 
 /// Told of each new set of tokens, as the JSON of mailru_tokens, before any of them is used: the
 /// place to store them. A member is null if the answer lacked it. tokens_json is valid until the
@@ -53,13 +54,13 @@ impl HostData {
         let mut own = String::with_capacity(text.len() + 1);
         own.push_str(text);
         let text = c_string(own);
-        call(self.user_data, text.as_ptr());
+        engine::on_thread_stack(|| call(self.user_data, text.as_ptr()));
         text.into_bytes().zeroize();
     }
 
     /// Calls the host.
     pub fn call(&self, call: impl FnOnce(*mut c_void)) {
-        call(self.user_data);
+        engine::on_thread_stack(|| call(self.user_data));
     }
 }
 
@@ -67,7 +68,7 @@ impl Drop for HostData {
     fn drop(&mut self) {
         if let Some(release) = self.release {
             // SAFETY: the host gave the function for this data; this is its only call.
-            unsafe { release(self.user_data) };
+            engine::on_thread_stack(|| unsafe { release(self.user_data) });
         }
     }
 }

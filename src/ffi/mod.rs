@@ -12,6 +12,7 @@ mod callbacks;
 mod calls;
 mod cancels;
 mod constructors;
+mod errors;
 mod handles;
 mod helpers;
 mod process;
@@ -26,6 +27,7 @@ pub use self::callbacks::{
 pub use self::calls::*;
 pub use self::cancels::*;
 pub use self::constructors::*;
+pub use self::errors::*;
 pub use self::handles::{mailru_cancel, mailru_queue, mailru_session};
 pub use self::helpers::*;
 pub use self::queue::*;

@@ -1,6 +1,6 @@
 //! The transport that ureq writes a request to. It reads the answer itself and tells ureq only that there was one.
 //!
-//! ureq takes what it is told for an answer without a body, and so lets go of the connection at once: it is either
+//! ureq takes what it is told for an answer without a body, and so gives the connection up at once: it is either
 //! dropped, which closes it, or kept for later calls here, since ureq's own pool walks all its connections each time.
 #![forbid(unsafe_code)]
 
@@ -19,6 +19,7 @@ use super::attempt_error::{io_failure, read_failure};
 use super::kept::KeptConnections;
 use super::reading::{self, Source};
 use super::stream::{Stream, Written};
+use crate::engine;
 use crate::error::{Code, Failure};
 
 /// What one read takes in; a whole head must fit, and one byte more, to notice that it does not.
@@ -28,6 +29,8 @@ const OUTPUT: usize = 8 * 1024;
 /// A piece of a large body.
 const LARGE_OUTPUT: usize = 64 * 1024;
 
+/// What a server is sure to have read together with a request's head.
+const SMALL_BODY: usize = 16 * 1024;
 /// A cancelled wait of this length counts as one that timed out.
 const LONG: Duration = Duration::from_secs(1);
 
@@ -50,12 +53,14 @@ pub struct Connection {
     input: Input,
     output: Vec<u8>,
     has_answered: bool,
+    /// Whether it is used by a token request.
+    is_secret: bool,
 }
 
 impl Connection {
     /// A connection that was just made.
     pub fn new(stream: Stream) -> Connection {
-        Connection { stream, input: Input::default(), output: Vec::new(), has_answered: false }
+        Connection { stream, input: Input::default(), output: Vec::new(), has_answered: false, is_secret: false }
     }
 
     /// Whether an unused connection still stands after so long.
@@ -99,10 +104,9 @@ impl HttpTransport {
         let output = if attempt.plan().body_length > LARGE_OUTPUT { LARGE_OUTPUT } else { OUTPUT };
         let needed = output.max(attempt.address_length() + head_room);
         if connection.output.len() < needed {
-            // What it held may be secret, and a move would leave it behind.
-            connection.output.zeroize();
             connection.output = vec![0; needed];
         }
+        connection.is_secret = attempt.plan().is_secret;
         let connection = Some(connection);
         HttpTransport { connection, server, kept, unused_since, told: &[], keep_alive: None, is_released: false }
     }
@@ -115,11 +119,16 @@ impl HttpTransport {
     /// Reads the answer and leaves it with the attempt.
     fn read_answer(&mut self, attempt: &Attempt) -> Result<bool, Error> {
         let connection = self.connection()?;
+        if engine::is_task() {
+            connection.output = Vec::new();
+        }
         let mut incoming = Incoming { stream: &mut connection.stream, input: &mut connection.input, attempt };
         let look = || attempt.time_left().map(drop).map_err(super::transport_error::ended);
         match reading::read(&mut incoming, attempt.plan().max_response_bytes, &look) {
             Ok(received) => {
-                let keeps = received.keeps;
+                // A refused body may not have been read: it would stand before the next request.
+                let is_refused = attempt.plan().body_length > SMALL_BODY && !(200..300).contains(&received.status);
+                let keeps = received.keeps && !is_refused;
                 self.keep_alive = received.keep_alive;
                 attempt.received(received);
                 Ok(keeps)
@@ -189,6 +198,9 @@ impl Drop for HttpTransport {
     fn drop(&mut self) {
         let Some(mut connection) = self.connection.take().filter(|_| self.is_released) else { return };
         connection.stream.release();
+        if connection.is_secret {
+            connection.wipe();
+        }
         connection.shrink();
         let has_answered_before = std::mem::replace(&mut connection.has_answered, true);
         self.kept.put(&self.server, connection, self.keep_alive, has_answered_before);
@@ -196,20 +208,32 @@ impl Drop for HttpTransport {
 }
 
 impl Connection {
-    /// Gives back what only a large request needed.
+    /// Gives back what only a large request needed; in an engine, which has many connections, all that is not needed
+    /// while the connection is not in use.
     fn shrink(&mut self) {
-        if self.output.len() > OUTPUT {
-            self.output.zeroize();
+        if self.output.len() > OUTPUT || engine::is_task() {
             self.output = Vec::new();
+        }
+        if engine::is_task() && self.input.kept().is_empty() {
+            self.input = Input::default();
+        }
+    }
+}
+
+impl Connection {
+    /// Wipes what went out and came in: codes, passwords and tokens, if it was a token request.
+    fn wipe(&mut self) {
+        self.output.zeroize();
+        if std::mem::take(&mut self.is_secret) {
+            self.input.bytes.zeroize();
+            self.input = Input::default();
         }
     }
 }
 
 impl Drop for Connection {
-    /// Codes and passwords went out through it, and tokens came in.
     fn drop(&mut self) {
-        self.output.zeroize();
-        self.input.bytes.zeroize();
+        self.wipe();
     }
 }
 
@@ -284,6 +308,9 @@ impl Source for Incoming<'_> {
     }
 
     fn more(&mut self) -> io::Result<bool> {
+        if self.input.bytes.is_empty() && engine::is_task() {
+            self.stream.await_input(self.attempt)?;
+        }
         let count = self.stream.read(self.input.room(), self.attempt)?;
         self.input.end += count;
         if count > 0 {

@@ -144,8 +144,13 @@ impl OauthClient {
         let room = fields.iter().map(|(name, value)| name.len() + 3 * value.len() + 2).sum();
         let mut form = Zeroizing::new(String::with_capacity(room));
         encode_into(&mut form, fields.into_iter());
-        let request =
-            Request { name: grant.name(), url, body: RequestBody::Form(&form), retry_safety: RetrySafety::OneTime };
+        let request = Request {
+            name: grant.name(),
+            url,
+            body: RequestBody::Form(&form),
+            retry_safety: RetrySafety::OneTime,
+            pace: None,
+        };
         let answer = client.send(request, call).map_err(|error| lost(error, grant))?;
         let mut secrets = vec![grant.secret(), &self.client_secret, &former.access_token, &former.refresh_token];
         secrets.extend(&self.keys);

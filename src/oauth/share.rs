@@ -8,7 +8,7 @@ use super::state::End;
 use super::store::TokenStore;
 use super::tokens::Tokens;
 use crate::error::{Code, Outcome};
-use crate::log::{self, Level};
+use crate::log::{self, Level, Line};
 
 impl TokenStore {
     /// Newer tokens from the host, for calls from now on and for those that wait.
@@ -43,7 +43,7 @@ impl TokenStore {
             None => Ok(()),
         });
         if let Err(failure) = taken_over {
-            log::line(Level::Error, || format!("{} is of no use: {}", file.name(), failure.message()));
+            log::event(Level::Error, || Line::new("token_file_unusable").with_failure(&failure));
         }
     }
 
@@ -61,8 +61,8 @@ impl TokenStore {
         let Some((file, lock)) = self.file.as_ref().zip(lock) else { return };
         let latest = self.latest().filter(|_| file.is_behind());
         if let Some(Err(failure)) = latest.map(|latest| file.save(&latest, lock)) {
-            let told = || format!("new tokens are in memory only, and are written later: {}", failure.message());
-            log::line(Level::Error, told);
+            // They are in memory only, and are written as soon as that is possible.
+            log::event(Level::Error, || Line::new("token_file_not_written").with_failure(&failure));
         }
     }
 
@@ -72,7 +72,7 @@ impl TokenStore {
         let Some(file) = &self.file else { return Ok(None) };
         match self.stoppable(|call| file.lock(call)) {
             Err(failure) if !matches!(failure.code(), Code::Cancelled | Code::Timeout) => {
-                log::line(Level::Error, || format!("renewing without a lock: {}", failure.message()));
+                log::event(Level::Error, || Line::new("token_file_not_locked").with_failure(&failure));
                 Ok(None)
             }
             outcome => outcome.map(Some),

@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 use zeroize::Zeroize;
 
 use super::file::{self, Lock, TokenFile};
-use super::grant::{Grant, OauthClient, TokenError};
+use super::grant::OauthClient;
 use super::now::Now;
 use super::state::{Decision, End, RefusedCall, Step, TokenSet, TokenState};
 use super::tokens::Tokens;
@@ -326,14 +326,19 @@ impl TokenStore {
     /// Does what the state decides for the token request, from this event on.
     fn follow(&self, event: impl FnOnce(&mut TokenState, Now) -> Step, lock: Option<&Lock>) -> End {
         let mut step = self.event(event);
+        let mut call = Call::new(self.limit);
         loop {
             step = match step {
                 Step::Ask(grant, former) => {
-                    let reply = self.ask(&grant, &former);
+                    self.enter(Stage::Server);
+                    let reply = self.stoppable(|asking| {
+                        call = Arc::clone(asking);
+                        self.oauth_client.ask(&self.client, &grant, &former, asking, || self.now())
+                    });
                     self.event(|state, now| state.replied(&grant, reply, now))
                 }
                 Step::Tell(tokens) => {
-                    log::line(Level::Info, || "the authorization server gave new tokens".into());
+                    log::event(Level::Info, || self.client.line("new_tokens", &call));
                     self.file.iter().for_each(TokenFile::fall_behind);
                     self.write_file(lock);
                     self.enter(Stage::TokenCallback);
@@ -344,7 +349,7 @@ impl TokenStore {
                 }
                 Step::End(end) => {
                     if let End::With(Err(failure)) = &end {
-                        log::line(Level::Error, || format!("no new tokens: {}", failure.message()));
+                        log::event(Level::Error, || self.client.line("no_tokens", &call).with_failure(failure));
                     }
                     return end;
                 }
@@ -363,11 +368,6 @@ impl TokenStore {
                 running.stage = stage;
             }
         });
-    }
-
-    fn ask(&self, grant: &Grant, former: &Tokens) -> Result<Tokens, TokenError> {
-        self.enter(Stage::Server);
-        self.stoppable(|call| self.oauth_client.ask(&self.client, grant, former, call, || self.now()))
     }
 
     /// Waits for others on behalf of the token request: until its own limit, or until nobody wants it before

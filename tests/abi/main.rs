@@ -11,6 +11,7 @@ mod callbacks;
 mod connections;
 mod constructors;
 mod cpp;
+mod errors;
 mod first;
 mod handles;
 mod header;
