@@ -129,7 +129,7 @@ mod tests {
     #[test]
     fn answers_of_planted_panics() {
         let Ok(planted) = std::env::var("MAILRU_TEST_PANIC_IN") else { return };
-        let options = r#"{"api_url":"http://localhost:1","token_url":"http://127.0.0.1:1","retries":0}"#;
+        let options = r#"{"api_url":"https://name.invalid:1","token_url":"http://127.0.0.1:1","retries":0}"#;
         let options = crate::options::Options::parse(Some(options)).expect("valid");
         let grant = crate::oauth::grant::Grant::Refresh(crate::secret::Secret::new("r"));
         let token = ("t".to_owned(), String::new());
