@@ -225,6 +225,13 @@ fn request(choices: &mut impl Choices) -> Fields {
         let value = if choices.likely(50) { odd_value(choices) } else { value(choices, &name) };
         fields.push((name, value));
     }
+    // Two unknown names side by side, whose border may be read elsewhere.
+    if choices.likely(30) {
+        for _ in 0..2 {
+            let name = [choices.one(&["b", "x", "1", "2", "xa", "_"]), choices.one(&["a", "b", "c", ""])].concat();
+            fields.push((name, choices.one(&["", "x", "1", "2", "a1", "1.5", "on", "!", "xb"]).to_owned()));
+        }
+    }
     fields.sort();
     fields.dedup_by(|one, other| one.0 == other.0);
     fields.retain(|field| field.0 != "sig");
