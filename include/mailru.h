@@ -31,10 +31,18 @@
  *
  *     transient    always there: whether the same call may succeed later, true or false
  *     argument     the argument, option or parameter that was wrong
+ *     sent         with MAILRU_EMPTY_RESPONSE to MAILRU_OUT_OF_MEMORY, whatever became of a request: false
+ *                  only if no byte of it can have reached a server, so that even a write may be made again
  *     http_status  the status of the answer
+ *     retry_after_ms  how long to wait before the next request, if the server said so
  *     field        what an answer lacks
  *     oauth        the authorization server's refusal, as it came
  *     platform     an answer whose "error" is of an unknown shape (MAILRU_API_ERROR, too)
+ *
+ * A program that repeats failed calls looks at both: a read where transient is true, a write only
+ * where sent is false, too. What was sent and not answered may have been done. For programs without a
+ * JSON parser there are mailru_error_number, mailru_error_transient and mailru_error_message, which
+ * read the platform's errors as well.
  *
  * Everything about a call comes back from that call: there is no "last error", and nothing is tied
  * to a thread. Keys, tokens, passwords and signatures never stand in an error or a log line.
@@ -79,13 +87,18 @@
  *     proxy                 none                                  http://... or socks5://..., or "env"
  *     tls_roots             webpki                                or "system": whom to trust
  *     ca_file               none                                  a PEM file of those to trust instead
+ *     max_calls_per_second  none                                  calls of all sessions with this app_id wait their turn
  *     allow_http            false                                 allow plain http to other machines
  *
  * timeout_ms bounds a whole call, retries and renewals included. A request is repeated only where
- * that cannot do a write twice. Redirects are not followed. Plain http goes to this machine only,
- * unless allow_http is true, and to this machine it goes past any proxy. The proxy "env" is read from
- * https_proxy or HTTPS_PROXY for https, http_proxy for plain http, else all_proxy or ALL_PROXY, with
- * the exceptions of no_proxy or NO_PROXY: domains, host:port, addresses, networks as 10.0.0.0/8, *.
+ * that cannot do a write twice; Retry-After replaces the pause. Redirects are not followed. Plain http
+ * goes to this machine only, unless allow_http is true, and to this machine it goes past any proxy. The
+ * proxy "env" is read from https_proxy or HTTPS_PROXY for https, http_proxy for plain http, else all_proxy
+ * or ALL_PROXY, with the exceptions of no_proxy or NO_PROXY: domains, host:port, addresses, networks as
+ * 10.0.0.0/8, *.
+ *
+ * A large allocation that fails (parameters, an upload, an answer) is MAILRU_OUT_OF_MEMORY. When not even
+ * some kilobytes are left, the process ends, as with every library in Rust.
  */
 
 #ifndef MAILRU_H
@@ -526,6 +539,42 @@ int32_t mailru_session_cancel(mailru_session session);
 void mailru_session_free(mailru_session session);
 
 /*
+ The number in an error's JSON: the platform's own, or minus the code of one of this library's, such as -21 for
+ MAILRU_TIMEOUT. 0 if there is none: for NULL, for what is no error's JSON, for an error of another shape.
+
+ error_json: what a function of this library returned beside a code other than MAILRU_OK, or through an error
+ parameter. It is not released. Does not block.
+ */
+int64_t mailru_error_number(const char *error_json);
+
+/*
+ Whether the same call may succeed later: 1 or 0. This library's own errors say so by themselves, the platform's
+ as the catalogue of mailru_errors says; an error that is not in it counts as one that stays, and so does NULL.
+
+ It does not say that a write may be made again: that is safe only where "sent" is false, see the top of this file.
+ error_json: as for mailru_error_number. Does not block.
+ */
+int32_t mailru_error_transient(const char *error_json);
+
+/*
+ The text of an error alone: no JSON, for a log or a user's eyes. A platform's error without a text gets the one of
+ mailru_errors.
+
+ error_json: as for mailru_error_number.
+ code: receives MAILRU_OK, or MAILRU_INVALID_ARGUMENT for NULL and for what holds no error; may be NULL.
+ Returns the text, or on failure the error's JSON; release either with mailru_string_free. Does not block.
+ */
+char *mailru_error_message(const char *error_json,
+                           int32_t *code);
+
+/*
+ The platform's errors, as far as they are known: a JSON array of {code, meaning, transient, advice}, by code.
+
+ code: receives MAILRU_OK; may be NULL. Release the string with mailru_string_free. Does not block.
+ */
+char *mailru_errors(int32_t *code);
+
+/*
  A cancel handle for mailru_call_within, mailru_request and mailru_queue_request. It may serve many calls and threads.
 
  Returns a handle to be released with mailru_cancel_free; 0 only if something is very wrong. Does
@@ -604,9 +653,11 @@ int32_t mailru_session_on_token(mailru_session session,
 /*
  A queue: many calls for few threads of the host, such as the one of an event loop.
 
- workers: the most threads that perform calls, at most 1024; 0 for 8. They are started as needed
- and end when there was nothing to do for some seconds.
- capacity: the most submissions that are not handed out yet; 0 for 1024.
+ workers: how many calls may be in flight at once, at most 65536; 0 for 64. They are no threads: on
+ Linux a queue has one thread however many calls are in flight, elsewhere at most 64. It is started
+ by the first submission and ends when there was nothing to do for some seconds.
+ capacity: the most submissions that are not handed out yet; 0 for 1024, or twice the calls in
+ flight if that is more. Sessions take turns: one with many submissions does not hold up others.
  error: receives NULL, or on failure the error's JSON, to be released with mailru_string_free. It
  may be NULL.
  Returns a handle to be released with mailru_queue_free, or 0 on failure. Does not block.
@@ -622,7 +673,7 @@ mailru_queue mailru_queue_new(uint32_t workers, uint32_t capacity, char **error)
  error: receives NULL, or the error's JSON if the submission was refused, to be released with
  mailru_string_free. It may be NULL.
  Returns MAILRU_OK if the submission was accepted: then it is handed out exactly once, unless the
- queue is freed first. Its time limit begins when a worker takes it. mailru_session_cancel and
+ queue is freed first. Its time limit begins when it comes into flight. mailru_session_cancel and
  mailru_session_free complete the session's submissions as MAILRU_CANCELLED.
  Codes: MAILRU_OK, MAILRU_INVALID_ARGUMENT, MAILRU_INVALID_HANDLE, MAILRU_SIGNATURE_UNDEFINED,
  MAILRU_QUEUE_FULL, MAILRU_CANCELLED (the session was freed meanwhile), MAILRU_OUT_OF_MEMORY (no
@@ -827,8 +878,11 @@ char *mailru_verify_query(const char *kind,
                           int32_t *code);
 
 /*
- Has the library's log told to a function, for the whole process: one line for each request
- (method, attempt, status, bytes, time), retry and renewal, and never a secret.
+ Has the library's log told to a function, for the whole process. A line is one event in the form
+ "event=answer session=1048741 call=3 method=friends.get attempt=1 ms=12 status=200 bytes=2048": session is the
+ handle, call a number of the process. Values with other characters than letters, digits and "-_.:/" stand in
+ quotation marks, escaped as in JSON, so that no server can forge a line. The events are answer and failure (of an
+ attempt), retry, new_tokens, no_tokens and ignored_options; more events and values may join. Never a secret.
 
  callback: replaces the one set before; NULL switches the log off.
  user_data: handed to the callback, and never looked at.

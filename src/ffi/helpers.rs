@@ -218,8 +218,11 @@ unsafe fn verified(
     }
 }
 
-/// Has the library's log told to a function, for the whole process: one line for each request
-/// (method, attempt, status, bytes, time), retry and renewal, and never a secret.
+/// Has the library's log told to a function, for the whole process. A line is one event in the form
+/// "event=answer session=1048741 call=3 method=friends.get attempt=1 ms=12 status=200 bytes=2048": session is the
+/// handle, call a number of the process. Values with other characters than letters, digits and "-_.:/" stand in
+/// quotation marks, escaped as in JSON, so that no server can forge a line. The events are answer and failure (of an
+/// attempt), retry, new_tokens, no_tokens and ignored_options; more events and values may join. Never a secret.
 ///
 /// callback: replaces the one set before; NULL switches the log off.
 /// user_data: handed to the callback, and never looked at.

@@ -4,7 +4,6 @@
 //! home each: outcomes, codes and panics here, text in `strings`, handles in `handles`, what the
 //! host is called back with in `callbacks`.
 #![allow(unsafe_code)]
-#![deny(unsafe_op_in_unsafe_fn)]
 // These documents become the header, where every pointer's terms are told in the words of C; and the
 // contract with C decides how many arguments a function has.
 #![allow(clippy::missing_safety_doc, clippy::too_many_arguments)]
@@ -13,6 +12,7 @@ mod callbacks;
 mod calls;
 mod cancels;
 mod constructors;
+mod errors;
 mod handles;
 mod helpers;
 mod process;
@@ -25,6 +25,7 @@ pub use self::callbacks::{mailru_log_callback, mailru_release_callback, mailru_t
 pub use self::calls::*;
 pub use self::cancels::*;
 pub use self::constructors::*;
+pub use self::errors::*;
 pub use self::handles::{mailru_cancel, mailru_queue, mailru_session};
 pub use self::helpers::*;
 pub use self::queue::*;

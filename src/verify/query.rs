@@ -54,7 +54,7 @@ fn fields(query: &str) -> Outcome<Received<'_>> {
             return wrong("has a value without a name");
         }
         if !names.insert(name.clone()) {
-            return Err(Failure::argument(&name, "stands twice in query, and servers differ in which one counts"));
+            return Err(Failure::argument(&name, "duplicate name in the query; servers differ in which one they use"));
         }
         fields.push((name, Some(value)));
     }

@@ -3,8 +3,7 @@
 use std::fs;
 use std::path::Path;
 
-use mailru::error::Code;
-use mailru::options;
+use crate::lists;
 
 fn readme() -> String {
     fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("README.md")).expect("the README is there")
@@ -20,10 +19,8 @@ fn table(readme: &str, heading: &str) -> Vec<Vec<String>> {
 
 #[test]
 fn the_table_of_options() {
-    let documented: Vec<_> = options::DOCUMENTED
-        .iter()
-        .map(|(name, default, meaning)| vec![format!("`{name}`"), (*default).to_owned(), (*meaning).to_owned()])
-        .collect();
+    let row = |[name, default, meaning]: [&str; 3]| vec![format!("`{name}`"), default.to_owned(), meaning.to_owned()];
+    let documented: Vec<_> = lists::options().into_iter().map(row).collect();
     assert_eq!(table(&readme(), "Options"), documented, "README.md, section Options, against src/option_names.in");
 }
 
@@ -32,15 +29,11 @@ fn the_table_of_codes() {
     let header =
         fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("include/mailru.h")).expect("the header");
     let rows = table(&readme(), "Errors and codes");
-    assert_eq!(rows.len(), Code::ALL.len());
-    for (row, code) in rows.iter().zip(Code::ALL) {
-        let name = code.c_name().to_str().expect("ASCII");
-        assert_eq!(row[..2], [format!("`{name}`"), code.number().to_string()]);
-        assert!(
-            header.contains(&format!("/* {} */\n#define {name} {}\n", row[2], code.number())),
-            "{name}: {}",
-            row[2]
-        );
+    let codes = lists::codes();
+    assert_eq!(rows.len(), codes.len());
+    for (row, (name, number)) in rows.iter().zip(codes) {
+        assert_eq!(row[..2], [format!("`{name}`"), number.to_string()]);
+        assert!(header.contains(&format!("/* {} */\n#define {name} {number}\n", row[2])), "{name}: {}", row[2]);
     }
 }
 
@@ -98,4 +91,19 @@ fn the_first_screen_has_the_two_commands() {
         commands[0].starts_with("make -C examples-c run ") && commands[1].starts_with("cargo test "),
         "{commands:?}"
     );
+}
+
+#[test]
+fn the_contributors_guide_names_files_that_exist() {
+    let guide = include_str!("../../CONTRIBUTING.md");
+    let named = guide.split('`').skip(1).step_by(2).filter(|text| {
+        let is_path =
+            ["src/", "tests/", "include/", "ffi/", "oauth/", ".ci/"].iter().any(|root| text.starts_with(root));
+        is_path && !text.contains(['<', ' '])
+    });
+    let missing: Vec<_> = named
+        .filter(|path| !["", "src"].iter().any(|root| super::header::root().join(root).join(path).exists()))
+        .collect();
+    assert!(missing.is_empty(), "{missing:?}");
+    assert!(guide.contains("## Recipes") && guide.matches("**Add a").count() == 4);
 }

@@ -67,6 +67,14 @@ static char *methods(int32_t *code) {
     return mailru_methods(code);
 }
 
+static char *errors(int32_t *code) {
+    return mailru_errors(code);
+}
+
+static char *error_message(int32_t *code) {
+    return mailru_error_message(arg(0, "{\"error\":{\"error_code\":104}}"), code);
+}
+
 static char *authorize_url(int32_t *code) {
     return mailru_authorize_url(arg(0, APP_ID), arg(1, "https://example.org/"), arg(2, "code"), arg(3, "photos"),
                                 arg(4, "abc"), code);
@@ -103,6 +111,8 @@ static const struct {
     {"mailru_authorize", authorize, {NULL}},
     {"mailru_tokens", tokens, {NULL}},
     {"mailru_methods", methods, {NULL}},
+    {"mailru_errors", errors, {NULL}},
+    {"mailru_error_message", error_message, {"error_json"}},
     {"mailru_authorize_url", authorize_url, {"app_id", "redirect_uri", "", "", ""}},
     {"mailru_parse_redirect", parse_redirect, {"url", ""}},
     {"mailru_verify", verify, {"secret_key", "params_json"}},
@@ -283,6 +293,7 @@ static void functions_of_the_queue(void) {
     answered("mailru_queue_request", error, &code, MAILRU_INVALID_ARGUMENT, "\"argument\":\"request_json\"");
     code = mailru_queue_request(queue, session, "{\"method\":\"friends.get\"}", NULL, 1, 0, 1, &error);
     answered("mailru_queue_request", error, &code, MAILRU_INVALID_ARGUMENT, "\"argument\":\"data\"");
+    check(mailru_error_number(NULL) == 0 && mailru_error_transient(NULL) == 0, "no error has no number");
     mailru_cancel cancel = mailru_cancel_new();
     code = mailru_cancel_progress(cancel, NULL, NULL);
     check(code == MAILRU_OK, "mailru_cancel_progress without numbers: %d", code);

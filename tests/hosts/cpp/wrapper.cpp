@@ -76,6 +76,14 @@ static void calls() {
           "a file is uploaded");
     check(session.try_upload("photos.upload", nullptr, "img_file", "a.png", {}).code != MAILRU_INVALID_ARGUMENT,
           "an empty file is a file");
+    const mailru::cancel_handle cancel;
+    check(session.request(R"({"method":"photos.upload","params":{"aid":"_myphoto"},"file":{"field":"img_file","name":"a.png"}})",
+                          "\x89PNG", &cancel)
+                  .find("pid") != std::string::npos,
+          "any request");
+    check(cancel.progress().total > 0 && cancel.progress().sent == cancel.progress().total, "its progress");
+    check(thrown([&] { session.request(R"({"method":"friends.get"})", "a file"); }) == MAILRU_INVALID_ARGUMENT,
+          "a file where none belongs");
     check(session.public_page("mail/demo").find("1324730981306483817") != std::string::npos, "a page is read");
     check(session.authorize() == session.tokens(), "a token session has its tokens");
     session.cancel();
@@ -114,6 +122,10 @@ static void queues() {
     queue.submit(session, "sandbox.echo", nullptr, 7);
     const auto completed = queue.next();
     check(completed && completed->tag == 7 && completed->outcome, "a completion");
+    queue.request(session, R"({"public":"mail/demo"})", 8);
+    const auto page = queue.next();
+    check(page && page->tag == 8 && page->outcome, "any request");
+    check(thrown([&] { queue.request(session, "{}", 9); }) == MAILRU_INVALID_ARGUMENT, "none at all");
     queue.reset();
     check(queue.next()->outcome.code == MAILRU_INVALID_HANDLE, "a freed queue says so");
 }
