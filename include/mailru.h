@@ -530,7 +530,7 @@ char *mailru_sign(mailru_session session,
 int32_t mailru_session_cancel(mailru_session session);
 
 /*
- Lets go of a session. Calls under way on other threads end with their answer or as
+ Frees a session. Calls under way on other threads end with their answer or as
  MAILRU_CANCELLED; later uses of the handle are MAILRU_INVALID_HANDLE. A request to the
  authorization server that was sent goes on, and its tokens still reach the token callback.
 
@@ -602,7 +602,7 @@ int32_t mailru_cancel_fire(mailru_cancel cancel);
 int32_t mailru_cancel_progress(mailru_cancel cancel, uint64_t *sent, uint64_t *total);
 
 /*
- Lets go of a cancel handle. Calls that hold it go on. 0, a freed handle and a handle of another
+ Frees a cancel handle. Calls that hold it go on. 0, a freed handle and a handle of another
  kind are ignored. Does not block.
  */
 void mailru_cancel_free(mailru_cancel cancel);
@@ -735,7 +735,7 @@ int32_t mailru_queue_cancel(mailru_queue queue, uint64_t tag);
 int32_t mailru_queue_fd(mailru_queue queue);
 
 /*
- Lets go of a queue: its calls under way are cancelled, what is pending is not handed out any
+ Frees a queue: its calls under way are cancelled, what is pending is not handed out any
  more, and threads blocked in mailru_queue_next wake. Other calls of its sessions go on.
 
  0, a freed handle and a handle of another kind are ignored. Does not block.

@@ -142,7 +142,9 @@ impl Search {
         let fields = request(choices);
         let whole = text(&fields);
         let sig = signature(&whole);
-        let mut accepted: Option<String> = None;
+        // A call needs no check: the application signs it itself, so its signature serves for nothing else.
+        let has = |name: &str| fields.iter().any(|field| field.0 == name);
+        let mut accepted = (has("method") && has("secure")).then(|| format!("call {fields:?}"));
         let mut readings = vec![fields];
         readings.extend((0..6).filter_map(|_| reading(choices, &whole)));
         readings.sort();
@@ -208,7 +210,7 @@ fn request(choices: &mut impl Choices) -> Fields {
         0 | 1 => &["app_id", "other_price", "service_id", "transaction_id", "uid"],
         2 | 3 => &["app_id", "is_app_user", "oid", "referer_type", "session_expire", "session_key", "vid"],
         4 | 5 => &["app_id", "exp", "is_app_user", "session_key", "ss", "state", "vid"],
-        6 | 7 => &["app_id", "method", "secure", "session_key", "text"],
+        6 | 7 => &["app_id", "ext_perm", "method", "secure", "session_key", "text"],
         _ => &[],
     };
     let mut fields = Fields::new();
@@ -251,7 +253,8 @@ const NUMBERS: [&str; 6] = ["1", "0", "22", "1300000000", "18446744073709551616"
 /// A value that the name may have.
 fn value(choices: &mut impl Choices, name: &str) -> String {
     let texts = ["stream", "a1", "x", "", "1", "left_menu", "be6ef8", "я"];
-    let is_text = ["session_key", "ss", "state", "text", "method", "referer_type", "view", "debug"].contains(&name);
+    let is_text =
+        ["session_key", "ss", "state", "text", "method", "referer_type", "view", "debug", "ext_perm"].contains(&name);
     choices.one(if is_text { &texts } else { &NUMBERS }).to_owned()
 }
 
