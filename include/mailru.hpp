@@ -70,20 +70,6 @@ private:
 /** The name of a code, such as "MAILRU_OK". */
 inline const char *code_name(std::int32_t code) noexcept { return mailru_code_name(code); }
 
-namespace detail {
-
-struct string_deleter {
-    void operator()(char *json) const noexcept { mailru_string_free(json); }
-};
-
-/** Copies a string of the library's and releases it, even if the copy fails. */
-inline std::string taken(char *json) {
-    const std::unique_ptr<char, string_deleter> owned(json);
-    return json == nullptr ? std::string() : std::string(json);
-}
-
-} // namespace detail
-
 /** A failure: which kind, and the error's JSON. */
 class error : public std::runtime_error {
 public:
@@ -99,8 +85,6 @@ public:
     std::int64_t number() const noexcept { return mailru_error_number(json_->c_str()); }
     /** Whether the same call may succeed later. */
     bool transient() const noexcept { return mailru_error_transient(json_->c_str()) != 0; }
-    /** Its text alone, for a log or a user's eyes. */
-    std::string message() const { return detail::taken(mailru_error_message(json_->c_str(), nullptr)); }
 
 private:
     std::int32_t code_;
@@ -120,10 +104,6 @@ struct result {
     std::int64_t number() const noexcept { return mailru_error_number(json.c_str()); }
     /** Whether the same call may succeed later; false for success. */
     bool transient() const noexcept { return mailru_error_transient(json.c_str()) != 0; }
-    /** A failure's text alone, for a log or a user's eyes; empty for success. */
-    std::string message() const {
-        return code == MAILRU_OK ? std::string() : detail::taken(mailru_error_message(json.c_str(), nullptr));
-    }
 
     /** The JSON of success; throws mailru::error for a failure. */
     std::string value() && {
@@ -135,6 +115,16 @@ struct result {
 };
 
 namespace detail {
+
+struct string_deleter {
+    void operator()(char *json) const noexcept { mailru_string_free(json); }
+};
+
+/** Copies a string of the library's and releases it, even if the copy fails. */
+inline std::string taken(char *json) {
+    const std::unique_ptr<char, string_deleter> owned(json);
+    return json == nullptr ? std::string() : std::string(json);
+}
 
 /** Runs a function that answers with JSON and a code. */
 template <typename Function> result answer(Function &&function) {
@@ -504,11 +494,16 @@ public:
 /** The library's version, such as "0.1.0". */
 inline std::string version() { return mailru_version(); }
 
+/** The platform's errors: an array of {code, meaning, transient, advice}. */
+inline std::string errors() { return detail::answer(mailru_errors).value(); }
+
+/** The text of an error's JSON alone. */
+inline std::string error_message(const std::string &error_json) {
+    return detail::answer([&](std::int32_t *code) { return mailru_error_message(error_json.c_str(), code); }).value();
+}
+
 /** The catalogue of the platform's methods. */
 inline std::string methods() { return detail::answer(mailru_methods).value(); }
-
-/** The platform's errors, as far as they are known. */
-inline std::string errors() { return detail::answer(mailru_errors).value(); }
 
 /** The address at which a user lets the application in: {"url"}. */
 inline result try_authorize_url(text app_id, text redirect_uri, text response_type = {}, text scope = {},

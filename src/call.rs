@@ -161,13 +161,8 @@ impl Call {
 
     /// A byte of a request of this call is about to be sent; fails after [`Self::cancel_unsent`].
     pub fn about_to_send(&self) -> Outcome<()> {
-        if self.was_sent() {
-            return Ok(());
-        }
-        match self.sending.compare_exchange(UNSENT, ABOUT_TO_SEND, Ordering::SeqCst, Ordering::SeqCst) {
-            Err(NOT_TO_BE_SENT) => Err(cancelled()),
-            _ => Ok(()),
-        }
+        let former = self.sending.compare_exchange(UNSENT, ABOUT_TO_SEND, Ordering::SeqCst, Ordering::SeqCst);
+        if former == Err(NOT_TO_BE_SENT) { Err(cancelled()) } else { Ok(()) }
     }
 
     /// Says whether a byte was sent.

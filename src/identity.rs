@@ -48,7 +48,7 @@ pub struct Identity {
     pub keys: Keys,
     /// The user's tokens.
     pub store: Arc<TokenStore>,
-    /// The rate of the application's calls.
+    /// Where the application's calls wait their turn.
     pub pace: Pace,
 }
 
@@ -100,9 +100,9 @@ impl Identity {
             keys: [keys.private_key.clone(), keys.secret_key.clone()],
             needs_uid: keys.sign_only_for_a_user(),
         };
+        let pace = Pace::of(&keys.app_id, options.max_calls_per_second);
         let state = TokenState::new(rules, tokens);
         let store = TokenStore::new(state, file, oauth_client, Arc::clone(client), options.timeout);
-        let pace = Pace::of(&keys.app_id, options.max_calls_per_second);
         Ok(Identity { keys, store: Arc::new(store), pace })
     }
 

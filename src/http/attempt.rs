@@ -41,6 +41,8 @@ pub struct Plan {
     pub purpose: Use,
     /// How long its body is.
     pub body_length: usize,
+    /// Whether it sends codes or passwords and gets tokens, so that no trace of it may be left.
+    pub is_secret: bool,
     /// The longest body that the answer may have.
     pub max_response_bytes: u64,
 }

@@ -99,11 +99,6 @@ impl TokenFile {
         Ok(file)
     }
 
-    /// The file's name, for messages.
-    pub fn name(&self) -> String {
-        self.path.display().to_string()
-    }
-
     /// The tokens in the file; `None` if there is no file, or nothing in it.
     pub fn load(&self, now: Now) -> Outcome<Option<Tokens>> {
         let stamp = self.stamp();

@@ -8,7 +8,7 @@ use super::state::End;
 use super::store::TokenStore;
 use super::tokens::Tokens;
 use crate::error::{Code, Outcome};
-use crate::log::{self, Level};
+use crate::log::{self, Level, Line};
 
 impl TokenStore {
     /// Newer tokens from the host, for calls from now on and for those that wait.
@@ -43,9 +43,7 @@ impl TokenStore {
             None => Ok(()),
         });
         if let Err(failure) = taken_over {
-            log::event(Level::Error, || {
-                self.client.session_line("token_file_unusable").with("file", file.name()).with_failure(&failure)
-            });
+            log::event(Level::Error, || Line::new("token_file_unusable").with_failure(&failure));
         }
     }
 
@@ -63,8 +61,8 @@ impl TokenStore {
         let Some((file, lock)) = self.file.as_ref().zip(lock) else { return };
         let latest = self.latest().filter(|_| file.is_behind());
         if let Some(Err(failure)) = latest.map(|latest| file.save(&latest, lock)) {
-            // They are in memory only, and are written later.
-            log::event(Level::Error, || self.client.session_line("token_file_not_written").with_failure(&failure));
+            // They are in memory only, and are written as soon as that is possible.
+            log::event(Level::Error, || Line::new("token_file_not_written").with_failure(&failure));
         }
     }
 
@@ -74,7 +72,7 @@ impl TokenStore {
         let Some(file) = &self.file else { return Ok(None) };
         match self.stoppable(|call| file.lock(call)) {
             Err(failure) if !matches!(failure.code(), Code::Cancelled | Code::Timeout) => {
-                log::event(Level::Error, || self.client.session_line("token_file_unlocked").with_failure(&failure));
+                log::event(Level::Error, || Line::new("token_file_not_locked").with_failure(&failure));
                 Ok(None)
             }
             outcome => outcome.map(Some),

@@ -9,8 +9,10 @@ use std::mem;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use zeroize::Zeroize;
+
 use super::file::{self, Lock, TokenFile};
-use super::grant::{Grant, OauthClient, TokenError};
+use super::grant::OauthClient;
 use super::now::Now;
 use super::state::{Decision, End, RefusedCall, Step, TokenSet, TokenState};
 use super::tokens::Tokens;
@@ -40,7 +42,7 @@ thread_local! {
 /// A session's tokens and how it gets others.
 pub struct TokenStore {
     oauth_client: OauthClient,
-    pub(super) client: Arc<Client>,
+    client: Arc<Client>,
     limit: Duration,
     beginning: Instant,
     pub(super) file: Option<TokenFile>,
@@ -274,6 +276,7 @@ impl TokenStore {
         let started = background::spawn("token", move || {
             FETCHING.with(|fetching| fetching.set(std::ptr::from_ref(&*store) as usize));
             let end = panics::catch(|| Ok(store.run()));
+            wipe_stack();
             let end = end.unwrap_or_else(|bug| End::With(Err(bug)));
             store.finish();
             // First whatever is the host's: once the waiting calls return, it may be about to exit.
@@ -323,14 +326,19 @@ impl TokenStore {
     /// Does what the state decides for the token request, from this event on.
     fn follow(&self, event: impl FnOnce(&mut TokenState, Now) -> Step, lock: Option<&Lock>) -> End {
         let mut step = self.event(event);
+        let mut call = Call::new(self.limit);
         loop {
             step = match step {
                 Step::Ask(grant, former) => {
-                    let reply = self.ask(&grant, &former);
+                    self.enter(Stage::Server);
+                    let reply = self.stoppable(|asking| {
+                        call = Arc::clone(asking);
+                        self.oauth_client.ask(&self.client, &grant, &former, asking, || self.now())
+                    });
                     self.event(|state, now| state.replied(&grant, reply, now))
                 }
                 Step::Tell(tokens) => {
-                    log::event(Level::Info, || self.client.session_line("new_tokens"));
+                    log::event(Level::Info, || self.client.line("new_tokens", &call));
                     self.file.iter().for_each(TokenFile::fall_behind);
                     self.write_file(lock);
                     self.enter(Stage::TokenCallback);
@@ -341,7 +349,7 @@ impl TokenStore {
                 }
                 Step::End(end) => {
                     if let End::With(Err(failure)) = &end {
-                        log::event(Level::Error, || self.client.session_line("no_tokens").with_failure(failure));
+                        log::event(Level::Error, || self.client.line("no_tokens", &call).with_failure(failure));
                     }
                     return end;
                 }
@@ -360,11 +368,6 @@ impl TokenStore {
                 running.stage = stage;
             }
         });
-    }
-
-    fn ask(&self, grant: &Grant, former: &Tokens) -> Result<Tokens, TokenError> {
-        self.enter(Stage::Server);
-        self.stoppable(|call| self.oauth_client.ask(&self.client, grant, former, call, || self.now()))
     }
 
     /// Waits for others on behalf of the token request: until its own limit, or until nobody wants it before
@@ -387,6 +390,14 @@ impl TokenStore {
         note(None);
         outcome
     }
+}
+
+/// Wipes what functions that have returned left on this thread's stack, which the system keeps for another thread.
+#[inline(never)]
+fn wipe_stack() {
+    let mut left = [0_u8; 128 * 1024];
+    left.zeroize();
+    std::hint::black_box(&left);
 }
 
 /// Runs a callback of the host. A panic around it is no reason to lose tokens.

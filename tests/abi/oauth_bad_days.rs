@@ -124,6 +124,37 @@ fn a_server_in_trouble_is_not_flooded() {
     }
 }
 
+#[test]
+fn the_server_says_when_it_wants_to_be_asked_again() {
+    let sandbox = Sandbox::start();
+    for (grant, session) in needy(&sandbox, json!({})) {
+        let before = sandbox.requests().len();
+        sandbox.fault(grants(), json!(1), json!({ "kind": "too_many", "retry_after": 2 }));
+        let begun = Instant::now();
+        let failure = session.call("friends.get", None).expect("MAILRU_OAUTH_ERROR");
+        assert_eq!(
+            (failure.error("retry_after_ms"), failure.error("http_status")),
+            (json!(2000), json!(429)),
+            "{grant}"
+        );
+        // For the next second nobody waits, and nothing is sent.
+        for answer in [session.call("friends.get", None), session.authorize()] {
+            let failure = answer.expect("MAILRU_OAUTH_ERROR");
+            let left = failure.error("retry_after_ms").as_u64().expect("a number");
+            assert!(left <= 2000 && failure.error("transient") == true, "{}", failure.json);
+        }
+        assert_eq!(sandbox.requests().len(), before + 1);
+        await_that("the pause is over", || session.call("friends.get", None).name() == "MAILRU_OK");
+        assert!(begun.elapsed() >= Duration::from_millis(1990), "{:?}", begun.elapsed());
+        let asked: Vec<_> = sandbox.requests()[before..]
+            .iter()
+            .filter(|it| it["grant"].is_string())
+            .map(|it| it["at_ms"].as_u64().expect("a time"))
+            .collect();
+        assert!(asked.len() == 2 && asked[1] - asked[0] >= 1990, "{asked:?}");
+    }
+}
+
 /// A call with the id of nobody.
 fn call_with_wrong_id(session: &Session) -> Answer {
     session.call("users.getInfo", r#"{"uids":"404"}"#)

@@ -284,8 +284,16 @@ fn calls_of_one_application_wait_their_turn() {
         one.public("mail/demo", None).expect_ok();
     }
     assert!(begun.elapsed() < std::time::Duration::from_millis(1500), "{:?}", begun.elapsed());
-    for _ in 0..10 {
-        one.call("sandbox.echo", None).expect_ok();
+    // All turns of a second are taken at once; on a busy machine that may need more than one try.
+    loop {
+        std::thread::sleep(std::time::Duration::from_millis(1100));
+        let begun = std::time::Instant::now();
+        for _ in 0..10 {
+            one.call("sandbox.echo", None).expect_ok();
+        }
+        if begun.elapsed() < std::time::Duration::from_millis(700) {
+            break;
+        }
     }
     let before = sandbox.requests().len();
     let answer = one.call_within("sandbox.echo", None, 100, 0).expect("MAILRU_TIMEOUT");

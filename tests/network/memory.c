@@ -15,7 +15,7 @@
 #include "mailru.h"
 
 #define MASK 0x5a
-enum { MOST = 64, LONGEST = 80 };
+enum { MOST = 400, LONGEST = 80 };
 
 static struct {
     char name[32];
@@ -159,8 +159,8 @@ static void look(const char *region, unsigned long base, size_t size)
                 same++;
             if (same == length) {
                 printf("%s at %lx in %s:", secrets[row].name, base + at, region);
-                for (size_t near = at > 48 ? at - 48 : 0; near < at; near++)
-                    putchar(piece[near] >= ' ' && piece[near] <= '~' ? piece[near] : '.');
+                for (size_t near = at > 48 ? at - 48 : 0; near < at + length + 48 && near < size; near++)
+                    putchar(near == at ? '[' : piece[near] >= ' ' && piece[near] <= '~' ? piece[near] : '.');
                 putchar('\n');
                 found++;
             }
