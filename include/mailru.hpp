@@ -436,7 +436,7 @@ struct completion {
 /** Many calls for few threads, such as the one of an event loop. */
 class queue : public detail::handle<mailru_queue_free> {
 public:
-    /** workers: the most threads that perform calls; capacity: the most submissions not handed out yet; 0: defaults. */
+    /** workers: how many calls are in flight at most; capacity: the most submissions not handed out yet; 0: defaults. */
     explicit queue(std::uint32_t workers = 0, std::uint32_t capacity = 0, result *outcome = nullptr)
         : handle(detail::made(outcome, [&](char **error) { return mailru_queue_new(workers, capacity, error); })) {}
 
