@@ -87,6 +87,7 @@
  *     proxy                 none                                  http://... or socks5://..., or "env"
  *     tls_roots             webpki                                or "system": whom to trust
  *     ca_file               none                                  a PEM file of those to trust instead
+ *     max_calls_per_second  none                                  calls of all sessions with this app_id wait their turn
  *     allow_http            false                                 allow plain http to other machines
  *
  * timeout_ms bounds a whole call, retries and renewals included. A request is repeated only where

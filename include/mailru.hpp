@@ -81,6 +81,12 @@ public:
     std::int32_t code() const noexcept { return code_; }
     /** {"error":{"error_code":N,"error_msg":"...",...}} */
     const std::string &json() const noexcept { return *json_; }
+    /** The platform's number, or minus the code. */
+    std::int64_t number() const noexcept { return mailru_error_number(json_->c_str()); }
+    /** Whether the same call may succeed later. */
+    bool transient() const noexcept { return mailru_error_transient(json_->c_str()) != 0; }
+    /** The text alone. */
+    std::string message() const;
 
 private:
     std::int32_t code_;
@@ -130,12 +136,8 @@ template <typename Function> std::uint64_t made(result *outcome, Function &&func
     const std::uint64_t number = function(&json);
     result failure = {MAILRU_OK, taken(json)};
     if (number == 0) {
-        failure.code = MAILRU_INTERNAL_ERROR;
-        constexpr std::string_view member = "\"error_code\":-";
-        const std::size_t at = failure.json.find(member);
-        if (at != std::string::npos) {
-            failure.code = static_cast<std::int32_t>(std::stol(failure.json.substr(at + member.size())));
-        }
+        const auto code = static_cast<std::int32_t>(-mailru_error_number(failure.json.c_str()));
+        failure.code = code == MAILRU_OK ? MAILRU_INTERNAL_ERROR : code;
     }
     if (outcome != nullptr) {
         *outcome = std::move(failure);
@@ -144,6 +146,14 @@ template <typename Function> std::uint64_t made(result *outcome, Function &&func
     }
     return number;
 }
+
+} // namespace detail
+
+inline std::string error::message() const {
+    return detail::answer([&](std::int32_t *code) { return mailru_error_message(json_->c_str(), code); }).json;
+}
+
+namespace detail {
 
 /** The outcome of a verification as an answer. */
 inline bool verified(result outcome) {
@@ -462,6 +472,9 @@ inline std::string version() { return mailru_version(); }
 
 /** The catalogue of the platform's methods. */
 inline std::string methods() { return detail::answer(mailru_methods).value(); }
+
+/** The platform's errors. */
+inline std::string errors() { return detail::answer(mailru_errors).value(); }
 
 /** The address at which a user lets the application in: {"url"}. */
 inline result try_authorize_url(text app_id, text redirect_uri, text response_type = {}, text scope = {},

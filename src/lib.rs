@@ -5,7 +5,8 @@
 //!
 //! 0. `environment`, `error`, `panics`, `background`, `secret`, `fork`, `call`, `log`, `json`, `json_scan`: failures,
 //!    threads, secrets, what a fork and a cancellation mean, how JSON is read.
-//! 1. `address`, `options`, `params`, `signature`, `verify`, `catalogue`, `error_json`: pure functions.
+//! 1. `address`, `options`, `params`, `signature`, `verify`, `catalogue`, `error_json`, `pace`: pure functions, and what
+//!    the sessions of an application share.
 //! 2. `http`: a request out, a checked answer back.
 //! 3. `oauth`: tokens obtained, kept, renewed.
 //! 4. `request`, `keys`, `session`: what the platform is asked for, and with which keys.
@@ -35,6 +36,7 @@ mod keys;
 mod log;
 mod oauth;
 mod options;
+mod pace;
 mod panics;
 mod queue;
 mod request;

@@ -60,6 +60,8 @@ pub struct Options {
     pub tls_roots: TlsRoots,
     /// A PEM file of those to trust instead.
     pub ca_file: Option<String>,
+    /// How many calls may begin in a second, all sessions of the application together.
+    pub max_calls_per_second: Option<f64>,
     /// Whether plain http may leave this machine.
     pub allow_http: bool,
 }
@@ -105,6 +107,7 @@ impl Default for Options {
             proxy: None,
             tls_roots: TlsRoots::WebPki,
             ca_file: None,
+            max_calls_per_second: None,
             allow_http: false,
         }
     }
@@ -141,6 +144,7 @@ impl Options {
                 "proxy" => options.proxy = Some(value.secret()?),
                 "tls_roots" => options.tls_roots = value.roots()?,
                 "ca_file" => options.ca_file = Some(value.text()?),
+                "max_calls_per_second" => options.max_calls_per_second = Some(value.rate()?),
                 "allow_http" => options.allow_http = value.flag()?,
                 _ => known(&name)?,
             }
@@ -187,6 +191,13 @@ impl Value<'_> {
         number
             .filter(|number| (least..=most).contains(number))
             .ok_or_else(|| self.wrong(&format!("a whole number from {least} to {most}")))
+    }
+
+    fn rate(&self) -> Outcome<f64> {
+        let number: Option<f64> = serde_json::from_str(self.raw.get()).ok();
+        number
+            .filter(|number| (0.001..=1_000_000.0).contains(number))
+            .ok_or_else(|| self.wrong("a number from 0.001 to 1000000"))
     }
 
     fn text(&self) -> Outcome<String> {
@@ -268,6 +279,10 @@ mod tests {
             (r#"{"max_response_bytes":0}"#, "max_response_bytes"),
             (r#"{"user_agent":"a\r\nb"}"#, "user_agent"),
             (r#"{"tls_roots":"none"}"#, "tls_roots"),
+            (r#"{"max_calls_per_second":0}"#, "max_calls_per_second"),
+            (r#"{"max_calls_per_second":-1}"#, "max_calls_per_second"),
+            (r#"{"max_calls_per_second":1e7}"#, "max_calls_per_second"),
+            (r#"{"max_calls_per_second":"5"}"#, "max_calls_per_second"),
             (r#"{"api_url":"http://example.org"}"#, "api_url"),
             (r#"{"timeout":1}"#, "timeout"),
             (r#"{"pass_error":true,"pass_error":true}"#, "pass_error"),

@@ -45,6 +45,7 @@ use crate::call::{BodyProgress, Call};
 use crate::error::{Failure, Outcome};
 use crate::log::{self, Level, Line};
 use crate::options::Options;
+use crate::pace::Pace;
 
 /// What a request carries besides its address.
 pub enum RequestBody<'a> {
@@ -64,8 +65,10 @@ pub struct Request<'a> {
     pub url: String,
     /// What it carries.
     pub body: RequestBody<'a>,
-    /// What a retry_safety may do.
+    /// Whether it may be sent again.
     pub retry_safety: RetrySafety,
+    /// Where it waits its turn, if it is a call of an application.
+    pub pace: Option<&'a Pace>,
 }
 
 /// Whether a request may be sent again after an attempt that failed.
@@ -119,6 +122,7 @@ impl Client {
             AttemptError::unsent(Failure::argument("params_json", problem))
         })?;
         let mut failed = 0;
+        request.pace.map_or(Ok(()), |pace| pace.wait(call)).map_err(AttemptError::unsent)?;
         loop {
             let outcome = self.attempt(&request, &uri, call, failed + 1);
             failed += 1;

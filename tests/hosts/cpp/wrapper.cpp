@@ -22,6 +22,7 @@ template <typename Function> static std::int32_t thrown(Function function) {
     } catch (const mailru::error &error) {
         const mailru::error copy = error;
         check(copy.json().find("\"error\"") != std::string::npos, "an exception carries the JSON");
+        check(copy.number() != 0 && !copy.message().empty() && !copy.transient(), "an exception reads its JSON");
         return copy.code();
     }
     return MAILRU_OK;
