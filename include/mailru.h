@@ -530,7 +530,7 @@ char *mailru_sign(mailru_session session,
 int32_t mailru_session_cancel(mailru_session session);
 
 /*
- Lets go of a session. Calls under way on other threads end with their answer or as
+ Frees a session. Calls under way on other threads end with their answer or as
  MAILRU_CANCELLED; later uses of the handle are MAILRU_INVALID_HANDLE. A request to the
  authorization server that was sent goes on, and its tokens still reach the token callback.
 
@@ -602,7 +602,7 @@ int32_t mailru_cancel_fire(mailru_cancel cancel);
 int32_t mailru_cancel_progress(mailru_cancel cancel, uint64_t *sent, uint64_t *total);
 
 /*
- Lets go of a cancel handle. Calls that hold it go on. 0, a freed handle and a handle of another
+ Frees a cancel handle. Calls that hold it go on. 0, a freed handle and a handle of another
  kind are ignored. Does not block.
  */
 void mailru_cancel_free(mailru_cancel cancel);
@@ -653,9 +653,11 @@ int32_t mailru_session_on_token(mailru_session session,
 /*
  A queue: many calls for few threads of the host, such as the one of an event loop.
 
- workers: the most threads that perform calls, at most 1024; 0 for 8. They are started as needed
- and end when there was nothing to do for some seconds.
- capacity: the most submissions that are not handed out yet; 0 for 1024.
+ workers: how many calls may be in flight at once, at most 65536; 0 for 64. They are no threads: on
+ Linux a queue has one thread however many calls are in flight, elsewhere at most 64. It is started
+ by the first submission and ends when there was nothing to do for some seconds.
+ capacity: the most submissions that are not handed out yet; 0 for 1024, or twice the calls in
+ flight if that is more. Sessions take turns: one with many submissions does not hold up others.
  error: receives NULL, or on failure the error's JSON, to be released with mailru_string_free. It
  may be NULL.
  Returns a handle to be released with mailru_queue_free, or 0 on failure. Does not block.
@@ -671,7 +673,7 @@ mailru_queue mailru_queue_new(uint32_t workers, uint32_t capacity, char **error)
  error: receives NULL, or the error's JSON if the submission was refused, to be released with
  mailru_string_free. It may be NULL.
  Returns MAILRU_OK if the submission was accepted: then it is handed out exactly once, unless the
- queue is freed first. Its time limit begins when a worker takes it. mailru_session_cancel and
+ queue is freed first. Its time limit begins when it comes into flight. mailru_session_cancel and
  mailru_session_free complete the session's submissions as MAILRU_CANCELLED.
  Codes: MAILRU_OK, MAILRU_INVALID_ARGUMENT, MAILRU_INVALID_HANDLE, MAILRU_SIGNATURE_UNDEFINED,
  MAILRU_QUEUE_FULL, MAILRU_CANCELLED (the session was freed meanwhile), MAILRU_OUT_OF_MEMORY (no
@@ -733,7 +735,7 @@ int32_t mailru_queue_cancel(mailru_queue queue, uint64_t tag);
 int32_t mailru_queue_fd(mailru_queue queue);
 
 /*
- Lets go of a queue: its calls under way are cancelled, what is pending is not handed out any
+ Frees a queue: its calls under way are cancelled, what is pending is not handed out any
  more, and threads blocked in mailru_queue_next wake. Other calls of its sessions go on.
 
  0, a freed handle and a handle of another kind are ignored. Does not block.

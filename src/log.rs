@@ -14,7 +14,7 @@ use crate::panics;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 #[repr(i32)]
 pub enum Level {
-    /// Something was lost or refused for good.
+    /// Something was lost or refused, and will not be tried again.
     Error = 1,
     /// A request failed; it may be repeated.
     Warning = 2,

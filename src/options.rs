@@ -168,7 +168,7 @@ fn known(name: &str) -> Outcome<()> {
         return Ok(());
     }
     let names: Vec<_> = DOCUMENTED.iter().map(|row| row.0).collect();
-    Err(Failure::argument(name, format!("is no option; the options are {}", names.join(", "))))
+    Err(Failure::argument(name, format!("unknown option; known options: {}", names.join(", "))))
 }
 
 /// One option's value; its checks name the option and never show what was given, which may be secret.

@@ -169,17 +169,17 @@ mod tests {
     #[test]
     fn the_strictest_rate_of_living_sessions_counts_for_all_of_the_application() {
         let plain = Pace::of("pace-test", None);
-        let hasty = || Call::new(ms(100));
-        assert!((0..10).all(|_| plain.wait(&hasty()).is_ok()));
+        let short = || Call::new(ms(100));
+        assert!((0..10).all(|_| plain.wait(&short()).is_ok()));
         let (loose, strict) = (Pace::of("pace-test", Some(1000.0)), Pace::of("pace-test", Some(1.0)));
-        assert!(plain.wait(&hasty()).is_ok());
+        assert!(plain.wait(&short()).is_ok());
         for pace in [&plain, &loose, &strict] {
-            assert_eq!(pace.wait(&hasty()).expect_err("no turn in time").code(), Code::Timeout);
+            assert_eq!(pace.wait(&short()).expect_err("no turn in time").code(), Code::Timeout);
         }
-        assert!(Pace::of("pace-other", None).wait(&hasty()).is_ok());
+        assert!(Pace::of("pace-other", None).wait(&short()).is_ok());
         drop(strict);
-        assert!(plain.wait(&hasty()).is_ok());
+        assert!(plain.wait(&short()).is_ok());
         drop(loose);
-        assert!((0..10).all(|_| plain.wait(&hasty()).is_ok()));
+        assert!((0..10).all(|_| plain.wait(&short()).is_ok()));
     }
 }

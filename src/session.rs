@@ -286,7 +286,7 @@ impl Session {
         self.calls.cancel();
     }
 
-    /// Ends the calls under way and refuses later ones: the host let go of the session.
+    /// Ends the calls under way and refuses later ones: the host freed the session.
     pub fn end(&self) {
         self.calls.end();
     }

@@ -3,6 +3,7 @@
 use std::ffi::{c_char, c_void};
 
 use super::strings::c_string;
+use crate::engine;
 
 /// Told of each new set of tokens, as the JSON of mailru_tokens, before any of them is used: the
 /// place to store them. tokens_json is valid until the function returns. Runs on a thread of the
@@ -40,7 +41,7 @@ impl HostData {
     /// Calls the host with a text.
     pub fn tell(&self, text: &str, call: impl FnOnce(*mut c_void, *const c_char)) {
         let text = c_string(text.to_owned());
-        call(self.user_data, text.as_ptr());
+        engine::on_thread_stack(|| call(self.user_data, text.as_ptr()));
     }
 }
 
@@ -48,7 +49,7 @@ impl Drop for HostData {
     fn drop(&mut self) {
         if let Some(release) = self.release {
             // SAFETY: the host gave the function for this data; this is its only call.
-            unsafe { release(self.user_data) };
+            engine::on_thread_stack(|| unsafe { release(self.user_data) });
         }
     }
 }

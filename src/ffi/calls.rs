@@ -233,7 +233,7 @@ pub extern "C" fn mailru_session_cancel(session: mailru_session) -> i32 {
     })
 }
 
-/// Lets go of a session. Calls under way on other threads end with their answer or as
+/// Frees a session. Calls under way on other threads end with their answer or as
 /// MAILRU_CANCELLED; later uses of the handle are MAILRU_INVALID_HANDLE. A request to the
 /// authorization server that was sent goes on, and its tokens still reach the token callback.
 ///

@@ -114,7 +114,7 @@ impl Client {
         Line::new(event).with("session", self.session.get().unwrap_or(&0)).with("call", call.number())
     }
 
-    /// Sends a request until it is answered for good, has failed for good, or its time is over.
+    /// Sends a request, and again where that is safe and may help, until its time is over.
     pub fn send(&self, mut request: Request, call: &Arc<Call>) -> Result<Answer, AttemptError> {
         let uri = Uri::try_from(mem::take(&mut request.url)).map_err(|_| {
             // Longer signed calls go as a POST; a public page is read in no other way.

@@ -136,6 +136,15 @@ impl TlsStream {
         }
     }
 
+    /// Suspends this task until there may be something to read.
+    pub fn await_input(&mut self, attempt: &Attempt) -> io::Result<()> {
+        let state = self.tls.process_new_packets().map_err(io::Error::other)?;
+        if state.plaintext_bytes_to_read() > 0 || state.peer_has_closed() {
+            return Ok(());
+        }
+        self.socket.await_input(attempt)
+    }
+
     /// Writes all bytes, or stops where the server's answer comes first.
     pub fn write(&mut self, bytes: &[u8], attempt: &Attempt) -> io::Result<bool> {
         let TlsStream { tls, socket } = self;

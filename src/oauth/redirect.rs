@@ -136,7 +136,7 @@ impl<'a> Fields<'a> {
                 return Err(refusal(format!("{known} is not percent-encoded UTF-8"), known));
             };
             if fields.find(known).is_some() {
-                return Err(refusal(format!("{known} stands twice in the redirect"), known));
+                return Err(refusal(format!("duplicate {known} in the redirect"), known));
             }
             fields.0.push((name, value));
         }

@@ -52,7 +52,7 @@ fn fields(query: &str) -> Outcome<Received<'_>> {
             return wrong("has a value without a name");
         }
         if fields.iter().any(|field| field.0 == name) {
-            return Err(Failure::argument(&name, "stands twice in query, and servers differ in which one counts"));
+            return Err(Failure::argument(&name, "duplicate name in the query; servers differ in which one they use"));
         }
         fields.push((name, Some(value)));
     }

@@ -127,7 +127,10 @@ fn each_module_uses_only_those_before_it() {
         found.extend(violations(&file, &source, &order));
         // The lint in Cargo.toml could be allowed again further down in a file; this one could not.
         let forbids = source.lines().find(|line| !line.starts_with("//")) == Some("#![forbid(unsafe_code)]");
-        if !forbids && !file.starts_with("src/ffi/") {
+        // A file cannot forbid what a module below it needs.
+        let may_be_unsafe =
+            file.starts_with("src/ffi/") || ["src/engine/mod.rs", "src/engine/task.rs"].contains(&&*file);
+        if !forbids && !may_be_unsafe {
             found.push(format!("{file}:1: no #![forbid(unsafe_code)] after the file's documentation"));
         }
     }

@@ -92,3 +92,18 @@ fn the_first_screen_has_the_two_commands() {
         "{commands:?}"
     );
 }
+
+#[test]
+fn the_contributors_guide_names_files_that_exist() {
+    let guide = include_str!("../../CONTRIBUTING.md");
+    let named = guide.split('`').skip(1).step_by(2).filter(|text| {
+        let is_path =
+            ["src/", "tests/", "include/", "ffi/", "oauth/", ".ci/"].iter().any(|root| text.starts_with(root));
+        is_path && !text.contains(['<', ' '])
+    });
+    let missing: Vec<_> = named
+        .filter(|path| !["", "src"].iter().any(|root| super::header::root().join(root).join(path).exists()))
+        .collect();
+    assert!(missing.is_empty(), "{missing:?}");
+    assert!(guide.contains("## Recipes") && guide.matches("**Add a").count() == 4);
+}

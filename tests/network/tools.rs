@@ -6,8 +6,8 @@ use std::io::{Read, Write};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, mpsc};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -207,6 +207,32 @@ pub fn eventually(what: &str, mut holds: impl FnMut() -> bool) {
         assert!(Instant::now() < until, "not within 10 s: {what}");
         thread::sleep(ms(5));
     }
+}
+
+/// Runs something that hangs on a thread of the scope, and comes back when it does: when that thread is asleep at three
+/// looks in succession, which on a busy machine is later.
+#[track_caller]
+pub fn hanging<'scope, 'env, T: Send + 'scope>(
+    scope: &'scope thread::Scope<'scope, 'env>,
+    work: impl FnOnce() -> T + Send + 'scope,
+) -> thread::ScopedJoinHandle<'scope, T> {
+    let (tell, number) = mpsc::channel();
+    let running = scope.spawn(move || {
+        // SAFETY: the function takes nothing and cannot fail.
+        tell.send(unsafe { libc::gettid() }).expect("it is waited for");
+        work()
+    });
+    let status = format!("/proc/self/task/{}/stat", number.recv().expect("the thread begins"));
+    let mut looks = 0;
+    eventually("the thread hangs", || {
+        thread::sleep(ms(10));
+        // The state follows the name, which is in parentheses.
+        let is_asleep = fs::read_to_string(&status).is_ok_and(|text| text.contains(") S "));
+        looks = if is_asleep { looks + 1 } else { 0 };
+        looks == 3
+    });
+    assert!(!running.is_finished(), "it hangs");
+    running
 }
 
 /// The threads of this process, by name.
