@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use serde_json::json;
 
-use crate::address::{Address, encode_into};
+use crate::address::{Address, encode_into, encoded};
 use crate::call::{Call, CallGroup, Membership};
 use crate::catalogue;
 use crate::error::{Code, Failure, Outcome};
@@ -16,6 +16,7 @@ use crate::http::multipart::Upload;
 use crate::http::{self, Client, RequestBody, RetrySafety};
 use crate::json::Json;
 pub use crate::keys::Keys;
+use crate::large::{Look, check_room, no_look};
 use crate::log::{self, Level, Line};
 use crate::oauth::grant::{Grant, OauthClient};
 use crate::oauth::store::TokenStore;
@@ -145,7 +146,7 @@ impl Session {
     pub fn request(&self, request: &Request<'_>, data: &[u8], cancel: Option<&CallGroup>) -> Outcome<Json> {
         self.check(&request.action)?;
         let (call, _membership) = self.begin(request, cancel)?;
-        call.begin();
+        call.begin_at(request.received);
         self.perform(request, data, &call)
     }
 
@@ -154,6 +155,7 @@ impl Session {
     /// While the prepared request exists, whoever ends the session's calls ends this one, too.
     pub fn prepare(&self, request: Request<'_>, data: Vec<u8>, cancel: Option<&CallGroup>) -> Outcome<PreparedRequest> {
         self.check(&request.action)?;
+        check_room(request.action.size(), "a copy of the parameters")?;
         let (call, membership) = self.begin(&request, cancel)?;
         Ok(PreparedRequest { request: request.into_owned(), data, call, _membership: membership })
     }
@@ -213,7 +215,7 @@ impl Session {
         let identity = self.identity()?;
         let method = action.method.as_ref();
         identity.with_tokens(call, |tokens| {
-            let signed = identity.sign(tokens, method, &action.parameters)?;
+            let signed = identity.sign(tokens, method, &action.parameters, &|| call.look())?;
             let multipart = upload.multipart(&signed)?;
             let url = self.api_url.as_str().to_owned();
             let body = RequestBody::Multipart(&multipart);
@@ -223,6 +225,9 @@ impl Session {
     }
 
     fn public_page(&self, path: &str, parameters: &Parameters<'_>, call: &Arc<Call>) -> Outcome<Answer> {
+        if length(parameters) > http::LONGEST_ADDRESS {
+            return Err(http::too_long());
+        }
         let mut url = format!("{}/{path}", self.public_url.as_str());
         if !parameters.is_empty() {
             url.push('?');
@@ -253,7 +258,7 @@ impl Session {
             Failure::new(Code::SignatureUndefined, "the session has no token yet; call mailru_authorize first")
         })?;
         let signer = identity.keys.signer(&tokens)?;
-        let signed = identity.sign(&tokens, method, &parameters)?;
+        let signed = identity.sign(&tokens, method, &parameters, &no_look)?;
         let sent: serde_json::Map<_, _> =
             signed.iter().map(|(name, value)| (name.to_string(), value.as_ref().into())).collect();
         Ok(json!({
@@ -303,15 +308,19 @@ impl Session {
         call: &Arc<Call>,
     ) -> Outcome<Answer> {
         let (method, parameters) = (action.method.as_ref(), &action.parameters);
-        let signed = identity.sign(tokens, method, parameters)?;
-        let expected = parameters.iter().map(|(name, value)| name.len() + value.len() + 2).sum::<usize>() + 192;
-        let url = self.api_url.with_query(pairs(&signed), expected);
+        let look = || call.look();
+        let signed = identity.sign(tokens, method, parameters, &look)?;
         let (retry_safety, pace) = (retry_safety(method), Some(&identity.pace));
-        if self.api_url.request_line(&url) <= self.get_limit {
-            return self.send(http::Request { name: method, url, body: RequestBody::None, retry_safety, pace }, call);
+        // Encoding makes nothing shorter, so what is too long already is not encoded for a GET.
+        let length = length(&signed);
+        if length <= self.get_limit {
+            let url = self.api_url.with_query(pairs(&signed), length + length / 4);
+            if self.api_url.request_line(&url) <= self.get_limit {
+                return self
+                    .send(http::Request { name: method, url, body: RequestBody::None, retry_safety, pace }, call);
+            }
         }
-        let mut form = String::with_capacity(url.len());
-        encode_into(&mut form, pairs(&signed));
+        let form = encoded(pairs(&signed), length, &look)?;
         let url = self.api_url.as_str().to_owned();
         self.send(http::Request { name: method, url, body: RequestBody::Form(&form), retry_safety, pace }, call)
     }
@@ -342,6 +351,7 @@ impl Identity {
         tokens: &'a Tokens,
         method: &'a str,
         parameters: &'a Parameters<'_>,
+        look: Look<'_>,
     ) -> Outcome<Parameters<'a>> {
         let signer = self.keys.signer(tokens)?;
         let borrowed = |name: &'static str, value: &'a str| (Cow::Borrowed(name), Cow::Borrowed(value));
@@ -357,7 +367,7 @@ impl Identity {
         if signer.circuit == Circuit::ServerServer {
             all.push(borrowed("secure", "1"));
         }
-        signer.sign(&mut all);
+        signer.sign_within(&mut all, look)?;
         Ok(all)
     }
 
@@ -374,6 +384,11 @@ fn retry_safety(method: &str) -> RetrySafety {
     if catalogue::only_reads(method) { RetrySafety::ReadOnly } else { RetrySafety::Write }
 }
 
-fn pairs<'a>(parameters: &'a Parameters<'_>) -> impl Iterator<Item = (&'a str, &'a str)> {
+/// The length of parameters as `name=value&…`, not encoded yet.
+fn length(parameters: &Parameters<'_>) -> usize {
+    parameters.iter().map(|(name, value)| name.len() + value.len() + 2).sum()
+}
+
+fn pairs<'a>(parameters: &'a Parameters<'_>) -> impl Iterator<Item = (&'a str, &'a str)> + Clone {
     parameters.iter().map(|(name, value)| (name.as_ref(), value.as_ref()))
 }
