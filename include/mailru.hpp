@@ -208,6 +208,8 @@ inline const std::uint8_t *bytes(std::optional<std::string_view> data) noexcept 
 
 /** What a host's own function is told: new tokens as JSON. It may not throw. */
 using token_function = std::function<void(const std::string &tokens_json)>;
+/** What a host's own function is told around a renewal: 1 before its request, 0 when it is over. It may not throw. */
+using renewal_function = std::function<void(std::int32_t phase)>;
 /** What a log function is told: 1 error, 2 warning, 3 info, 4 debug, and a line. It may not throw. */
 using log_function = std::function<void(std::int32_t level, const std::string &message)>;
 
@@ -218,6 +220,10 @@ inline void mailru_hpp_tokens(void *user_data, const char *tokens_json) noexcept
     (*static_cast<token_function *>(user_data))(tokens_json);
 }
 inline void mailru_hpp_forget_tokens(void *user_data) noexcept { delete static_cast<token_function *>(user_data); }
+inline void mailru_hpp_renewal(void *user_data, std::int32_t phase) noexcept {
+    (*static_cast<renewal_function *>(user_data))(phase);
+}
+inline void mailru_hpp_forget_renewal(void *user_data) noexcept { delete static_cast<renewal_function *>(user_data); }
 inline void mailru_hpp_log(void *user_data, std::int32_t level, const char *message) noexcept {
     (*static_cast<log_function *>(user_data))(level, message);
 }
@@ -307,6 +313,10 @@ public:
                                   result *outcome = nullptr) {
         return made(outcome, mailru_refresh_server_session_new, app_id, secret_key, refresh_token, options);
     }
+    static session stored(text app_id, text private_key, text secret_key, text tokens_json, text options = {},
+                          result *outcome = nullptr) {
+        return made(outcome, mailru_stored_session_new, app_id, private_key, secret_key, tokens_json, options);
+    }
 
     /** Calls a method of the platform. */
     result try_call(text method, text params = {}) const {
@@ -390,6 +400,25 @@ public:
                                                      detail::mailru_hpp_forget_tokens));
     }
     void on_token(token_function function) const { try_on_token(std::move(function)).value(); }
+
+    /** Has a function told of each renewal, before its request and afterwards; an empty one removes it. */
+    result try_on_renewal(renewal_function function) const {
+        if (!function) {
+            return detail::coded(mailru_session_on_renewal(get(), nullptr, nullptr, nullptr));
+        }
+        auto *kept = new renewal_function(std::move(function));
+        return detail::coded(mailru_session_on_renewal(get(), detail::mailru_hpp_renewal, kept,
+                                                       detail::mailru_hpp_forget_renewal));
+    }
+    void on_renewal(renewal_function function) const { try_on_renewal(std::move(function)).value(); }
+
+    /** Gives the session newer tokens. */
+    result try_set_tokens(text tokens_json) const {
+        char *error = nullptr;
+        const std::int32_t code = mailru_session_set_tokens(get(), tokens_json.c_str(), &error);
+        return {code, detail::taken(error)};
+    }
+    void set_tokens(text tokens_json) const { try_set_tokens(tokens_json).value(); }
 
     /** Ends the calls of other threads within 50 ms; later calls work. */
     void cancel() const noexcept { mailru_session_cancel(get()); }

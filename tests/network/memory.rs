@@ -1,73 +1,72 @@
-//! Memory that runs out: a large allocation that fails is a code, and the session works on.
+//! After everything was freed, no secret stands in the process's memory.
 
-use mailru::ffi::{mailru_call, mailru_public};
-use serde_json::json;
+use std::io::Write;
+use std::process::{Command, Stdio};
 
+use serde_json::{Value, json};
+
+use crate::host::{Program, compiled, text};
 use crate::support::*;
 use crate::tools::*;
 
-/// Lets this process have so many more bytes of addresses than it has now, or as many as it likes.
-fn allow(more: Option<u64>) {
-    let limit = more.map_or(libc::RLIM_INFINITY, |more| memory("VmSize") as u64 * 1024 + more);
-    let limit = libc::rlimit { rlim_cur: limit, rlim_max: libc::RLIM_INFINITY };
-    // SAFETY: the structure is a local variable.
-    assert_eq!(unsafe { libc::setrlimit(libc::RLIMIT_AS, &limit) }, 0);
+/// What the program found of the secrets that it used and freed, a line each, and its last word.
+fn looked_for(host: &Program, sandbox: &Sandbox, options: &str) -> String {
+    let random = || format!("{:032x}", fastrand::u128(..));
+    let (private_key, secret_key, password) = (random(), random(), random());
+    sandbox.post("apps", json!({ "app_id": "777", "private_key": private_key, "secret_key": secret_key }));
+    sandbox.post("users", json!({ "email": "demo@mail.ru", "password": password, "uid": UID }));
+    let token = || {
+        let tokens = sandbox.post("tokens", json!({ "app_id": "777" }));
+        tokens["refresh_token"].as_str().expect("a token").to_owned()
+    };
+    let code = sandbox.post("codes", json!({ "app_id": "777" }))["code"].as_str().expect("a code").to_owned();
+    let secrets = [
+        ("private_key", private_key),
+        ("secret_key", secret_key),
+        ("client_secret", random()),
+        ("password", password),
+        ("wrong_password", random()),
+        ("code", code),
+        ("refresh_given", token()),
+        ("refresh_used", token()),
+        ("refresh_stored", token()),
+    ];
+    // Some answers refuse, and one is lost.
+    sandbox.post("settings", json!({ "expires_in": 1 }));
+    let cut = json!({ "kind": "truncate" });
+    sandbox.post("faults", json!({ "on": { "path": "/oauth" }, "skip": 5, "times": 1, "fault": cut }));
+    let mut process = Command::new(host.path())
+        .arg(options)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .expect("the program runs");
+    let lines: String = secrets.iter().map(|(name, secret)| format!("{name} {secret}\n")).collect();
+    process.stdin.take().expect("a pipe").write_all(lines.as_bytes()).expect("written");
+    let output = process.wait_with_output().expect("it ends");
+    assert_eq!(sandbox.get("stats")["spent_codes_seen"], Value::from(0));
+    text(&output).trim().to_owned()
 }
 
 #[test]
-fn large_allocations_that_fail_are_a_code() {
-    alone("memory::large_allocations_that_fail_are_a_code", &[], || {
-        let sandbox = Sandbox::start();
-        let session = client(&sandbox.options(json!({ "max_response_bytes": 200_000_000, "retries": 2 })));
-        // Made before memory is short.
-        let large = c(&json!({ "text": "\"".repeat(30_000_000) }).to_string());
-        let (method, path) = (c("friends.get"), c("mail/demo"));
-        // Larger than what is free already, and not given back.
-        let file = vec![7; 300_000_000];
-        let queue = Queue::new(1, 4);
-        // What is made once is made before.
-        session.call("friends.get", None).expect_ok();
-        queue.submit(&session, "friends.get", None, 1).expect("MAILRU_OK");
-        queue.next(10_000).expect("a completion");
-        let requests = sandbox.requests().len();
-        let out_of_memory = |answer: Answer| {
-            let answer = answer.expect("MAILRU_OUT_OF_MEMORY");
-            assert_eq!(answer.error("transient"), true, "{}", answer.json);
-            answer
-        };
+fn no_secret_is_left_in_memory() {
+    let Some(host) = compiled("memory.c") else { return };
+    let sandbox = Sandbox::start();
+    let found = looked_for(&host, &sandbox, &sandbox.options(json!({ "retry_delay_ms": 1 })));
+    println!("measured: {found}");
+    assert!(found.contains("nothing of "), "{found}");
+}
 
-        // An answer: it was sent, and is not repeated.
-        sandbox.fault(json!({ "path": "/platform/api" }), json!(1), json!({ "kind": "huge", "bytes": 100_000_000 }));
-        allow(Some(20_000_000));
-        let answer = session.call("friends.get", None);
-        allow(None);
-        let answer = out_of_memory(answer);
-        assert!(answer.error("error_msg").as_str().is_some_and(|text| text.contains("answer")), "{}", answer.json);
-        assert_eq!((answer.error("sent"), sandbox.requests().len()), (json!(true), requests + 1));
-        session.call("friends.get", None).expect_ok();
-
-        // Parameters, which go nowhere.
-        let requests = sandbox.requests().len();
-        allow(Some(20_000_000));
-        // SAFETY: the strings outlive the calls.
-        let answers = unsafe {
-            [
-                Answer::of(|code| mailru_call(session.0, method.as_ptr(), large.as_ptr(), code)),
-                Answer::of(|code| mailru_public(session.0, path.as_ptr(), large.as_ptr(), code)),
-            ]
-        };
-        allow(None);
-        for answer in answers {
-            assert_eq!(out_of_memory(answer).error("sent"), false);
-        }
-        // A copy of a file for the queue.
-        let request = json!({ "method": "photos.upload", "file": { "field": "img_file", "name": "a" } }).to_string();
-        allow(Some(20_000_000));
-        let refused = queue.request(&session, &request, Some(&file), 0, 2);
-        allow(None);
-        assert_eq!(out_of_memory(refused).error("sent"), false);
-        assert_eq!(sandbox.requests().len(), requests);
-        session.call("friends.get", None).expect_ok();
-        session.upload("photos.upload", r#"{"aid":"1"}"#, "img_file", "a.jpg", &file[..1_000_000]).expect_ok();
-    });
+/// The TLS library does not wipe what it decrypted, as the README says: tokens that came remain, and nothing that was
+/// sent.
+#[test]
+fn within_tls_only_tokens_that_came_are_left_in_memory() {
+    let Some(host) = compiled("memory.c") else { return };
+    let tls = TlsSandbox::start(&[]);
+    let found = looked_for(&host, &tls.sandbox, &tls.options(json!({ "retry_delay_ms": 1 })));
+    println!("measured: {}", found.lines().last().unwrap_or_default());
+    let lines = || found.lines().filter(|line| line.contains(" at "));
+    let sent = lines().filter(|line| !line.starts_with("access_token ") && !line.starts_with("refresh_token "));
+    // The one that the program itself keeps.
+    assert_eq!(sent.count(), 1, "{found}");
 }
