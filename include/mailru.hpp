@@ -84,9 +84,7 @@ public:
     /** The platform's number, or minus the code. */
     std::int64_t number() const noexcept { return mailru_error_number(json_->c_str()); }
     /** Whether the same call may succeed later. */
-    bool transient() const noexcept { return mailru_error_transient(json_->c_str()) != 0; }
-    /** The text alone. */
-    std::string message() const;
+    bool transient() const noexcept { return mailru_error_transient(json_->c_str()) == 1; }
 
 private:
     std::int32_t code_;
@@ -136,8 +134,12 @@ template <typename Function> std::uint64_t made(result *outcome, Function &&func
     const std::uint64_t number = function(&json);
     result failure = {MAILRU_OK, taken(json)};
     if (number == 0) {
-        const auto code = static_cast<std::int32_t>(-mailru_error_number(failure.json.c_str()));
-        failure.code = code == MAILRU_OK ? MAILRU_INTERNAL_ERROR : code;
+        failure.code = MAILRU_INTERNAL_ERROR;
+        constexpr std::string_view member = "\"error_code\":-";
+        const std::size_t at = failure.json.find(member);
+        if (at != std::string::npos) {
+            failure.code = static_cast<std::int32_t>(std::stol(failure.json.substr(at + member.size())));
+        }
     }
     if (outcome != nullptr) {
         *outcome = std::move(failure);
@@ -146,14 +148,6 @@ template <typename Function> std::uint64_t made(result *outcome, Function &&func
     }
     return number;
 }
-
-} // namespace detail
-
-inline std::string error::message() const {
-    return detail::answer([&](std::int32_t *code) { return mailru_error_message(json_->c_str(), code); }).json;
-}
-
-namespace detail {
 
 /** The outcome of a verification as an answer. */
 inline bool verified(result outcome) {
@@ -441,7 +435,7 @@ struct completion {
 /** Many calls for few threads, such as the one of an event loop. */
 class queue : public detail::handle<mailru_queue_free> {
 public:
-    /** workers: the most threads that perform calls; capacity: the most submissions not handed out yet; 0: defaults. */
+    /** workers: how many calls are in flight at most; capacity: the most submissions not handed out yet; 0: defaults. */
     explicit queue(std::uint32_t workers = 0, std::uint32_t capacity = 0, result *outcome = nullptr)
         : handle(detail::made(outcome, [&](char **error) { return mailru_queue_new(workers, capacity, error); })) {}
 
@@ -499,11 +493,16 @@ public:
 /** The library's version, such as "0.1.0". */
 inline std::string version() { return mailru_version(); }
 
+/** The platform's errors: an array of {code, meaning, transient, advice}. */
+inline std::string errors() { return detail::answer(mailru_errors).value(); }
+
+/** The text of an error's JSON alone. */
+inline std::string error_message(const std::string &error_json) {
+    return detail::answer([&](std::int32_t *code) { return mailru_error_message(error_json.c_str(), code); }).value();
+}
+
 /** The catalogue of the platform's methods. */
 inline std::string methods() { return detail::answer(mailru_methods).value(); }
-
-/** The platform's errors. */
-inline std::string errors() { return detail::answer(mailru_errors).value(); }
 
 /** The address at which a user lets the application in: {"url"}. */
 inline result try_authorize_url(text app_id, text redirect_uri, text response_type = {}, text scope = {},

@@ -153,7 +153,7 @@ impl Endpoint {
         let is_text = !matches!(self.body, Body::Other(text) if !text.starts_with('{'));
         match self.cut {
             Cut::BeforeTheAnswer => return spent(once_more("MAILRU_NETWORK_ERROR", true, None, 0)),
-            Cut::InTheBody if self.text().len() + usize::from(self.mark) > 1 => {
+            Cut::InTheBody if self.text().len() + 3 * usize::from(self.mark) > 1 => {
                 return spent(once_more("MAILRU_MALFORMED_RESPONSE", true, None, 0));
             }
             _ => {}

@@ -1,6 +1,7 @@
 //! Processes that share a file of tokens, and are killed at any moment.
 
 use std::fs;
+use std::io::Write;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
@@ -102,11 +103,18 @@ fn eight_processes_share_one_file_and_lose_no_login() {
     }
 }
 
-/// A worker that renews on and on.
+/// A worker that renews on and on, and notes each set that it is told of.
 #[test]
 fn work_of_renewing() {
     let Some(options) = worker_options("renewing ") else { return };
+    let path =
+        serde_json::from_str::<Value>(&options).expect("JSON")["token_file"].as_str().expect("a path").to_owned();
     let session = of_file(&options);
+    let recorder = Recorder::acting(move |tokens| {
+        let mut told = fs::File::options().create(true).append(true).open(format!("{path}.told")).expect("a file");
+        writeln!(told, "{}", tokens["access_token"].as_str().expect("a token")).expect("written");
+    });
+    assert_eq!(recorder.listen(&session), 0);
     loop {
         session.authorize();
     }
@@ -134,9 +142,15 @@ fn a_process_that_is_killed_leaves_the_file_whole() {
         let text = fs::read_to_string(&path).expect("the file is there");
         let tokens: Value = serde_json::from_str(&text).unwrap_or_else(|error| panic!("{error}: {text}"));
         assert_eq!(tokens["app_id"], APP_ID);
+        // What a host was told of is in the file; so may be what it was not told of any more.
+        let told = fs::read_to_string(format!("{path}.told")).unwrap_or_default();
         let newest = sandbox.get("tokens")["newest"].clone();
-        let place = newest.as_array().expect("an array").iter().position(|token| *token == tokens["access_token"]);
-        behind += usize::from(place.expect("the newest tokens, or the ones before") > 0);
+        let in_file = &tokens["access_token"];
+        let is_last_told = told.lines().last().is_some_and(|token| in_file == token);
+        let is_newer =
+            told.lines().all(|token| in_file != token) && newest.as_array().expect("an array").contains(in_file);
+        assert!(is_last_told || is_newer, "{in_file} of {newest}, told\n{told}");
+        behind += usize::from(newest[0] != *in_file);
         assert!(!Path::new(&format!("{path}.tmp")).exists());
     }
     println!("measured: {kills} kills in {wanted} renewals; {behind} times the newest tokens had not arrived");

@@ -22,7 +22,6 @@ template <typename Function> static std::int32_t thrown(Function function) {
     } catch (const mailru::error &error) {
         const mailru::error copy = error;
         check(copy.json().find("\"error\"") != std::string::npos, "an exception carries the JSON");
-        check(copy.number() != 0 && !copy.message().empty() && !copy.transient(), "an exception reads its JSON");
         return copy.code();
     }
     return MAILRU_OK;
@@ -133,7 +132,7 @@ static void queues() {
     mailru::queue queue;
     check(!queue.next(1us) && queue.descriptor() >= 0, "an empty queue");
     check(queue.try_submit(client(), "no name", nullptr, 1).code == MAILRU_INVALID_ARGUMENT, "refused at once");
-    check(thrown([] { mailru::queue(9999); }) == MAILRU_INVALID_ARGUMENT, "too many workers");
+    check(thrown([] { mailru::queue(65537); }) == MAILRU_INVALID_ARGUMENT, "too many calls in flight");
     const auto session = client();
     queue.submit(session, "sandbox.echo", nullptr, 7);
     const auto completed = queue.next();
