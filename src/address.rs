@@ -9,9 +9,12 @@ use rustls::pki_types::ServerName;
 use ureq::http::Uri;
 
 use crate::error::{Failure, Outcome};
+use crate::large::{Look, pieces, text_with_room};
 
 /// All but the characters that RFC 3986 calls unreserved.
 const ENCODED: AsciiSet = NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
+/// Longer texts are encoded in pieces, and their length is found out before.
+const LARGE: usize = 256 * 1024;
 
 /// A base address that was checked: http or https, a host, perhaps a port and a path, nothing else.
 #[derive(Debug, Clone)]
@@ -103,6 +106,46 @@ pub fn encode_into<'a>(text: &mut String, parameters: impl Iterator<Item = (&'a 
         text.push('=');
         text.extend(utf8_percent_encode(value, &ENCODED));
     }
+}
+
+/// The same as a text of its own, which may be large.
+pub fn encoded<'a>(
+    parameters: impl Iterator<Item = (&'a str, &'a str)> + Clone,
+    expected: usize,
+    look: Look<'_>,
+) -> Outcome<String> {
+    let is_large = expected > LARGE;
+    let needed = if is_large { encoded_length(parameters.clone(), look)? } else { expected };
+    let mut text = text_with_room(needed, "the parameters")?;
+    if !is_large {
+        encode_into(&mut text, parameters);
+        return Ok(text);
+    }
+    for (position, (name, value)) in parameters.enumerate() {
+        if position > 0 {
+            text.push('&');
+        }
+        text.extend(utf8_percent_encode(name, &ENCODED));
+        text.push('=');
+        for piece in pieces(value) {
+            look()?;
+            text.extend(utf8_percent_encode(piece, &ENCODED));
+        }
+    }
+    Ok(text)
+}
+
+fn encoded_length<'a>(parameters: impl Iterator<Item = (&'a str, &'a str)>, look: Look<'_>) -> Outcome<usize> {
+    let of = |text| utf8_percent_encode(text, &ENCODED).map(str::len).sum::<usize>();
+    let mut length = 0;
+    for (name, value) in parameters {
+        length += of(name) + 2;
+        for piece in pieces(value) {
+            look()?;
+            length += of(piece);
+        }
+    }
+    Ok(length)
 }
 
 /// A name or value of a query, decoded strictly: `None` if a `%` stands before anything but two hexadecimal digits, or
@@ -257,6 +300,25 @@ mod tests {
             let address = Address::parse("api_url", text).expect(text);
             assert_eq!(address.refuse_plain_http("api_url").is_ok(), allowed, "{text}");
         }
+    }
+
+    #[test]
+    fn large_texts_are_encoded_alike_and_can_be_left() {
+        let large = "я &".repeat(200_000);
+        let parameters = [("a", large.as_str()), ("b c", "d")];
+        let mut whole = String::new();
+        encode_into(&mut whole, parameters.into_iter());
+        let looks = std::cell::Cell::new(0);
+        let counted = || {
+            looks.set(looks.get() + 1);
+            Ok(())
+        };
+        let made = encoded(parameters.into_iter(), large.len(), &counted).expect("memory");
+        assert!(made == whole && made.capacity() < made.len() + 16, "as much memory as is needed");
+        assert!(looks.get() >= 6, "{} looks", looks.get());
+        let ended = || Err(Failure::argument("test", "is over"));
+        assert!(encoded(parameters.into_iter(), large.len(), &ended).is_err());
+        assert_eq!(encoded([("a", "b")].into_iter(), 3, &ended).expect("small"), "a=b");
     }
 
     #[test]

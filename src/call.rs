@@ -111,7 +111,12 @@ impl Call {
 
     /// Lets the call's time run from now on.
     pub fn begin(&self) {
-        let _ = self.deadline.set(after(self.limit));
+        self.begin_at(Instant::now());
+    }
+
+    /// Lets the call's time run from a moment on.
+    pub fn begin_at(&self, moment: Instant) {
+        let _ = self.deadline.set(after(moment, self.limit));
     }
 
     /// Sets how many retries the call may make, in place of its session's option.
@@ -140,7 +145,7 @@ impl Call {
 
     /// When the call's time is over.
     pub fn deadline(&self) -> Instant {
-        *self.deadline.get_or_init(|| after(self.limit))
+        *self.deadline.get_or_init(|| after(Instant::now(), self.limit))
     }
 
     /// Ends the call, whatever it waits for.
@@ -191,6 +196,12 @@ impl Call {
     /// Fails if the call was cancelled or its time is over.
     pub fn check(&self) -> Outcome<()> {
         self.time_left().map(|_| ())
+    }
+
+    /// As [`Self::check`], in long work between two waits: in an engine, other calls go on meanwhile.
+    pub fn look(&self) -> Outcome<()> {
+        engine::pause_if_long();
+        self.check()
     }
 
     /// The time until the limit, or why the call must end now.
@@ -268,10 +279,9 @@ impl Call {
 }
 
 /// The time limit's end; one beyond the clock's range is as good as none: a century.
-fn after(limit: Duration) -> Instant {
-    let now = Instant::now();
+fn after(moment: Instant, limit: Duration) -> Instant {
     let century = Duration::from_secs(100 * 365 * 24 * 3600);
-    now.checked_add(limit).unwrap_or_else(|| now + century)
+    moment.checked_add(limit).unwrap_or_else(|| moment + century)
 }
 
 fn cancelled() -> Failure {

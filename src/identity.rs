@@ -11,6 +11,7 @@ use crate::error::{Failure, Outcome};
 use crate::http::Client;
 use crate::http::answer::{Answer, Verdict};
 use crate::keys::Keys;
+use crate::large::Look;
 use crate::log::{self, Level, Line};
 use crate::oauth::file::TokenFile;
 use crate::oauth::grant::{Grant, OauthClient};
@@ -137,6 +138,7 @@ impl Identity {
         tokens: &'a Tokens,
         method: &'a str,
         parameters: &'a Parameters<'_>,
+        look: Look<'_>,
     ) -> Outcome<Parameters<'a>> {
         let signer = self.keys.signer(tokens)?;
         let borrowed = |name: &'static str, value: &'a str| (Cow::Borrowed(name), Cow::Borrowed(value));
@@ -152,7 +154,7 @@ impl Identity {
         if signer.circuit == Circuit::ServerServer {
             all.push(borrowed("secure", "1"));
         }
-        signer.sign(&mut all);
+        signer.sign_within(&mut all, look)?;
         Ok(all)
     }
 

@@ -3,7 +3,7 @@
 //! The modules from the ground up. Each imports only from those that stand before it; `tests/abi/layers.rs` compares
 //! every `crate::` path with this list.
 //!
-//! 0. `environment`, `error`, `panics`, `background`, `secret`, `fork`, `engine`, `call`, `log`, `json`, `json_scan`:
+//! 0. `environment`, `error`, `panics`, `background`, `secret`, `fork`, `engine`, `call`, `log`, `large`, `json`, `json_scan`:
 //!    failures, threads, secrets, what a fork and a cancellation mean, calls that are suspended, how JSON is read.
 //! 1. `address`, `options`, `params`, `signature`, `verify`, `catalogue`, `error_json`, `pace`: pure functions, and what
 //!    the sessions of an application share.
@@ -35,6 +35,7 @@ mod identity;
 mod json;
 mod json_scan;
 mod keys;
+mod large;
 mod log;
 mod oauth;
 mod options;

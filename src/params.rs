@@ -7,6 +7,7 @@ use serde_json::value::RawValue;
 
 use crate::error::{Failure, Outcome};
 use crate::json::{MAX_DEPTH, Members, Text, members};
+use crate::large::check_room;
 
 /// The names that each signed call sets itself.
 const RESERVED: [&str; 6] = ["method", "app_id", "session_key", "secure", "sig", "cb"];
@@ -81,6 +82,8 @@ pub fn plain_parameters(params_json: Option<&str>) -> Outcome<Parameters<'_>> {
 /// Reads parameters after a check of each, also of those that `null` leaves out.
 fn read(params_json: Option<&str>, check: impl Fn(&str, Option<&str>) -> Outcome<()>) -> Outcome<Parameters<'_>> {
     let Some(json) = params_json.filter(|json| !json.is_empty()) else { return Ok(Vec::new()) };
+    // The parser needs up to three times the length of a string with escapes, and cannot be told that there is none.
+    check_room(json.len().saturating_mul(3), "the parameters")?;
     let mut parameters = Parameters::new();
     for (name, raw) in members("params_json", json)? {
         if name.is_empty() {

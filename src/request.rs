@@ -2,7 +2,7 @@
 #![forbid(unsafe_code)]
 
 use std::borrow::Cow;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use serde_json::value::RawValue;
 
@@ -79,19 +79,21 @@ pub struct Request<'a> {
     pub retries: Option<u32>,
     /// Whether any JSON body is a success.
     pub pass_error: Option<bool>,
+    /// When the host asked: its time runs from there, while the parameters are read, too.
+    pub received: Instant,
 }
 
 impl<'a> From<Action<'a>> for Request<'a> {
     fn from(action: Action<'a>) -> Request<'a> {
-        Request { action, limit: None, retries: None, pass_error: None }
+        Request { action, limit: None, retries: None, pass_error: None, received: Instant::now() }
     }
 }
 
 impl Request<'_> {
     /// The same request with texts of its own, for later.
     pub fn into_owned(self) -> Request<'static> {
-        let Request { action, limit, retries, pass_error } = self;
-        Request { action: action.into_owned(), limit, retries, pass_error }
+        let Request { action, limit, retries, pass_error, received } = self;
+        Request { action: action.into_owned(), limit, retries, pass_error, received }
     }
 }
 
@@ -100,6 +102,7 @@ const MEMBERS: &str = "method, public, authorize, params, file, timeout_ms, retr
 
 /// Reads a request; `has_data` says whether the host gave bytes for a file.
 pub fn parse(request_json: &str, has_data: bool) -> Outcome<Request<'_>> {
+    let received = Instant::now();
     let mut given = Given::default();
     for (name, raw) in members("request_json", request_json)? {
         let member = Member { name: &name, raw };
@@ -122,7 +125,7 @@ pub fn parse(request_json: &str, has_data: bool) -> Outcome<Request<'_>> {
     // As for mailru_call_within, 0 is the session's limit.
     let limit = given.limit.filter(|limit| !limit.is_zero());
     let (retries, pass_error) = (given.retries, given.pass_error);
-    Ok(Request { action: given.action(has_data)?, limit, retries, pass_error })
+    Ok(Request { action: given.action(has_data)?, limit, retries, pass_error, received })
 }
 
 #[derive(Default)]
@@ -225,6 +228,16 @@ impl<'a> Member<'_, 'a> {
 }
 
 impl Action<'_> {
+    /// How long the texts are that may be large.
+    pub fn size(&self) -> usize {
+        let of = |parameters: &Parameters<'_>| parameters.iter().map(|(name, value)| name.len() + value.len()).sum();
+        match self {
+            Action::Call(call) | Action::Upload(call, _) => of(&call.parameters),
+            Action::Public { parameters, .. } => of(parameters),
+            Action::Authorize => 0,
+        }
+    }
+
     /// The same action with texts of its own, for later.
     fn into_owned(self) -> Action<'static> {
         fn own(text: Cow<'_, str>) -> Cow<'static, str> {

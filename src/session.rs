@@ -1,13 +1,14 @@
 //! A session: an application's keys, a user's tokens, and what can be done with them.
 #![forbid(unsafe_code)]
 
+use std::mem;
 use std::sync::Arc;
 use std::time::Duration;
 
 use serde_json::json;
 use zeroize::Zeroizing;
 
-use crate::address::{Address, encode_into};
+use crate::address::{Address, encode_into, encoded};
 use crate::call::{Call, CallGroup, Membership};
 use crate::catalogue;
 use crate::error::{Code, Failure, Outcome};
@@ -18,6 +19,7 @@ use crate::identity::Identity;
 pub use crate::identity::Source;
 use crate::json::Json;
 pub use crate::keys::Keys;
+use crate::large::{check_room, no_look};
 pub use crate::oauth::store::RenewalListener;
 use crate::oauth::store::TokenListener;
 use crate::oauth::tokens::Tokens;
@@ -91,7 +93,7 @@ impl Session {
     pub fn request(&self, request: &Request<'_>, data: &[u8], cancel: Option<&CallGroup>) -> Outcome<Json> {
         self.check(&request.action)?;
         let (call, _membership) = self.begin(request, cancel)?;
-        call.begin();
+        call.begin_at(request.received);
         self.perform(request, data, &call)
     }
 
@@ -100,6 +102,7 @@ impl Session {
     /// While the prepared request exists, whoever ends the session's calls ends this one, too.
     pub fn prepare(&self, request: Request<'_>, data: Vec<u8>, cancel: Option<&CallGroup>) -> Outcome<PreparedRequest> {
         self.check(&request.action)?;
+        check_room(request.action.size(), "a copy of the parameters")?;
         if !matches!(request.action, Action::Public { .. }) {
             self.identity()?.store.refuse_reentry()?;
         }
@@ -162,7 +165,7 @@ impl Session {
         let identity = self.identity()?;
         let method = action.method.as_ref();
         identity.with_tokens(call, method, &action.parameters, |tokens| {
-            let signed = identity.sign(tokens, method, &action.parameters)?;
+            let signed = identity.sign(tokens, method, &action.parameters, &|| call.look())?;
             let multipart = upload.multipart(&signed)?;
             let url = self.api_url.as_str().to_owned();
             let body = RequestBody::Multipart(&multipart);
@@ -172,6 +175,9 @@ impl Session {
     }
 
     fn public_page(&self, path: &str, parameters: &Parameters<'_>, call: &Arc<Call>) -> Outcome<Answer> {
+        if length(parameters) > http::LONGEST_ADDRESS {
+            return Err(http::too_long());
+        }
         let mut url = format!("{}/{path}", self.public_url.as_str());
         if !parameters.is_empty() {
             url.push('?');
@@ -202,7 +208,7 @@ impl Session {
             Failure::new(Code::SignatureUndefined, "the session has no token yet; call mailru_authorize first")
         })?;
         let signer = identity.keys.signer(&tokens)?;
-        let signed = identity.sign(&tokens, method, &parameters)?;
+        let signed = identity.sign(&tokens, method, &parameters, &no_look)?;
         let sent: serde_json::Map<_, _> =
             signed.iter().map(|(name, value)| (name.to_string(), value.as_ref().into())).collect();
         Ok(json!({
@@ -270,15 +276,19 @@ impl Session {
         call: &Arc<Call>,
     ) -> Outcome<Answer> {
         let (method, parameters) = (action.method.as_ref(), &action.parameters);
-        let signed = identity.sign(tokens, method, parameters)?;
-        let expected = parameters.iter().map(|(name, value)| name.len() + value.len() + 2).sum::<usize>() + 192;
-        let url = self.api_url.with_query(pairs(&signed), expected);
+        let look = || call.look();
+        let signed = identity.sign(tokens, method, parameters, &look)?;
         let (retry_safety, pace) = (retry_safety(method), Some(&identity.pace));
-        if self.api_url.request_line(&url) <= self.get_limit {
-            return self.send(http::Request { name: method, url, body: RequestBody::None, retry_safety, pace }, call);
+        // Encoding makes nothing shorter, so what is too long already is not encoded for a GET.
+        let length = length(&signed);
+        if length <= self.get_limit {
+            let mut url = Zeroizing::new(self.api_url.with_query(pairs(&signed), length + length / 4));
+            if self.api_url.request_line(&url) <= self.get_limit {
+                let (url, body) = (mem::take(&mut *url), RequestBody::None);
+                return self.send(http::Request { name: method, url, body, retry_safety, pace }, call);
+            }
         }
-        let mut form = Zeroizing::new(String::with_capacity(url.len()));
-        encode_into(&mut form, pairs(&signed));
+        let form = Zeroizing::new(encoded(pairs(&signed), length, &look)?);
         let url = self.api_url.as_str().to_owned();
         self.send(http::Request { name: method, url, body: RequestBody::Form(&form), retry_safety, pace }, call)
     }
@@ -296,6 +306,11 @@ fn retry_safety(method: &str) -> RetrySafety {
     if catalogue::only_reads(method) { RetrySafety::ReadOnly } else { RetrySafety::Write }
 }
 
-fn pairs<'a>(parameters: &'a Parameters<'_>) -> impl Iterator<Item = (&'a str, &'a str)> {
+/// The length of parameters as `name=value&…`, not encoded yet.
+fn length(parameters: &Parameters<'_>) -> usize {
+    parameters.iter().map(|(name, value)| name.len() + value.len() + 2).sum()
+}
+
+fn pairs<'a>(parameters: &'a Parameters<'_>) -> impl Iterator<Item = (&'a str, &'a str)> + Clone {
     parameters.iter().map(|(name, value)| (name.as_ref(), value.as_ref()))
 }

@@ -10,6 +10,8 @@ use std::borrow::Cow;
 
 use subtle::ConstantTimeEq;
 
+use crate::error::Outcome;
+use crate::large::{Look, PIECE, no_look, pieces};
 use crate::params::Parameters;
 use crate::secret::Secret;
 
@@ -54,9 +56,15 @@ pub struct Signer<'a> {
 impl Signer<'_> {
     /// Sorts the parameters by name and appends their signature as `sig`.
     pub fn sign(&self, parameters: &mut Parameters<'_>) {
+        let _ = self.sign_within(parameters, &no_look);
+    }
+
+    /// As [`Self::sign`], for parameters that may be large.
+    pub fn sign_within(&self, parameters: &mut Parameters<'_>, look: Look<'_>) -> Outcome<()> {
         sort(parameters);
-        let signature = digest(self.prefix(), parameters, self.key.expose());
+        let signature = digest(self.prefix(), parameters, self.key.expose(), look)?;
         parameters.push((Cow::Borrowed("sig"), Cow::Owned(signature)));
+        Ok(())
     }
 
     /// The text that [`Self::sign`] hashed, with the key's name in place of the key.
@@ -82,7 +90,7 @@ impl Signer<'_> {
 /// Compared in constant time. Hexadecimal digits may be upper-case.
 pub fn verifies(signature: &str, parameters: &mut Parameters<'_>, secret_key: &Secret) -> bool {
     sort(parameters);
-    equal(signature, &digest("", parameters, secret_key.expose()))
+    digest("", parameters, secret_key.expose(), &no_look).is_ok_and(|computed| equal(signature, &computed))
 }
 
 /// Whether two hexadecimal digests are equal, in constant time.
@@ -95,16 +103,24 @@ pub fn sort(parameters: &mut Parameters<'_>) {
     parameters.sort_unstable_by(|one, other| one.0.as_bytes().cmp(other.0.as_bytes()));
 }
 
-fn digest(prefix: &str, sorted: &Parameters<'_>, key: &str) -> String {
+fn digest(prefix: &str, sorted: &Parameters<'_>, key: &str, look: Look<'_>) -> Outcome<String> {
     let mut context = md5::Context::new();
     context.consume(prefix);
+    let mut since_look = 0;
     for (name, value) in sorted {
         context.consume(name.as_bytes());
         context.consume("=");
-        context.consume(value.as_bytes());
+        for piece in pieces(value) {
+            context.consume(piece);
+            since_look += piece.len();
+            if since_look >= PIECE {
+                since_look = 0;
+                look()?;
+            }
+        }
     }
     context.consume(key);
-    hexadecimal(context.finalize().0)
+    Ok(hexadecimal(context.finalize().0))
 }
 
 /// Lower-case digits, without the formatting machinery, which takes longer than the hash.

@@ -1,7 +1,7 @@
 //! Calls: the platform's methods, files, public pages.
 
 use std::ffi::c_char;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use super::strings::{optional, text};
 use super::{handles, mailru_cancel, mailru_session, return_code, return_json};
@@ -38,9 +38,10 @@ pub unsafe extern "C" fn mailru_call(
     // SAFETY: the header makes the pointers the caller's promise.
     unsafe {
         return_json(code, || {
+            let received = Instant::now();
             let session = handles::session(session)?;
             let call = Call::new(text("method", method)?, optional("params_json", params_json)?)?;
-            session.request(&Action::Call(call).into(), &[], None)
+            session.request(&Request { received, ..Action::Call(call).into() }, &[], None)
         })
     }
 }
@@ -62,11 +63,13 @@ pub unsafe extern "C" fn mailru_call_within(
     code: *mut i32,
 ) -> *mut c_char {
     let work = || {
+        let received = Instant::now();
         let session = handles::session(session)?;
         // SAFETY: the header makes the pointers the caller's promise.
         let (method, params_json) = unsafe { (text("method", method)?, optional("params_json", params_json)?) };
         let cancel = handles::optional_cancel(cancel)?;
-        let request = Request { limit: limit(timeout_ms)?, ..Action::Call(Call::new(method, params_json)?).into() };
+        let request =
+            Request { limit: limit(timeout_ms)?, received, ..Action::Call(Call::new(method, params_json)?).into() };
         session.request(&request, &[], cancel.as_deref())
     };
     // SAFETY: as above.
@@ -102,6 +105,7 @@ pub unsafe extern "C" fn mailru_upload(
     code: *mut i32,
 ) -> *mut c_char {
     let work = || {
+        let received = Instant::now();
         let session = handles::session(session)?;
         // SAFETY: the header makes the pointers and the size the caller's promise.
         let data = unsafe { bytes(data, size) }?
@@ -113,7 +117,7 @@ pub unsafe extern "C" fn mailru_upload(
         };
         let file = FilePart { field, name, media_type: UNKNOWN_MEDIA_TYPE.into() };
         file.with(data).check(&call.parameters)?;
-        session.request(&Action::Upload(call, file).into(), data, None)
+        session.request(&Request { received, ..Action::Upload(call, file).into() }, data, None)
     };
     // SAFETY: as above.
     unsafe { return_json(code, work) }

@@ -84,6 +84,14 @@ pub enum RetrySafety {
     OneTime,
 }
 
+/// The longest address that the HTTP library takes.
+pub const LONGEST_ADDRESS: usize = 65_534;
+
+/// Longer signed calls go as a POST; a public page is read in no other way.
+pub fn too_long() -> Failure {
+    Failure::argument("params_json", "makes an address longer than 64 KiB; give fewer or shorter parameters")
+}
+
 /// A session's way to the network.
 pub struct Client {
     /// Tells the session from others in the log.
@@ -124,11 +132,7 @@ impl Client {
     /// Sends a request, and again where that is safe and may help, until its time is over.
     pub fn send(&self, mut request: Request, call: &Arc<Call>) -> Result<Answer, AttemptError> {
         let url = SecretAddress(Bytes::from(mem::take(&mut request.url)));
-        let uri = Uri::from_maybe_shared(url.0.clone()).map_err(|_| {
-            // Longer signed calls go as a POST; a public page is read in no other way.
-            let problem = "makes an address longer than 64 KiB; give fewer or shorter parameters";
-            AttemptError::unsent(Failure::argument("params_json", problem))
-        })?;
+        let uri = Uri::from_maybe_shared(url.0.clone()).map_err(|_| AttemptError::unsent(too_long()))?;
         let mut failed = 0;
         request.pace.map_or(Ok(()), |pace| pace.wait(call)).map_err(AttemptError::unsent)?;
         loop {

@@ -6,6 +6,7 @@ use std::fmt::Write as _;
 use memchr::memmem;
 
 use crate::error::{Code, Failure, Outcome};
+use crate::large::text_with_room;
 use crate::params::{Parameters, is_reserved};
 
 /// A file to send along; it is not signed.
@@ -46,12 +47,13 @@ impl<'a> Upload<'a> {
             inside(self.data) || signed.iter().any(|(_, value)| inside(value.as_bytes()))
         };
         let boundary = boundary(random, is_inside)?;
-        let mut before = String::with_capacity(signed.len() * 160 + 256);
+        let length = signed.iter().map(|(name, value)| name.len() * 3 + value.len() + 160).sum::<usize>();
+        let mut before = text_with_room(length + 512, "the upload")?;
         for (name, value) in signed {
             let name = quoted(name);
-            before.push_str(&format!(
-                "--{boundary}\r\nContent-Disposition: form-data; name=\"{name}\"\r\n\r\n{value}\r\n"
-            ));
+            let _ = write!(before, "--{boundary}\r\nContent-Disposition: form-data; name=\"{name}\"\r\n\r\n");
+            before.push_str(value);
+            before.push_str("\r\n");
         }
         let (field, file_name) = (quoted(self.field), quoted(self.file_name));
         before.push_str(&format!(

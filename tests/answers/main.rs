@@ -29,7 +29,7 @@ use self::support::{Answer, Session, client, server as server_session};
 const SIDE_BY_SIDE: usize = 8;
 
 fn options(server: &Server, identity: &Identity, row: &Row) -> String {
-    let limit = if row.code == "MAILRU_TIMEOUT" { 400 } else { 20_000 };
+    let limit = if row.code == "MAILRU_TIMEOUT" { 1000 } else { 20_000 };
     let mut options = json!({
         "api_url": server.address("/platform/api"), "public_url": server.address("/platform"),
         "retry_delay_ms": 1, "timeout_ms": limit, "max_response_bytes": 100_000,

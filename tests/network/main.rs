@@ -21,6 +21,7 @@ mod process;
 mod proxy;
 mod races;
 mod retry;
+mod shortage;
 mod time;
 mod tls;
 mod upload;

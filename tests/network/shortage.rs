@@ -1,0 +1,73 @@
+//! Memory that runs out: a large allocation that fails is a code, and the session works on.
+
+use mailru::ffi::{mailru_call, mailru_public};
+use serde_json::json;
+
+use crate::support::*;
+use crate::tools::*;
+
+/// Lets this process have so many more bytes of addresses than it has now, or as many as it likes.
+fn allow(more: Option<u64>) {
+    let limit = more.map_or(libc::RLIM_INFINITY, |more| memory("VmSize") as u64 * 1024 + more);
+    let limit = libc::rlimit { rlim_cur: limit, rlim_max: libc::RLIM_INFINITY };
+    // SAFETY: the structure is a local variable.
+    assert_eq!(unsafe { libc::setrlimit(libc::RLIMIT_AS, &limit) }, 0);
+}
+
+#[test]
+fn large_allocations_that_fail_are_a_code() {
+    alone("shortage::large_allocations_that_fail_are_a_code", &[], || {
+        let sandbox = Sandbox::start();
+        let session = client(&sandbox.options(json!({ "max_response_bytes": 200_000_000, "retries": 2 })));
+        // Made before memory is short.
+        let large = c(&json!({ "text": "\"".repeat(30_000_000) }).to_string());
+        let (method, path) = (c("friends.get"), c("mail/demo"));
+        // Larger than what is free already, and not given back.
+        let file = vec![7; 300_000_000];
+        let queue = Queue::new(1, 4);
+        // What is made once is made before.
+        session.call("friends.get", None).expect_ok();
+        queue.submit(&session, "friends.get", None, 1).expect("MAILRU_OK");
+        queue.next(10_000).expect("a completion");
+        let requests = sandbox.requests().len();
+        let out_of_memory = |answer: Answer| {
+            let answer = answer.expect("MAILRU_OUT_OF_MEMORY");
+            assert_eq!(answer.error("transient"), true, "{}", answer.json);
+            answer
+        };
+
+        // An answer: it was sent, and is not repeated.
+        sandbox.fault(json!({ "path": "/platform/api" }), json!(1), json!({ "kind": "huge", "bytes": 100_000_000 }));
+        allow(Some(20_000_000));
+        let answer = session.call("friends.get", None);
+        allow(None);
+        let answer = out_of_memory(answer);
+        assert!(answer.error("error_msg").as_str().is_some_and(|text| text.contains("answer")), "{}", answer.json);
+        assert_eq!((answer.error("sent"), sandbox.requests().len()), (json!(true), requests + 1));
+        session.call("friends.get", None).expect_ok();
+
+        // Parameters, which go nowhere.
+        let requests = sandbox.requests().len();
+        allow(Some(20_000_000));
+        // SAFETY: the strings outlive the calls.
+        let answers = unsafe {
+            [
+                Answer::of(|code| mailru_call(session.0, method.as_ptr(), large.as_ptr(), code)),
+                Answer::of(|code| mailru_public(session.0, path.as_ptr(), large.as_ptr(), code)),
+            ]
+        };
+        allow(None);
+        for answer in answers {
+            assert_eq!(out_of_memory(answer).error("sent"), false);
+        }
+        // A copy of a file for the queue.
+        let request = json!({ "method": "photos.upload", "file": { "field": "img_file", "name": "a" } }).to_string();
+        allow(Some(20_000_000));
+        let refused = queue.request(&session, &request, Some(&file), 0, 2);
+        allow(None);
+        assert_eq!(out_of_memory(refused).error("sent"), false);
+        assert_eq!(sandbox.requests().len(), requests);
+        session.call("friends.get", None).expect_ok();
+        session.upload("photos.upload", r#"{"aid":"1"}"#, "img_file", "a.jpg", &file[..1_000_000]).expect_ok();
+    });
+}
