@@ -92,8 +92,8 @@ fn eight_processes_share_one_file_and_lose_no_login() {
         }
     }
     let taken = begun.elapsed();
-    drop(workers);
     let stats = sandbox.get("stats");
+    drop(workers);
     let notes: Vec<_> = fs::read_dir(folder.path())
         .expect("a folder")
         .filter_map(|file| {
