@@ -81,6 +81,10 @@ public:
     std::int32_t code() const noexcept { return code_; }
     /** {"error":{"error_code":N,"error_msg":"...",...}} */
     const std::string &json() const noexcept { return *json_; }
+    /** The platform's number, or minus the code. */
+    std::int64_t number() const noexcept { return mailru_error_number(json_->c_str()); }
+    /** Whether the same call may succeed later. */
+    bool transient() const noexcept { return mailru_error_transient(json_->c_str()) == 1; }
 
 private:
     std::int32_t code_;
@@ -431,7 +435,7 @@ struct completion {
 /** Many calls for few threads, such as the one of an event loop. */
 class queue : public detail::handle<mailru_queue_free> {
 public:
-    /** workers: the most threads that perform calls; capacity: the most submissions not handed out yet; 0: defaults. */
+    /** workers: how many calls are in flight at most; capacity: the most submissions not handed out yet; 0: defaults. */
     explicit queue(std::uint32_t workers = 0, std::uint32_t capacity = 0, result *outcome = nullptr)
         : handle(detail::made(outcome, [&](char **error) { return mailru_queue_new(workers, capacity, error); })) {}
 
@@ -488,6 +492,14 @@ public:
 
 /** The library's version, such as "0.1.0". */
 inline std::string version() { return mailru_version(); }
+
+/** The platform's errors: an array of {code, meaning, transient, advice}. */
+inline std::string errors() { return detail::answer(mailru_errors).value(); }
+
+/** The text of an error's JSON alone. */
+inline std::string error_message(const std::string &error_json) {
+    return detail::answer([&](std::int32_t *code) { return mailru_error_message(error_json.c_str(), code); }).value();
+}
 
 /** The catalogue of the platform's methods. */
 inline std::string methods() { return detail::answer(mailru_methods).value(); }

@@ -113,7 +113,12 @@ impl Client {
 
     /// A line of the log about a call of this session.
     pub fn line(&self, event: &str, call: &Call) -> Line {
-        Line::new(event).with("session", self.session.get().unwrap_or(&0)).with("call", call.number())
+        self.session_line(event).with("call", call.number())
+    }
+
+    /// A line of the log about this session.
+    pub fn session_line(&self, event: &str) -> Line {
+        Line::new(event).with("session", self.session.get().unwrap_or(&0))
     }
 
     /// Sends a request, and again where that is safe and may help, until its time is over.

@@ -71,9 +71,7 @@ fn recipes_for_tokens_log_in_once() {
     for (number, (_, program)) in recipes.iter().enumerate() {
         let sandbox = Sandbox::start();
         let folder = folder(&format!("recipe{number}"));
-        for file in ["stored.json", "tokens.json"] {
-            let _ = fs::remove_file(folder.join(file));
-        }
+        forget_tokens(&folder);
         fs::write(folder.join("recipe.c"), program).expect("cargo's folder can be written");
         let compile =
             "cd \"$FOLDER\" && cc -Wall -Wextra -Werror recipe.c $(pkg-config --cflags --libs mailru) -o recipe";
@@ -93,12 +91,20 @@ fn recipes_for_tokens_log_in_once() {
     }
 }
 
+/// Removes what the programs stored when the tests ran before, with another sandbox's tokens.
+fn forget_tokens(folder: &std::path::Path) {
+    for file in ["stored.json", "tokens.json", "tokens.json.lock"] {
+        let _ = fs::remove_file(folder.join(file));
+    }
+}
+
 #[test]
 fn programs_of_the_documents_run() {
     let documents = DOCUMENTS.iter().filter_map(|name| fs::read_to_string(root().join(name)).ok());
     let programs: Vec<_> = documents.flat_map(|text| marked(&text)).collect();
     let sandbox = Sandbox::start();
     let folder = folder("programs");
+    forget_tokens(&folder);
     for (language, program) in &programs {
         let Some([_, file, tools, run]) = LANGUAGES.iter().find(|[name, ..]| name == language) else {
             panic!("no way to run {language} is known");

@@ -12,8 +12,7 @@
 // error in it, too.
 //
 // A call blocks in C, which takes a thread of the operating system for as long. At most MaxInFlight do so at
-// a time; further goroutines wait without one. The library's queue would not need fewer: its workers are
-// threads as well.
+// a time; further goroutines wait without one.
 package mailru
 
 /*
