@@ -191,10 +191,8 @@ impl TokenStore {
                 (Decision::Keep, _) => return Ok(None),
                 // Nothing was sent for this call.
                 (Decision::Fail(failure), _) => return Err(failure.sent(false)),
-                (Decision::Pause(length), _) if call.time_left()? <= length => {
-                    return Err(call.timed_out().because("(the authorization server is not asked again so soon)"));
-                }
-                (Decision::Pause(length), _) => call.pause(length)?,
+                (Decision::Pause(length, failure), _) if call.time_left()? <= length => return Err(failure.sent(false)),
+                (Decision::Pause(length, _), _) => call.pause(length)?,
                 (Decision::Begin, Some(request)) => {
                     self.start(Arc::clone(&request));
                     if let End::With(outcome) = self.wait(&request, call)? {
