@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::file::{Lock, TokenFile};
 use super::state::End;
-use super::store::TokenStore;
+use super::store::{Stage, TokenStore};
 use super::tokens::Tokens;
 use crate::error::{Code, Outcome};
 use crate::log::{self, Level, Line};
@@ -72,6 +72,7 @@ impl TokenStore {
     /// same: it is better than none.
     pub(super) fn lock_file(&self) -> Outcome<Option<Lock>> {
         let Some(file) = &self.file else { return Ok(None) };
+        self.enter(Stage::OtherProcess);
         match self.stoppable(|call| file.lock(call)) {
             Err(failure) if !matches!(failure.code(), Code::Cancelled | Code::Timeout) => {
                 log::event(Level::Error, || Line::new("token_file_not_locked").with_failure(&failure));

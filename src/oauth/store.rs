@@ -66,7 +66,7 @@ pub(super) struct Running {
 
 /// What the calls wait for that wait for a token request.
 #[derive(Clone, Copy, PartialEq)]
-enum Stage {
+pub(super) enum Stage {
     OtherProcess,
     RenewalCallback,
     Server,
@@ -220,7 +220,7 @@ impl TokenStore {
             let running = running.get_or_renew();
             let decision = judge(state, now);
             if matches!(decision, Decision::Begin | Decision::UseAndRenew(_)) {
-                *running = Some(Running { request: SharedTask::new(), asking: None, stage: Stage::OtherProcess });
+                *running = Some(Running { request: SharedTask::new(), asking: None, stage: Stage::Server });
             }
             let request = running.as_ref().map(|running| Arc::clone(&running.request));
             ((decision, request), is_child)
@@ -360,7 +360,7 @@ impl TokenStore {
         self.shared.with(|shared| event(&mut shared.state, now))
     }
 
-    fn enter(&self, stage: Stage) {
+    pub(super) fn enter(&self, stage: Stage) {
         self.shared.with(|shared| {
             if let Some(running) = shared.running.get_mut().and_then(Option::as_mut) {
                 running.stage = stage;
@@ -409,13 +409,13 @@ fn tell(callback: impl FnOnce()) {
 /// The failure of a call whose time ended while it waited for a token request.
 fn too_late(stage: Stage, call: &Call) -> Failure {
     let kept_by = |who: &str| {
-        let message = format!("{who} within the call's time limit of {} ms", call.limit().as_millis());
+        let message = format!("{who} for longer than the call's time limit of {} ms", call.limit().as_millis());
         Failure::new(Code::Timeout, message)
     };
     match stage {
-        Stage::TokenCallback => kept_by("this session's token callback did not return"),
-        Stage::RenewalCallback => kept_by("this session's renewal callback did not return"),
-        Stage::OtherProcess => kept_by("the lock of token_file did not come free, or no thread its turn,"),
+        Stage::TokenCallback => kept_by("this session's token callback has been running"),
+        Stage::RenewalCallback => kept_by("this session's renewal callback has been running"),
+        Stage::OtherProcess => kept_by("another process has kept the lock of token_file"),
         Stage::Server => call.timed_out().because("(the request for tokens goes on; a later call may find them)"),
     }
 }
