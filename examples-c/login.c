@@ -7,7 +7,7 @@
  * input (press Enter) is a call as that user, until the input ends. A token that has expired meanwhile is
  * renewed within the call; the callback stores the new tokens before any of them is used.
  *
- * After a restart the stored tokens go into mailru_token_session_new, with refresh_token as an option.
+ * After a restart the stored text goes into mailru_stored_session_new.
  * With MAILRU_SANDBOX in the environment, that server's login page takes the place of the real one.
  */
 #define _POSIX_C_SOURCE 200112L

@@ -123,7 +123,7 @@
 /* mailru_verify, mailru_verify_launch, mailru_verify_query: the signature is not the platform's, or could be another request's. */
 #define MAILRU_SIGNATURE_MISMATCH 4
 
-/* A call that needs the token, made inside its own session's token callback. */
+/* A call that needs the token, or its submission to a queue, inside a callback on the thread that fetches its session's tokens. */
 #define MAILRU_REENTERED 5
 
 /* The platform answered with an error; the JSON is the platform's own. */

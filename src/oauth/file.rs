@@ -171,11 +171,11 @@ impl TokenFile {
     pub fn try_lock(&self) -> Outcome<Option<Lock>> {
         static LAST: AtomicU64 = AtomicU64::new(0);
         let failed = |error: &io::Error| wrong(&self.beside(".lock"), &format!("cannot be locked ({})", error.kind()));
+        close_inherited();
         let file = self.open_lock().map_err(|error| failed(&error))?;
         match file.try_lock() {
             Ok(()) => {
                 let number = LAST.fetch_add(1, Ordering::Relaxed);
-                close_inherited();
                 OPEN.with(|open| open.get_or_insert_default().get_or_renew().push((number, file)));
                 self.recover();
                 Ok(Some(Lock(number)))

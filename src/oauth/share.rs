@@ -3,28 +3,25 @@
 
 use std::sync::Arc;
 
-use super::file::Lock;
+use super::file::{Lock, TokenFile};
 use super::state::End;
-use super::store::TokenStore;
+use super::store::{Stage, TokenStore};
 use super::tokens::Tokens;
 use crate::error::{Code, Outcome};
 use crate::log::{self, Level, Line};
 
 impl TokenStore {
-    /// Newer tokens from the host, for calls from now on and for those that wait.
+    /// Newer tokens from the host: into the file, then for calls from now on, and for those that wait for the server.
     pub fn set_tokens(&self, tokens: Tokens) -> Outcome<()> {
-        let given = self.event(|state, now| {
-            let given = state.give(tokens);
-            given.map(|()| state.usable().filter(|_| state.is_settled(now)).cloned())
-        });
-        let served = given?;
+        let merged = self.event(|state, _| state.merged(tokens.clone()))?;
         if let Some(file) = &self.file {
-            file.fall_behind();
             // Where another process renews, or this very thread is about to, the file is written later.
-            if let Ok(Some(lock)) = file.try_lock() {
-                self.write_file(Some(&lock));
+            match file.try_lock() {
+                Ok(Some(lock)) => self.save(file, &merged, &lock),
+                _ => file.fall_behind(),
             }
         }
+        let served = self.event(|state, now| state.give(tokens).map(|()| state.served(now)))?;
         let running = self.shared.with(|shared| Some(Arc::clone(&shared.running.get()?.as_ref()?.request)));
         if let (Some(tokens), Some(request)) = (served, running) {
             request.complete(End::With(Ok(tokens)));
@@ -59,8 +56,13 @@ impl TokenStore {
     /// Writes tokens that are newer than the file's.
     pub(super) fn write_file(&self, lock: Option<&Lock>) {
         let Some((file, lock)) = self.file.as_ref().zip(lock) else { return };
-        let latest = self.latest().filter(|_| file.is_behind());
-        if let Some(Err(failure)) = latest.map(|latest| file.save(&latest, lock)) {
+        if let Some(latest) = self.latest().filter(|_| file.is_behind()) {
+            self.save(file, &latest, lock);
+        }
+    }
+
+    fn save(&self, file: &TokenFile, tokens: &Tokens, lock: &Lock) {
+        if let Err(failure) = file.save(tokens, lock) {
             // They are in memory only, and are written as soon as that is possible.
             log::event(Level::Error, || Line::new("token_file_not_written").with_failure(&failure));
         }
@@ -70,6 +72,7 @@ impl TokenStore {
     /// same: it is better than none.
     pub(super) fn lock_file(&self) -> Outcome<Option<Lock>> {
         let Some(file) = &self.file else { return Ok(None) };
+        self.enter(Stage::OtherProcess);
         match self.stoppable(|call| file.lock(call)) {
             Err(failure) if !matches!(failure.code(), Code::Cancelled | Code::Timeout) => {
                 log::event(Level::Error, || Line::new("token_file_not_locked").with_failure(&failure));

@@ -66,7 +66,7 @@ pub(super) struct Running {
 
 /// What the calls wait for that wait for a token request.
 #[derive(Clone, Copy, PartialEq)]
-enum Stage {
+pub(super) enum Stage {
     OtherProcess,
     RenewalCallback,
     Server,
@@ -191,10 +191,8 @@ impl TokenStore {
                 (Decision::Keep, _) => return Ok(None),
                 // Nothing was sent for this call.
                 (Decision::Fail(failure), _) => return Err(failure.sent(false)),
-                (Decision::Pause(length), _) if call.time_left()? <= length => {
-                    return Err(call.timed_out().because("(the authorization server is not asked again so soon)"));
-                }
-                (Decision::Pause(length), _) => call.pause(length)?,
+                (Decision::Pause(length, failure), _) if call.time_left()? <= length => return Err(failure.sent(false)),
+                (Decision::Pause(length, _), _) => call.pause(length)?,
                 (Decision::Begin, Some(request)) => {
                     self.start(Arc::clone(&request));
                     if let End::With(outcome) = self.wait(&request, call)? {
@@ -222,7 +220,7 @@ impl TokenStore {
             let running = running.get_or_renew();
             let decision = judge(state, now);
             if matches!(decision, Decision::Begin | Decision::UseAndRenew(_)) {
-                *running = Some(Running { request: SharedTask::new(), asking: None, stage: Stage::OtherProcess });
+                *running = Some(Running { request: SharedTask::new(), asking: None, stage: Stage::Server });
             }
             let request = running.as_ref().map(|running| Arc::clone(&running.request));
             ((decision, request), is_child)
@@ -362,7 +360,7 @@ impl TokenStore {
         self.shared.with(|shared| event(&mut shared.state, now))
     }
 
-    fn enter(&self, stage: Stage) {
+    pub(super) fn enter(&self, stage: Stage) {
         self.shared.with(|shared| {
             if let Some(running) = shared.running.get_mut().and_then(Option::as_mut) {
                 running.stage = stage;
@@ -411,13 +409,13 @@ fn tell(callback: impl FnOnce()) {
 /// The failure of a call whose time ended while it waited for a token request.
 fn too_late(stage: Stage, call: &Call) -> Failure {
     let kept_by = |who: &str| {
-        let message = format!("{who} within the call's time limit of {} ms", call.limit().as_millis());
+        let message = format!("{who} for longer than the call's time limit of {} ms", call.limit().as_millis());
         Failure::new(Code::Timeout, message)
     };
     match stage {
-        Stage::TokenCallback => kept_by("this session's token callback did not return"),
-        Stage::RenewalCallback => kept_by("this session's renewal callback did not return"),
-        Stage::OtherProcess => kept_by("the lock of token_file did not come free, or no thread its turn,"),
+        Stage::TokenCallback => kept_by("this session's token callback has been running"),
+        Stage::RenewalCallback => kept_by("this session's renewal callback has been running"),
+        Stage::OtherProcess => kept_by("another process has kept the lock of token_file"),
         Stage::Server => call.timed_out().because("(the request for tokens goes on; a later call may find them)"),
     }
 }

@@ -194,6 +194,22 @@ fn tokens_that_the_renewal_callback_loads_serve_instead_of_a_request() {
     assert_eq!(sandbox.last()["params"]["refresh_token"], old["refresh_token"]);
 }
 
+#[test]
+fn tokens_that_the_renewal_callback_loads_go_into_the_file() {
+    let sandbox = Sandbox::start();
+    let (_folder, path) = token_file();
+    let session = stored(&sandbox, &stored_tokens(&sandbox, -5), json!({ "token_file": path }));
+    let (number, loaded) = (session.0, stored_tokens(&sandbox, 80_000));
+    let inside = loaded.clone();
+    session.on_renewal(move |phase| {
+        if phase == 1 {
+            std::mem::ManuallyDrop::new(Session(number)).set_tokens(&inside.to_string()).expect_ok();
+        }
+    });
+    session.call("friends.get", None).expect_ok();
+    assert_eq!((sandbox.token_requests(), &filed(&path)["access_token"]), (0, &loaded["access_token"]));
+}
+
 /// A folder, and the path of a file of tokens in it.
 fn token_file() -> (tempfile::TempDir, String) {
     let folder = tempfile::tempdir().expect("a folder");

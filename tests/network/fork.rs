@@ -103,3 +103,22 @@ fn parent_and_child_use_different_boundaries() {
     boundaries.dedup();
     assert_eq!(boundaries.len(), 3, "{boundaries:?}");
 }
+
+/// A child has the parent's lock open, too, and lets go of it: else nobody could renew once the parent is dead.
+#[test]
+fn a_lock_does_not_outlive_the_parent_that_held_it() {
+    let Some(host) = compiled("fork_with_lock.c") else { return };
+    let sandbox = Sandbox::start();
+    sandbox.post("settings", json!({ "rotate": false }));
+    sandbox.fault(
+        json!({ "path": "/oauth/token" }),
+        json!(1),
+        json!({ "kind": "delay", "ms": 2000, "phase": "before" }),
+    );
+    let folder = tempfile::tempdir().expect("a folder");
+    let options = sandbox.options(json!({ "token_file": folder.path().join("tokens"), "timeout_ms": 5000 }));
+    let token = sandbox.post("tokens", json!({}))["refresh_token"].clone();
+    let output = run(Command::new(host.path()).args([&options, token.as_str().expect("a token")]));
+    assert!(text(&output).starts_with("MAILRU_OK"), "{}", text(&output));
+    assert_eq!(sandbox.token_requests(), 2);
+}

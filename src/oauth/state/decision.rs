@@ -19,8 +19,8 @@ pub enum Decision {
     Join,
     /// Start a token request, and wait for it.
     Begin,
-    /// Wait so long, then ask again what to do.
-    Pause(Duration),
+    /// Wait so long, then ask again what to do; where there is no time for that, end with this.
+    Pause(Duration, Failure),
     /// A call that the platform answered with 102: that is its answer.
     Keep,
     /// End with this.

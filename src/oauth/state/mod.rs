@@ -283,8 +283,8 @@ impl TokenState {
         }
     }
 
-    /// Newer tokens from elsewhere: the host, or another process. They lift a remembered refusal.
-    pub fn give(&mut self, mut given: Tokens) -> Outcome<()> {
+    /// What newer tokens from elsewhere make of the present ones.
+    pub fn merged(&self, mut given: Tokens) -> Outcome<Tokens> {
         let former = self.latest.as_deref().cloned().unwrap_or_default();
         if given.uid.is_empty() {
             given.uid = former.uid.clone();
@@ -292,13 +292,18 @@ impl TokenState {
             let problem = "holds the tokens of another user than the session's; make a session for that user";
             return Err(Failure::argument("tokens_json", problem));
         }
-        if given.access_token.is_empty() {
-            self.latest = Some(Arc::new(former.with_refresh_token(given.refresh_token)));
-        } else {
-            let given = Arc::new(given);
-            self.usable = Some(Arc::clone(&given));
-            self.latest = Some(given);
+        let is_half = given.access_token.is_empty();
+        Ok(if is_half { former.with_refresh_token(given.refresh_token) } else { given })
+    }
+
+    /// Newer tokens from elsewhere: the host, or another process. They lift a remembered refusal.
+    pub fn give(&mut self, given: Tokens) -> Outcome<()> {
+        let is_half = given.access_token.is_empty();
+        let merged = Arc::new(self.merged(given)?);
+        if !is_half {
+            self.usable = Some(Arc::clone(&merged));
         }
+        self.latest = Some(merged);
         self.forget_failures();
         Ok(())
     }
@@ -313,7 +318,7 @@ impl TokenState {
 
     fn after_pause(&mut self, reason: Reason, now: Now) -> Decision {
         match (self.pause_left(now), &self.setback) {
-            (Some(left), _) if left <= SHORT_WAIT => Decision::Pause(left),
+            (Some(left), Some(setback)) if left <= SHORT_WAIT => Decision::Pause(left, setback.told(left)),
             (Some(left), Some(setback)) => Decision::Fail(setback.told(left)),
             _ => {
                 self.begin(reason);

@@ -24,6 +24,12 @@ impl TokenState {
         self.is_unwanted() || self.others(now).is_some()
     }
 
+    /// Newer tokens that serve those who wait for an answer of the authorization server.
+    pub fn served(&self, now: Now) -> Option<TokenSet> {
+        let is_asking = self.request.as_ref().is_some_and(|request| request.at == At::Asking);
+        self.others(now).filter(|_| is_asking)
+    }
+
     /// Whether it replaces a token by another, rather than trade a code or a password for the first.
     pub fn is_renewal(&self) -> bool {
         self.latest.is_some() || matches!(self.rules.grant, Some(Grant::Refresh(_)))

@@ -54,7 +54,7 @@ fn newer_tokens_from_elsewhere_serve_instead_of_a_request() {
     let mut it = given(None, Has::Tokens(0));
     assert_eq!(it.call(), "begin");
     it.state.give(news(&it, 5, Some(100))).expect("given");
-    assert!(it.state.is_settled(it.now));
+    assert!(it.state.is_settled(it.now) && it.state.served(it.now).is_none(), "whoever waits is told in order");
     assert_eq!(it.first(), "got a5");
     it.state.end();
     // If they are about to end, it is their refresh token that counts.
@@ -68,6 +68,7 @@ fn newer_tokens_from_elsewhere_serve_instead_of_a_request() {
         assert_eq!(it.call(), "begin");
         assert_eq!(it.first(), "ask r0");
         it.state.give(news(&it, 5, None)).expect("given");
+        assert!(it.state.served(it.now).is_some_and(|tokens| tokens.access_token.expose() == "a5"));
         assert_eq!(it.call(), "use a5");
         assert_eq!(it.replied("r0", it.reply(&reply)), "got a5");
         assert_eq!(it.call(), "use a5");

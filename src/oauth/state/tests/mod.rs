@@ -181,7 +181,7 @@ fn shown(decision: &Decision) -> String {
         Decision::UseAndRenew(tokens) => format!("use {} and renew", tokens.access_token.expose()),
         Decision::Join => "join".into(),
         Decision::Begin => "begin".into(),
-        Decision::Pause(length) => format!("pause {} ms", length.as_millis()),
+        Decision::Pause(length, _) => format!("pause {} ms", length.as_millis()),
         Decision::Keep => "keep".into(),
         Decision::Fail(failure) => failed(failure),
     }
