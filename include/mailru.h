@@ -51,12 +51,51 @@
  * answered with MAILRU_INVALID_HANDLE. Freeing twice is harmless, and so is freeing during calls on
  * other threads: they end with their answer or as MAILRU_CANCELLED. Numbers are not used again.
  *
- * THREADS, FORK, SIGNALS
+ * THREADS
  *
  * Any function may be called from any thread at any time, and one session serves many threads at
- * once. After a fork the child may go on with its sessions: it makes connections of its own. The
- * library installs no signal handler, changes no environment variable and prints nothing. Once
- * loaded it stays loaded: dlclose does not unload it.
+ * once. A call needs 64 KiB of the thread's stack, over http and over TLS, besides what callbacks
+ * need that run in it. The library's own threads have 2 MiB each and block every signal.
+ *
+ * A thread inside the library is not cancelled: pthread_cancel takes effect when the function has
+ * returned. A thread whose cancellation is asynchronous may not call the library.
+ *
+ * CALLBACKS
+ *
+ * A callback must return. A C++ exception, longjmp, pthread_exit, a cancellation or another way out
+ * of it ends the process; with the GNU C library at once, and a line on stderr says why. A jump that
+ * stays within the callback is none. Hosts whose threads are ended when the host shuts down, such as
+ * Python's, first remove their callbacks and wait until these are released.
+ *
+ * FORK
+ *
+ * After a fork the child may go on with its sessions: it makes connections of its own. Queues stay
+ * with the parent. A fork is noticed however it is made, also without pthread_atfork and in a signal
+ * handler.
+ *
+ * SIGNALS
+ *
+ * The library installs no signal handler, and none of its writes raises SIGPIPE. A signal handler may
+ * call mailru_version, mailru_abi_version and mailru_code_name, and nothing else: mailru_cancel_fire,
+ * too, takes locks. To end calls at a signal, have a thread wait for it with sigwait, or write to a
+ * pipe in the handler, and call mailru_cancel_fire or mailru_session_cancel outside of it.
+ *
+ * PROCESS
+ *
+ * The process may end at any time, with calls under way, too; functions may still be called in exit
+ * handlers and in the destructors of thread-specific data. Once loaded, the library stays loaded:
+ * dlclose and FreeLibrary do not unload it. It prints nothing, but for the line named above.
+ *
+ * Where a large buffer cannot be had, for parameters or an answer, say, that is
+ * MAILRU_OUT_OF_MEMORY. Where not even a few kilobytes are left, the process ends: no function returns
+ * NULL for that.
+ *
+ * The environment is never changed. Constructors read the proxy variables, which are used with
+ * "proxy":"env" only; with "tls_roots":"system" a session's first connection by TLS reads
+ * SSL_CERT_FILE and SSL_CERT_DIR, except on Windows, macOS and Android. Nothing else is read, and no
+ * other thread may change the environment meanwhile. In a program with more rights than its user
+ * (set-uid, set-gid, capabilities) none of these variables has an effect. The locale is neither read
+ * nor changed, and texts are English.
  *
  * OPTIONS of the constructors: a JSON object, or NULL; an unknown name or a wrong value is an error
  *
@@ -173,12 +212,15 @@ typedef uint64_t mailru_cancel;
  Told of each new set of tokens, as the JSON of mailru_tokens, before any of them is used: the
  place to store them. tokens_json is valid until the function returns. Runs on a thread of the
  library's; mailru_tokens may be called in it, while a call that needs the session's token is
- MAILRU_REENTERED.
+ MAILRU_REENTERED. It must return: an exception, longjmp, pthread_exit or another way out of it ends
+ the process.
  */
 typedef void (*mailru_token_callback)(void *user_data, const char *tokens_json);
 
 /*
- Called once, when user_data will not be used again; may be NULL.
+ Called once, when user_data will not be used again; may be NULL. Runs on the thread that used
+ user_data last, which may be one of the library's. It must return: an exception, longjmp,
+ pthread_exit or another way out of it ends the process.
  */
 typedef void (*mailru_release_callback)(void *user_data);
 
@@ -189,7 +231,9 @@ typedef uint64_t mailru_queue;
 
 /*
  Given one line of the log, with its level: 1 error, 2 warning, 3 info, 4 debug. message is valid
- until the function returns. Runs on whichever thread the line comes from, several at once.
+ until the function returns. Runs on whichever thread the line comes from, the library's own among
+ them, several at once. What it does itself by way of the library is not logged. It must return: an
+ exception, longjmp, pthread_exit or another way out of it ends the process.
  */
 typedef void (*mailru_log_callback)(void *user_data, int32_t level, const char *message);
 
@@ -402,7 +446,7 @@ mailru_session mailru_refresh_server_session_new(const char *app_id,
  "json".
  code: receives the outcome's code; may be NULL.
  Returns the platform's own JSON, byte for byte, or on failure the error's JSON: in both cases to
- be released with mailru_string_free. NULL only if memory ran out.
+ be released with mailru_string_free; never NULL.
 
  Blocks until the answer is there, at most for the option timeout_ms, retries and the renewal of
  the token included. mailru_session_cancel and mailru_session_free from another thread end it.
@@ -767,11 +811,13 @@ char *mailru_verify_launch(const char *secret_key, const char *params_json, int3
 
 /*
  Has the library's log told to a function, for the whole process: one line for each request
- (method, attempt, status, bytes, time), retry_safety and renewal, and never a secret.
+ (method, attempt, status, bytes, time), retry and renewal, and never a secret.
 
  callback: replaces the one set before; NULL switches the log off.
  user_data: handed to the callback, and never looked at.
- release: called once, when user_data will not be used again; may be NULL. On failure, too.
+ release: called once, when user_data will not be used again; may be NULL. On failure, too. A host
+ that ends foreign threads when it shuts down, such as Python, removes the callback and waits for
+ the release first.
  level: 0 off, 1 error, 2 warning, 3 info, 4 debug; lines up to it are told. It is off by default.
  Returns MAILRU_OK, or MAILRU_INVALID_ARGUMENT for another level. Does not block.
  */

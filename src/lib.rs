@@ -2,8 +2,8 @@
 //!
 //! Floors, from the ground up; each imports only from those below it:
 //!
-//! 0. [`error`], [`json`], [`secret`], [`fork`], [`call`], [`log`]: failures, answers, secrets, what
-//!    a fork and a cancellation mean.
+//! 0. [`error`], [`json`], [`secret`], [`fork`], [`call`], [`log`], `memory`: failures, answers, secrets,
+//!    what a fork and a cancellation mean.
 //! 1. [`params`], [`signature`], [`verify`], [`catalogue`], [`address`], [`options`]: pure functions.
 //! 2. [`http`]: a request out, a checked answer back.
 //! 3. [`oauth`]: tokens obtained, kept, renewed.
@@ -25,6 +25,7 @@ pub mod json;
 mod json_scan;
 pub mod keys;
 pub mod log;
+mod memory;
 pub mod oauth;
 pub mod options;
 mod panics;

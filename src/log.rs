@@ -26,9 +26,9 @@ pub enum Level {
 pub type Sink = Arc<dyn Fn(Level, &str) + Send + Sync>;
 
 thread_local! {
-    /// Whether the sink runs on this thread. What it does itself by way of the library is not told to
-    /// it, or it would never end.
-    static TELLING: Cell<bool> = const { Cell::new(false) };
+    /// Where on the stack this thread calls the sink; 0 if it does not. What the sink does itself by way of the library
+    /// is not told to it, or it would never end.
+    static TELLING: Cell<usize> = const { Cell::new(0) };
 }
 
 static MOST: AtomicI32 = AtomicI32::new(0);
@@ -41,21 +41,37 @@ pub fn set(sink: Option<Sink>, most: i32) {
     drop(former);
 }
 
+/// Notes that the host has come in at this place on the stack, which grows downwards. If that is above the frame that
+/// called the sink, the host left the sink by a jump, and lines are told again.
+pub fn entered(place: usize) {
+    TELLING.with(|telling| {
+        if telling.get() != 0 && place > telling.get() {
+            telling.set(0);
+        }
+    });
+}
+
+/// The place of the caller's frame on the stack, roughly.
+pub fn stack_place() -> usize {
+    let here = 0_u8;
+    std::hint::black_box(std::ptr::from_ref(&here)).addr()
+}
+
 /// Writes a line, if anybody reads it.
 pub fn line(level: Level, text: impl FnOnce() -> String) {
     if level as i32 > MOST.load(Ordering::Relaxed) {
         return;
     }
-    if TELLING.with(Cell::get) {
+    if TELLING.with(Cell::get) != 0 {
         return;
     }
     if let Some(sink) = SINK.with(|slot| slot.clone()) {
-        TELLING.with(|telling| telling.set(true));
+        TELLING.with(|telling| telling.set(stack_place()));
         // A bug in a line is no reason to lose the answer that it tells of.
         let _ = panics::catch(|| {
             sink(level, &text());
             Ok(())
         });
-        TELLING.with(|telling| telling.set(false));
+        TELLING.with(|telling| telling.set(0));
     }
 }

@@ -3,20 +3,26 @@
 use std::ffi::{c_char, c_void};
 
 use super::strings::c_string;
+use super::thread::call_host;
 
 /// Told of each new set of tokens, as the JSON of mailru_tokens, before any of them is used: the
 /// place to store them. tokens_json is valid until the function returns. Runs on a thread of the
 /// library's; mailru_tokens may be called in it, while a call that needs the session's token is
-/// MAILRU_REENTERED.
+/// MAILRU_REENTERED. It must return: an exception, longjmp, pthread_exit or another way out of it ends
+/// the process.
 #[allow(non_camel_case_types)]
 pub type mailru_token_callback = Option<unsafe extern "C" fn(user_data: *mut c_void, tokens_json: *const c_char)>;
 
 /// Given one line of the log, with its level: 1 error, 2 warning, 3 info, 4 debug. message is valid
-/// until the function returns. Runs on whichever thread the line comes from, several at once.
+/// until the function returns. Runs on whichever thread the line comes from, the library's own among
+/// them, several at once. What it does itself by way of the library is not logged. It must return: an
+/// exception, longjmp, pthread_exit or another way out of it ends the process.
 #[allow(non_camel_case_types)]
 pub type mailru_log_callback = Option<unsafe extern "C" fn(user_data: *mut c_void, level: i32, message: *const c_char)>;
 
-/// Called once, when user_data will not be used again; may be NULL.
+/// Called once, when user_data will not be used again; may be NULL. Runs on the thread that used
+/// user_data last, which may be one of the library's. It must return: an exception, longjmp,
+/// pthread_exit or another way out of it ends the process.
 #[allow(non_camel_case_types)]
 pub type mailru_release_callback = Option<unsafe extern "C" fn(user_data: *mut c_void)>;
 
@@ -40,7 +46,7 @@ impl HostData {
     /// Calls the host with a text.
     pub fn tell(&self, text: &str, call: impl FnOnce(*mut c_void, *const c_char)) {
         let text = c_string(text.to_owned());
-        call(self.user_data, text.as_ptr());
+        call_host(|| call(self.user_data, text.as_ptr()));
     }
 }
 
@@ -48,7 +54,7 @@ impl Drop for HostData {
     fn drop(&mut self) {
         if let Some(release) = self.release {
             // SAFETY: the host gave the function for this data; this is its only call.
-            unsafe { release(self.user_data) };
+            call_host(|| unsafe { release(self.user_data) });
         }
     }
 }

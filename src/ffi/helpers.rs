@@ -158,11 +158,13 @@ unsafe fn verified(
 }
 
 /// Has the library's log told to a function, for the whole process: one line for each request
-/// (method, attempt, status, bytes, time), retry_safety and renewal, and never a secret.
+/// (method, attempt, status, bytes, time), retry and renewal, and never a secret.
 ///
 /// callback: replaces the one set before; NULL switches the log off.
 /// user_data: handed to the callback, and never looked at.
-/// release: called once, when user_data will not be used again; may be NULL. On failure, too.
+/// release: called once, when user_data will not be used again; may be NULL. On failure, too. A host
+/// that ends foreign threads when it shuts down, such as Python, removes the callback and waits for
+/// the release first.
 /// level: 0 off, 1 error, 2 warning, 3 info, 4 debug; lines up to it are told. It is off by default.
 /// Returns MAILRU_OK, or MAILRU_INVALID_ARGUMENT for another level. Does not block.
 #[unsafe(no_mangle)]
