@@ -1,4 +1,4 @@
-//! Generates the header and the list of reading methods, and names the shared object.
+//! Generates the header and what the code needs of the catalogues, and names the shared object.
 
 use std::env;
 use std::fmt::Write as _;
@@ -19,7 +19,7 @@ fn main() {
     if for_tests {
         env::set_current_dir(root).expect("tests/library lies in the project's folder");
     }
-    reading_methods();
+    catalogues();
     name_the_shared_object();
     if !for_tests {
         header();
@@ -30,28 +30,35 @@ fn main() {
     }
 }
 
-/// The names of the catalogue's methods that only read, sorted, as a Rust constant.
-fn reading_methods() {
-    let catalogue = fs::read_to_string("src/catalogue/methods.json").expect("the catalogue can be read");
-    let methods: Vec<serde_json::Value> =
-        serde_json::from_str(&catalogue).expect("the catalogue is an array of objects");
+/// What the code needs of the catalogues, as Rust constants: the names of the methods that only read, sorted, and of
+/// each of the platform's errors its number, whether it may pass, and its meaning.
+fn catalogues() {
+    let read = |name: &str| -> Vec<serde_json::Value> {
+        let catalogue = fs::read_to_string(format!("src/catalogue/{name}.json")).expect("the catalogue can be read");
+        serde_json::from_str(&catalogue).expect("the catalogue is an array of objects")
+    };
+    let methods = read("methods");
     let reads = |method: &&serde_json::Value| method["write"] == false;
     let name = |method: &serde_json::Value| method["name"].as_str().expect("a method has a name").to_owned();
     let mut names: Vec<_> = methods.iter().filter(reads).map(name).collect();
     names.sort_unstable();
-    let mut rust = String::from("const READING_METHODS: &[&str] = &[");
-    for name in names {
-        write!(rust, "{name:?},").expect("a string can be written to");
+    let mut rust = format!("const READING_METHODS: &[&str] = &{names:?};\n");
+    rust.push_str("const PLATFORM_ERRORS: &[(i64, bool, &str)] = &[");
+    for error in read("errors") {
+        let code = error["code"].as_i64().expect("an error has a code");
+        let transient = error["transient"].as_bool().expect("an error may pass or not");
+        let meaning = error["meaning"].as_str().expect("an error has a meaning");
+        write!(rust, "({code},{transient},{meaning:?}),").expect("a string can be written to");
     }
-    rust.push_str("];");
+    rust.push_str("];\n");
     let out = PathBuf::from(env::var_os("OUT_DIR").expect("cargo sets OUT_DIR"));
-    fs::write(out.join("reading_methods.rs"), rust).expect("cargo's output folder can be written");
+    fs::write(out.join("catalogues.rs"), rust).expect("cargo's output folder can be written");
 }
 
 /// The files of the boundary, in the order in which the header should be read. `mod` is not among them: cbindgen
 /// would read the files that it names as well, and declare everything twice.
-const BOUNDARY: [&str; 9] =
-    ["version", "handles", "callbacks", "constructors", "calls", "cancels", "tokens", "queue", "helpers"];
+const BOUNDARY: [&str; 10] =
+    ["version", "handles", "callbacks", "constructors", "calls", "errors", "cancels", "tokens", "queue", "helpers"];
 
 /// Writes `include/mailru.h` if it would change: a build without changes leaves the tree alone.
 fn header() {

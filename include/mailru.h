@@ -31,10 +31,18 @@
  *
  *     transient    always there: whether the same call may succeed later, true or false
  *     argument     the argument, option or parameter that was wrong
+ *     sent         with MAILRU_EMPTY_RESPONSE to MAILRU_OUT_OF_MEMORY, whatever became of a request: false
+ *                  only if no byte of it can have reached a server, so that even a write may be made again
  *     http_status  the status of the answer
+ *     retry_after_ms  how long to wait before the next request, if the server said so
  *     field        what an answer lacks
  *     oauth        the authorization server's refusal, as it came
  *     platform     an answer whose "error" is of an unknown shape (MAILRU_API_ERROR, too)
+ *
+ * A program that repeats failed calls looks at both: a read where transient is true, a write only
+ * where sent is false, too. What was sent and not answered may have been done. For programs without a
+ * JSON parser there are mailru_error_number, mailru_error_transient and mailru_error_message, which
+ * read the platform's errors as well.
  *
  * Everything about a call comes back from that call: there is no "last error", and nothing is tied
  * to a thread. Keys, tokens, passwords and signatures never stand in an error or a log line.
@@ -97,7 +105,7 @@
  * (set-uid, set-gid, capabilities) none of these variables has an effect. The locale is neither read
  * nor changed, and texts are English.
  *
- * OPTIONS of the constructors: a JSON object, or NULL; an unknown name or a wrong value is an error
+ * OPTIONS of the constructors: a JSON object, NULL or ""; an unknown name or a wrong value is an error
  *
  *     pass_error            false                                 hand over any JSON body as MAILRU_OK
  *     api_url               https://appsmail.ru/platform/api      where signed calls go
@@ -118,11 +126,18 @@
  *     proxy                 none                                  http://... or socks5://..., or "env"
  *     tls_roots             webpki                                or "system": whom to trust
  *     ca_file               none                                  a PEM file of those to trust instead
+ *     max_calls_per_second  none                                  calls of all sessions with this app_id wait their turn
  *     allow_http            false                                 allow plain http to other machines
  *
  * timeout_ms bounds a whole call, retries and renewals included. A request is repeated only where
- * that cannot do a write twice. Redirects are not followed. Plain http goes to this machine only,
- * unless allow_http is true.
+ * that cannot do a write twice; Retry-After replaces the pause. Redirects are not followed. Plain http
+ * goes to this machine only, unless allow_http is true, and to this machine it goes past any proxy. The
+ * proxy "env" is read from https_proxy or HTTPS_PROXY for https, http_proxy for plain http, else all_proxy
+ * or ALL_PROXY, with the exceptions of no_proxy or NO_PROXY: domains, host:port, addresses, networks as
+ * 10.0.0.0/8, *.
+ *
+ * A large allocation that fails (parameters, an upload, an answer) is MAILRU_OUT_OF_MEMORY. When not even
+ * some kilobytes are left, the process ends, as with every library in Rust.
  */
 
 #ifndef MAILRU_H
@@ -143,7 +158,7 @@
 /* The session can sign neither way: it has neither uid and private_key nor secret_key. */
 #define MAILRU_SIGNATURE_UNDEFINED 3
 
-/* mailru_verify, mailru_verify_launch: the signature is not the platform's. */
+/* mailru_verify, mailru_verify_launch, mailru_verify_query: the signature is not the platform's, or could be another request's. */
 #define MAILRU_SIGNATURE_MISMATCH 4
 
 /* A call that needs the token, made inside its own session's token callback. */
@@ -245,7 +260,7 @@ extern "C" {
  A session for public pages: mailru_public works on it, signed calls are
  MAILRU_SIGNATURE_UNDEFINED.
 
- options_json: a JSON object of options, or NULL for the defaults. An unknown name or a wrong
+ options_json: a JSON object of options; NULL or empty for the defaults. An unknown name or a wrong
  value is an error that names it.
  error: receives NULL, or on failure the error's JSON, to be released with mailru_string_free. It
  may be NULL if the reason is not wanted.
@@ -439,11 +454,13 @@ mailru_session mailru_refresh_server_session_new(const char *app_id,
 
  session: a handle from one of the constructors.
  method: any name of dotted letters, digits and underscores, such as "friends.get".
- params_json: a JSON object of the method's parameters, or NULL for none. A string is sent as it
+ params_json: a JSON object of the method's parameters; NULL or empty for none. A string is sent as it
  is, a number exactly as written, true and false as 1 and 0; null leaves the parameter out; an
- array of these is joined by commas; anything else is sent as compact JSON. The names method,
- app_id, session_key, secure, sig and cb are the library's own and refused; format may only be
- "json".
+ array of these is joined by commas; anything else is sent as compact JSON. Names are letters,
+ digits, _, -, ., [ and ]. The names method, app_id, session_key, secure, sig and cb are the
+ library's own and refused, in any case and before a [ or . as well; format may only be "json".
+ A parameter's name must come from the program and never from a user.
+ The attack: a user who may choose a name adds uid and so decides for whom the call is made.
  code: receives the outcome's code; may be NULL.
  Returns the platform's own JSON, byte for byte, or on failure the error's JSON: in both cases to
  be released with mailru_string_free; never NULL.
@@ -478,8 +495,10 @@ char *mailru_call_within(mailru_session session,
  Calls a method with a file, as multipart/form-data: photos.upload, guestbook.post.
 
  session, method, params_json, code, the result and the codes: as for mailru_call.
- field: the form field of the file, such as "img_file"; it is not signed.
- file_name: what the file is called.
+ field: the form field of the file, such as "img_file"; it is not signed. It may not have the name
+ of a parameter.
+ file_name: what the file is called. Quotation marks, backslashes and controls in it and in field
+ are percent-encoded.
  data, size: the file, read in place and not kept; data may not be NULL.
  Blocks as mailru_call does.
  */
@@ -533,6 +552,9 @@ char *mailru_public(mailru_session session,
  Returns {"url","sig","circuit","base","params"}, where base is the text that was hashed, ending in
  <private_key> or <secret_key> in place of the key; or the error's JSON. Release either with
  mailru_string_free. url and params hold the session key: they are not for logs.
+ In the server circuit neither url, sig nor params may go to a browser or to a user's program.
+ The attack: {"text":"hiuid=999"} has the signature of {"text":"hi","uid":"999"}. A user who chooses
+ the text and gets the signature can act for user 999, and can call another method in the same way.
  Touches no network and does not block. A session that gets its token by a grant and has none yet
  is MAILRU_SIGNATURE_UNDEFINED. Other codes: MAILRU_OK, MAILRU_INVALID_ARGUMENT,
  MAILRU_INVALID_HANDLE, MAILRU_REENTERED.
@@ -552,13 +574,49 @@ char *mailru_sign(mailru_session session,
 int32_t mailru_session_cancel(mailru_session session);
 
 /*
- Lets go of a session. Calls under way on other threads end with their answer or as
+ Frees a session. Calls under way on other threads end with their answer or as
  MAILRU_CANCELLED; later uses of the handle are MAILRU_INVALID_HANDLE. A request to the
  authorization server that was sent goes on, and its tokens still reach the token callback.
 
  0, a freed handle and a handle of another kind are ignored. Does not block.
  */
 void mailru_session_free(mailru_session session);
+
+/*
+ The number in an error's JSON: the platform's own, or minus the code of one of this library's, such as -21 for
+ MAILRU_TIMEOUT. 0 if there is none: for NULL, for what is no error's JSON, for an error of another shape.
+
+ error_json: what a function of this library returned beside a code other than MAILRU_OK, or through an error
+ parameter. It is not released. Does not block.
+ */
+int64_t mailru_error_number(const char *error_json);
+
+/*
+ Whether the same call may succeed later: 1 or 0. This library's own errors say so by themselves, the platform's
+ as the catalogue of mailru_errors says; an error that is not in it counts as one that stays, and so does NULL.
+
+ It does not say that a write may be made again: that is safe only where "sent" is false, see the top of this file.
+ error_json: as for mailru_error_number. Does not block.
+ */
+int32_t mailru_error_transient(const char *error_json);
+
+/*
+ The text of an error alone: no JSON, for a log or a user's eyes. A platform's error without a text gets the one of
+ mailru_errors.
+
+ error_json: as for mailru_error_number.
+ code: receives MAILRU_OK, or MAILRU_INVALID_ARGUMENT for NULL and for what holds no error; may be NULL.
+ Returns the text, or on failure the error's JSON; release either with mailru_string_free. Does not block.
+ */
+char *mailru_error_message(const char *error_json,
+                           int32_t *code);
+
+/*
+ The platform's errors, as far as they are known: a JSON array of {code, meaning, transient, advice}, by code.
+
+ code: receives MAILRU_OK; may be NULL. Release the string with mailru_string_free. Does not block.
+ */
+char *mailru_errors(int32_t *code);
 
 /*
  A cancel handle for mailru_call_within, mailru_request and mailru_queue_request. It may serve many calls and threads.
@@ -588,7 +646,7 @@ int32_t mailru_cancel_fire(mailru_cancel cancel);
 int32_t mailru_cancel_progress(mailru_cancel cancel, uint64_t *sent, uint64_t *total);
 
 /*
- Lets go of a cancel handle. Calls that hold it go on. 0, a freed handle and a handle of another
+ Frees a cancel handle. Calls that hold it go on. 0, a freed handle and a handle of another
  kind are ignored. Does not block.
  */
 void mailru_cancel_free(mailru_cancel cancel);
@@ -639,9 +697,11 @@ int32_t mailru_session_on_token(mailru_session session,
 /*
  A queue: many calls for few threads of the host, such as the one of an event loop.
 
- workers: the most threads that perform calls, at most 1024; 0 for 8. They are started as needed
- and end when there was nothing to do for some seconds.
- capacity: the most submissions that are not handed out yet; 0 for 1024.
+ workers: how many calls may be in flight at once, at most 65536; 0 for 64. They are no threads: on
+ Linux a queue has one thread however many calls are in flight, elsewhere at most 64. It is started
+ by the first submission and ends when there was nothing to do for some seconds.
+ capacity: the most submissions that are not handed out yet; 0 for 1024, or twice the calls in
+ flight if that is more. Sessions take turns: one with many submissions does not hold up others.
  error: receives NULL, or on failure the error's JSON, to be released with mailru_string_free. It
  may be NULL.
  Returns a handle to be released with mailru_queue_free, or 0 on failure. Does not block.
@@ -657,7 +717,7 @@ mailru_queue mailru_queue_new(uint32_t workers, uint32_t capacity, char **error)
  error: receives NULL, or the error's JSON if the submission was refused, to be released with
  mailru_string_free. It may be NULL.
  Returns MAILRU_OK if the submission was accepted: then it is handed out exactly once, unless the
- queue is freed first. Its time limit begins when a worker takes it. mailru_session_cancel and
+ queue is freed first. Its time limit begins when it comes into flight. mailru_session_cancel and
  mailru_session_free complete the session's submissions as MAILRU_CANCELLED.
  Codes: MAILRU_OK, MAILRU_INVALID_ARGUMENT, MAILRU_INVALID_HANDLE, MAILRU_SIGNATURE_UNDEFINED,
  MAILRU_QUEUE_FULL, MAILRU_CANCELLED (the session was freed meanwhile), MAILRU_OUT_OF_MEMORY (no
@@ -719,7 +779,7 @@ int32_t mailru_queue_cancel(mailru_queue queue, uint64_t tag);
 int32_t mailru_queue_fd(mailru_queue queue);
 
 /*
- Lets go of a queue: its calls under way are cancelled, what is pending is not handed out any
+ Frees a queue: its calls under way are cancelled, what is pending is not handed out any
  more, and threads blocked in mailru_queue_next wake. Other calls of its sessions go on.
 
  0, a freed handle and a handle of another kind are ignored. Does not block.
@@ -777,41 +837,96 @@ char *mailru_authorize_url(const char *app_id,
 /*
  Reads the address to which the browser was sent after mailru_authorize_url.
 
- url: the whole address, with its query or fragment; required.
- expected_state: the state that was sent, compared in constant time; NULL skips the comparison.
+ url: the whole address, with its query or fragment; required. Everything is taken from the one of
+ these two that holds state or, without one, code, access_token or error.
+ expected_state: the state that was sent, compared in constant time. It may not be empty. NULL skips
+ the comparison, and with it the protection against forged logins.
+ The attack: somebody begins a login of his own and has the victim's browser open its redirect; the
+ victim then works in the attacker's account, or the two accounts are joined. The attacker does not
+ know the state of the victim's login: keep it in the victim's session until the redirect comes.
  Returns {"code"} for mailru_code_session_new, or the tokens in the shape of mailru_tokens for
  mailru_token_session_new, or the error's JSON. Release it with mailru_string_free. Does not block.
  Codes: MAILRU_OK, MAILRU_INVALID_ARGUMENT, MAILRU_OAUTH_ERROR (the user or the server refused, the
- state is absent or another, or there is neither code nor token).
+ state is absent or another, an OAuth name is repeated, x_mailru_vid is not digits only, or there
+ is neither code nor token).
  */
 char *mailru_parse_redirect(const char *url, const char *expected_state, int32_t *code);
 
 /*
  Checks a payment callback of the platform: sig over all other parameters with the secret key, in
- constant time.
+ constant time. mailru_verify_query does the same for the query string as it came, which is safer.
 
  secret_key: required and not empty.
  params_json: a JSON object of every parameter that was received; required, with sig in it.
+ A payment has app_id, transaction_id, service_id, uid and a price (mailiki_price, other_price or
+ sms_price), each of digits only. Names are letters, digits and _; values are strings or numbers.
+ Refused whatever the signature says: a name of a launch, a cookie or a call; a value with = after
+ a letter, digit or _; and an unknown name after a value that could be the beginning of that name.
+ The attack: the hashed text has no separators, so the signature of a launch whose referer_type is
+ "service_id=10sms_price=500..." would be right for a payment of these parameters.
+ The host compares app_id with its own, service_id and the price with its list, and grants each
+ transaction_id once.
  Returns {"verified":true}, or the error's JSON; release either with mailru_string_free. Does not
- block. Codes: MAILRU_OK, MAILRU_SIGNATURE_MISMATCH, MAILRU_INVALID_ARGUMENT.
+ block. Codes: MAILRU_OK, MAILRU_SIGNATURE_MISMATCH (with argument where a parameter is refused
+ whatever the signature says), MAILRU_INVALID_ARGUMENT (also without sig).
  */
 char *mailru_verify(const char *secret_key, const char *params_json, int32_t *code);
 
 /*
- Checks the launch parameters of an embedded application: authentication_key, and sig over those
- of the platform's own names that are present, in constant time.
+ Checks the launch parameters of an embedded application: sig over those of the platform's own
+ names that are present, and authentication_key where it is present, in constant time.
+ mailru_verify_query does the same for the query string as it came, which is safer.
 
  secret_key: required and not empty.
  params_json: a JSON object of the parameters of the application's address; required, with
- app_id, vid, authentication_key and sig in it. The application's own parameters may stay in it.
+ app_id, vid and sig in it. The application's own parameters may stay in it; they are not checked.
+ Refused whatever the signature says: app_id, vid, oid, session_expire or is_app_user that is not
+ digits only; a value that holds one of the platform's names followed by =; and a name that some
+ servers read as one of the platform's, such as VID or vid[].
+ The attack: the hashed text has no separators, so a user can move session_expire into the value of
+ referer_type without changing the signature, and the launch has no end.
+ The host compares app_id with its own and session_expire with the time, and trusts no name besides
+ the platform's. Until it expires, a launch can be replayed by whoever saw its address.
  Returns {"verified":true}, or the error's JSON; release either with mailru_string_free. Does not
- block. Codes: MAILRU_OK, MAILRU_SIGNATURE_MISMATCH, MAILRU_INVALID_ARGUMENT.
+ block. Codes: MAILRU_OK, MAILRU_SIGNATURE_MISMATCH (with argument where a parameter is refused
+ whatever the signature says), MAILRU_INVALID_ARGUMENT (also without sig, app_id or vid).
  */
 char *mailru_verify_launch(const char *secret_key, const char *params_json, int32_t *code);
 
 /*
- Has the library's log told to a function, for the whole process: one line for each request
- (method, attempt, status, bytes, time), retry and renewal, and never a secret.
+ Checks a query string as it came, before a server's own parser has read it.
+
+ kind: what the query should be; required:
+     "payment"        a payment callback, checked as by mailru_verify
+     "launch"         launch parameters, checked as by mailru_verify_launch
+     "cookie"         the value of the JavaScript library's cookie mrc, which has app_id and exp
+     "launch_by_key"  launch parameters of early applications, without sig: authentication_key
+                      alone, which proves app_id and vid and never expires
+ secret_key: required and not empty.
+ query: what follows the "?" of the address, still percent-encoded; required. It is decoded
+ strictly, and a repeated name is an error.
+ Returns {"verified":true,"params","checked"}, and where there is session_expire or exp also
+ "expires_at" (unix time) and "expired" (true or false); or the error's JSON. Release either with
+ mailru_string_free. Does not block. params holds the decoded parameters that were checked and no
+ others; checked names the proofs: "sig", "authentication_key".
+ Use these params and nothing else of the query. Compare app_id with your own. Count a
+ transaction_id once, since a payment can be sent again. Refuse what has expired: until then a
+ launch or a cookie can be replayed.
+ The attack: in "vid=1&vid%5B%5D=2" only vid=1 is signed, but PHP reads the other.
+ Codes: MAILRU_OK, MAILRU_SIGNATURE_MISMATCH (with argument where a parameter is refused whatever
+ the signature says), MAILRU_INVALID_ARGUMENT (also where something needed is missing).
+ */
+char *mailru_verify_query(const char *kind,
+                          const char *secret_key,
+                          const char *query,
+                          int32_t *code);
+
+/*
+ Has the library's log told to a function, for the whole process. A line is one event in the form
+ "event=answer session=1048741 call=3 method=friends.get attempt=1 ms=12 status=200 bytes=2048": session is the
+ handle, call a number of the process. Values with other characters than letters, digits and "-_.:/" stand in
+ quotation marks, escaped as in JSON, so that no server can forge a line. The events are answer and failure (of an
+ attempt), retry, new_tokens, no_tokens and ignored_options; more events and values may join. Never a secret.
 
  callback: replaces the one set before; NULL switches the log off.
  user_data: handed to the callback, and never looked at.

@@ -189,6 +189,11 @@ inline std::int64_t milliseconds(std::chrono::nanoseconds limit) {
     return std::chrono::ceil<std::chrono::milliseconds>(limit).count();
 }
 
+/** A file's bytes as the C functions take them. An empty view may be a null pointer, which would be no file. */
+inline const std::uint8_t *bytes(std::optional<std::string_view> data) noexcept {
+    return !data ? nullptr : reinterpret_cast<const std::uint8_t *>(data->empty() ? "" : data->data());
+}
+
 } // namespace detail
 
 /** What a host's own function is told: new tokens as JSON. It may not throw. */
@@ -211,6 +216,12 @@ inline void mailru_hpp_forget_log(void *user_data) noexcept { delete static_cast
 
 } // namespace detail
 
+/** How much of the request bodies was sent, in bytes; total is 0 before the first attempt. */
+struct upload_progress {
+    std::uint64_t sent = 0;
+    std::uint64_t total = 0;
+};
+
 /** Ends the calls that were given it. */
 class cancel_handle : public detail::handle<mailru_cancel_free> {
 public:
@@ -218,6 +229,13 @@ public:
 
     /** Its calls end within 50 ms, later ones at once; it stays fired. */
     void fire() const noexcept { mailru_cancel_fire(get()); }
+
+    /** How far the uploads that were given it are. */
+    upload_progress progress() const noexcept {
+        upload_progress progress;
+        mailru_cancel_progress(get(), &progress.sent, &progress.total);
+        return progress;
+    }
 };
 
 /** A session; made by one of the static functions, whose arguments are those of mailru.h. */
@@ -303,15 +321,26 @@ public:
 
     /** Calls a method with a file; data may hold any bytes. */
     result try_upload(text method, text params, text field, text file_name, std::string_view data) const {
-        /* An empty view may be a null pointer, which the library takes for a missing argument. */
-        const char *bytes = data.empty() ? "" : data.data();
         return detail::answer([&](std::int32_t *code) {
             return mailru_upload(get(), method.c_str(), params.c_str(), field.c_str(), file_name.c_str(),
-                                 reinterpret_cast<const std::uint8_t *>(bytes), data.size(), code);
+                                 detail::bytes(data), data.size(), code);
         });
     }
     std::string upload(text method, text params, text field, text file_name, std::string_view data) const {
         return try_upload(method, params, field, file_name, data).value();
+    }
+
+    /** Performs any request, described as JSON; data is the file of an upload. */
+    result try_request(text request, std::optional<std::string_view> data = std::nullopt,
+                       const cancel_handle *cancel = nullptr) const {
+        const mailru_cancel number = cancel == nullptr ? 0 : cancel->get();
+        return detail::answer([&](std::int32_t *code) {
+            return mailru_request(get(), request.c_str(), detail::bytes(data), data ? data->size() : 0, number, code);
+        });
+    }
+    std::string request(text request, std::optional<std::string_view> data = std::nullopt,
+                        const cancel_handle *cancel = nullptr) const {
+        return try_request(request, data, cancel).value();
     }
 
     /** Reads a public page (mailru_public). */
@@ -388,6 +417,21 @@ public:
         try_submit(caller, method, params, tag).value();
     }
 
+    /** Hands any request over, as session::request performs it; the file is copied. */
+    result try_request(const session &caller, text request, std::uint64_t tag,
+                       std::optional<std::string_view> data = std::nullopt,
+                       const cancel_handle *cancel = nullptr) const {
+        const mailru_cancel number = cancel == nullptr ? 0 : cancel->get();
+        char *error = nullptr;
+        const std::int32_t code = mailru_queue_request(get(), caller.get(), request.c_str(), detail::bytes(data),
+                                                       data ? data->size() : 0, number, tag, &error);
+        return {code, detail::taken(error)};
+    }
+    void request(const session &caller, text request, std::uint64_t tag,
+                 std::optional<std::string_view> data = std::nullopt, const cancel_handle *cancel = nullptr) const {
+        try_request(caller, request, tag, data, cancel).value();
+    }
+
     /**
      * The next completion; none if nothing completed in time. No limit is no end of waiting. The outcome of a
      * queue that was freed is MAILRU_INVALID_HANDLE, which no call in a queue ends with.
@@ -456,6 +500,17 @@ inline result try_verify_launch(text secret_key, text params) {
 }
 inline bool verify_launch(text secret_key, text params) {
     return detail::verified(try_verify_launch(secret_key, params));
+}
+
+/** What a query string vouches for, as it came: {"verified":true,"params",...}. Use these params and nothing else of it. */
+inline result try_verify_query(text kind, text secret_key, text query) {
+    return detail::answer([&](std::int32_t *code) {
+        return mailru_verify_query(kind.c_str(), secret_key.c_str(), query.c_str(), code);
+    });
+}
+/** Throws where it is not the platform's, too: then there are no parameters to go on with. */
+inline std::string verify_query(text kind, text secret_key, text query) {
+    return try_verify_query(kind, secret_key, query).value();
 }
 
 /** Has the log of the whole process told to a function; an empty one switches it off. */

@@ -2,9 +2,10 @@
 #![forbid(unsafe_code)]
 
 use std::borrow::Cow;
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv6Addr};
 
-use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
+use rustls::pki_types::ServerName;
 use ureq::http::Uri;
 
 use crate::error::{Failure, Outcome};
@@ -22,6 +23,8 @@ pub struct Address {
 
 impl Address {
     /// Checks an address that stands in the option (or argument) of this name.
+    ///
+    /// Strictly, since servers and proxies read what is not quite an address in different ways.
     pub fn parse(option: &str, text: &str) -> Outcome<Address> {
         let wrong = |problem: &str| {
             Failure::argument(option, format!("{problem}; give an address such as https://appsmail.ru/platform/api"))
@@ -37,16 +40,22 @@ impl Address {
             return Err(wrong("must not hold a user name or password"));
         }
         let after_host = authority.as_str().strip_prefix(authority.host()).unwrap_or_default();
-        let port_is_good = after_host.is_empty() || after_host[1..].parse::<u16>().is_ok_and(|port| port > 0);
-        if authority.host().is_empty() || !port_is_good {
+        if !is_host(authority.host()) || !is_port(after_host) {
             return Err(wrong("must hold a host and, if any, a port from 1 to 65535"));
         }
         if uri.query().is_some() || text.contains('#') {
             return Err(wrong("must not hold a query or fragment"));
         }
+        let path_at = scheme.len() + "://".len() + authority.as_str().len();
+        let path = text.get(path_at..).unwrap_or_default();
+        if !path.bytes().all(is_of_a_path) {
+            return Err(wrong("has a path with characters that must be percent-encoded"));
+        }
+        if !path.split('/').all(is_segment) {
+            return Err(wrong("has a path with . or .., or with an escape that stands for ., a slash or a control"));
+        }
         let plain_host = (scheme == "http").then(|| authority.host().to_owned());
         let text = text.trim_end_matches('/').to_owned();
-        let path_at = scheme.len() + "://".len() + authority.as_str().len();
         Ok(Address { text, path_at, plain_host })
     }
 
@@ -96,13 +105,56 @@ pub fn encode_into<'a>(text: &mut String, parameters: impl Iterator<Item = (&'a 
     }
 }
 
-/// The names and values of a query or fragment, decoded.
-pub fn decode(query: &str) -> Vec<(Cow<'_, str>, Cow<'_, str>)> {
-    form_urlencoded::parse(query.as_bytes()).collect()
+/// A name or value of a query, decoded strictly: `None` if a `%` stands before anything but two hexadecimal digits, or
+/// what comes out is not UTF-8.
+pub fn decoded(text: &str) -> Option<Cow<'_, str>> {
+    if !escapes(text).all(|byte| byte.is_some()) {
+        return None;
+    }
+    if !text.contains('+') {
+        return percent_decode_str(text).decode_utf8().ok();
+    }
+    let spaced = text.replace('+', " ");
+    percent_decode_str(&spaced).decode_utf8().ok().map(|text| Cow::Owned(text.into_owned()))
+}
+
+/// The bytes that the percent-escapes of a text stand for; `None` for one that is none.
+fn escapes(text: &str) -> impl Iterator<Item = Option<u8>> {
+    text.split('%').skip(1).map(|rest| {
+        let digits = rest.get(..2).filter(|digits| digits.bytes().all(|digit| digit.is_ascii_hexdigit()))?;
+        u8::from_str_radix(digits, 16).ok()
+    })
+}
+
+/// Whether a text is a host: a name, an IPv4 address, or an IPv6 address in brackets.
+pub fn is_host(host: &str) -> bool {
+    match host.strip_prefix('[') {
+        Some(rest) => rest.strip_suffix(']').is_some_and(|address| address.parse::<Ipv6Addr>().is_ok()),
+        None => !host.contains(':') && ServerName::try_from(host).is_ok(),
+    }
+}
+
+/// Whether the text behind a host is nothing, or a colon and a port.
+pub fn is_port(after_host: &str) -> bool {
+    let digits = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit());
+    let port = |text: &str| digits(text) && text.parse::<u16>().is_ok_and(|port| port > 0);
+    after_host.is_empty() || after_host.strip_prefix(':').is_some_and(port)
+}
+
+/// The characters of RFC 3986's paths.
+fn is_of_a_path(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || b"/-._~!$&'()*+,;=:@%".contains(&byte)
+}
+
+/// Whether a segment of a path is read alike everywhere, and leads to no other folder.
+fn is_segment(segment: &str) -> bool {
+    let plain = |byte: Option<u8>| byte.is_some_and(|byte| !byte.is_ascii_control() && !b"./\\".contains(&byte));
+    // Some servers cut off what follows a semicolon.
+    !matches!(segment.split(';').next(), Some("." | "..")) && escapes(segment).all(plain)
 }
 
 /// Whether the host is this machine by its name or number: `localhost`, 127.0.0.0/8 or `::1`.
-fn is_loopback(host: &str) -> bool {
+pub fn is_loopback(host: &str) -> bool {
     let bare = host.trim_start_matches('[').trim_end_matches(']');
     host.eq_ignore_ascii_case("localhost") || bare.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
 }
@@ -118,6 +170,11 @@ mod tests {
             "http://127.0.0.1:8080",
             "http://[::1]:1/x/",
             "https://xn--e1afmkfd.example",
+            "https://a_b.example.:8443/a/b..c/.d/%D0%B0%20b/x;y=1/(~!$&'*+,:@)",
+            "HTTPS://Example.ORG",
+            "https://[2001:db8::1]:8443/x",
+            "https://1.2.3.4",
+            "https://x//api",
         ] {
             assert!(Address::parse("api_url", good).is_ok(), "{good}");
         }
@@ -135,6 +192,51 @@ mod tests {
             "https://x/#a",
             "https://x/a b",
             "https://пример/",
+            "https://x/пример",
+            "https://x/\u{e9}",
+            "https://x/a\\b",
+            "https://x\\@evil.example/",
+            "https://x\\.evil.example/",
+            "https://x/../api",
+            "https://x/..",
+            "https://x/a/./b",
+            "https://x/%2e%2e/api",
+            "https://x/.%2E/api",
+            "https://x/..;/api",
+            "https://x/a%2fb",
+            "https://x/a%5Cb",
+            "https://x/%0d%0aHost:evil",
+            "https://x/%00",
+            "https://x/%7f",
+            "https://x/%",
+            "https://x/%4",
+            "https://x/%zz",
+            "https://x/\"",
+            "https://x/<a>",
+            "https://x/a|b",
+            "https://x/{a}",
+            "https://x/^",
+            "https://x/`",
+            "https://x/\t",
+            "https://x/\r\n",
+            "http://[127.0.0.1]/",
+            "https://[evil.example]/",
+            "http://[]",
+            "https://[::1",
+            "https://::1/",
+            "https://[fe80::1%25eth0]/",
+            "https://[v1.x]/",
+            "https://h:+443/",
+            "https://h:-1/",
+            "https://h: 443/",
+            "https://h:443x/",
+            "https://h:4 43/",
+            "https://h%2eexample/",
+            "https://h_.-!/",
+            "https://a..b/",
+            "https://.a/",
+            "https://a,b/",
+            "https://h:443:443/",
         ] {
             let failure = Address::parse("api_url", bad).expect_err(bad).into_json();
             assert!(failure.contains("\"argument\":\"api_url\""), "{failure}");

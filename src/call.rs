@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 
 use slab::Slab;
 
+use crate::engine::{self, Waker};
 use crate::error::{Code, Failure, Outcome};
 use crate::fork::{self, ForkMutex, OfThisProcess, lock};
 
@@ -17,11 +18,16 @@ pub trait Interrupt: Send + Sync {
     fn interrupt(&self, call: &Call);
 }
 
+/// How many calls were made in this process.
+static NUMBERED: AtomicU64 = AtomicU64::new(0);
+
 /// One running call, as seen by those who may end it.
 ///
 /// Each wait of the call (for a name, a socket, a delay, another thread's renewal) goes through its
 /// control, so that each ends in time and within moments of a cancellation.
 pub struct Call {
+    /// Tells it from the process's other calls in the log.
+    number: u64,
     deadline: OnceLock<Instant>,
     limit: Duration,
     cancelled: AtomicBool,
@@ -30,7 +36,10 @@ pub struct Call {
     retries: OnceLock<AtomicU32>,
     progress: OnceLock<BodyProgress>,
     blocked_in: Mutex<Option<Weak<dyn Interrupt>>>,
+    /// Wakes a thread that waits for something else than a socket.
     woken: Condvar,
+    /// Wakes the task that performs the call, if an engine does.
+    waker: OnceLock<Waker>,
 }
 
 /// How much of the request bodies of some calls was sent.
@@ -76,6 +85,7 @@ impl Call {
     /// A call whose time does not run before [`Self::begin`].
     pub fn waiting(limit: Duration) -> Arc<Call> {
         Arc::new(Call {
+            number: NUMBERED.fetch_add(1, Ordering::Relaxed) + 1,
             deadline: OnceLock::new(),
             limit,
             cancelled: AtomicBool::new(false),
@@ -84,7 +94,13 @@ impl Call {
             progress: OnceLock::new(),
             blocked_in: Mutex::new(None),
             woken: Condvar::new(),
+            waker: OnceLock::new(),
         })
+    }
+
+    /// The number by which the log tells the call from others.
+    pub fn number(&self) -> u64 {
+        self.number
     }
 
     /// Lets the call's time run from now on.
@@ -121,6 +137,7 @@ impl Call {
         self.cancelled.store(true, Ordering::SeqCst);
         let blocked_in = lock(&self.blocked_in).clone();
         self.woken.notify_all();
+        self.waker.get().inspect(|waker| waker.wake());
         if let Some(wait) = blocked_in.and_then(|wait| wait.upgrade()) {
             wait.interrupt(self);
         }
@@ -177,7 +194,10 @@ impl Call {
     /// Waits for a condition that another thread makes true before it calls [`Self::wake`]; `None`
     /// if it did not come true until then.
     pub fn wait<T>(&self, until: Instant, mut ready: impl FnMut() -> Option<T>) -> Outcome<Option<T>> {
-        let mut turn = lock(&self.blocked_in);
+        // The lock makes sure that a wake-up between the look and the sleep is not missed. An engine keeps those that
+        // come before the suspension, and no lock is held across one.
+        let is_task = engine::is_task();
+        let mut turn = (!is_task).then(|| lock(&self.blocked_in));
         loop {
             if let Some(value) = ready() {
                 return Ok(Some(value));
@@ -187,13 +207,26 @@ impl Call {
             if left.is_zero() {
                 return Ok(None);
             }
-            turn = self.woken.wait_timeout(turn, left).unwrap_or_else(PoisonError::into_inner).0;
+            match turn.take() {
+                Some(asleep) => {
+                    turn = Some(self.woken.wait_timeout(asleep, left).unwrap_or_else(PoisonError::into_inner).0);
+                }
+                None => engine::wait_for_wake(Instant::now() + left),
+            }
         }
+    }
+
+    /// Has this task woken with the call.
+    pub fn performed_by(&self, waker: Waker) {
+        let _ = self.waker.set(waker);
     }
 
     /// Lets the call look again at what it waits for.
     pub fn wake(&self) {
-        // The lock makes sure that a call between its look and its sleep is not missed.
+        if let Some(waker) = self.waker.get() {
+            return waker.wake();
+        }
+        // A call between its look and its sleep holds the lock.
         drop(lock(&self.blocked_in));
         self.woken.notify_all();
     }
@@ -349,17 +382,17 @@ mod tests {
 
     #[test]
     fn a_flight_reaches_those_who_waited_before_and_after() {
-        let flight = SharedTask::new();
+        let task = SharedTask::new();
         let call = Call::new(Duration::from_secs(60));
         thread::scope(|scope| {
-            let early = scope.spawn(|| flight.wait(&call, call.deadline()).expect("landed"));
-            flight.complete(7);
+            let early = scope.spawn(|| task.wait(&call, call.deadline()).expect("completed"));
+            task.complete(7);
             assert_eq!(early.join().expect("no panic"), Some(7));
         });
-        assert_eq!(flight.wait(&call, call.deadline()).expect("landed"), Some(7));
-        let hasty = Call::new(Duration::from_millis(5));
+        assert_eq!(task.wait(&call, call.deadline()).expect("completed"), Some(7));
+        let short = Call::new(Duration::from_millis(5));
         assert_eq!(
-            SharedTask::<()>::new().wait(&hasty, call.deadline()).expect_err("out of time").code(),
+            SharedTask::<()>::new().wait(&short, call.deadline()).expect_err("out of time").code(),
             Code::Timeout
         );
     }

@@ -69,7 +69,7 @@ pub fn members<'a>(argument: &str, json: &'a str) -> Outcome<Vec<(Cow<'a, str>, 
         names.windows(2).find(|pair| pair[0] == pair[1]).map(|pair| pair[0])
     };
     match repeated {
-        Some(name) => Err(Failure::argument(name, format!("stands twice in {argument}; give it once"))),
+        Some(name) => Err(Failure::argument(name, format!("duplicate member of {argument}; give it once"))),
         None => Ok(members),
     }
 }

@@ -60,6 +60,8 @@ pub struct Options {
     pub tls_roots: TlsRoots,
     /// A PEM file of those to trust instead.
     pub ca_file: Option<String>,
+    /// How many calls may begin in a second, all sessions of the application together.
+    pub max_calls_per_second: Option<f64>,
     /// Whether plain http may leave this machine.
     pub allow_http: bool,
 }
@@ -105,16 +107,18 @@ impl Default for Options {
             proxy: None,
             tls_roots: TlsRoots::WebPki,
             ca_file: None,
+            max_calls_per_second: None,
             allow_http: false,
         }
     }
 }
 
 impl Options {
-    /// Reads the options object strictly; `None` gives the defaults.
+    /// Reads the options object strictly; `None` and the empty string give the defaults.
     pub fn parse(options_json: Option<&str>) -> Outcome<Options> {
         let mut options = Options::default();
-        for (name, raw) in members("options_json", options_json.unwrap_or("{}"))? {
+        let json = options_json.filter(|json| !json.is_empty()).unwrap_or("{}");
+        for (name, raw) in members("options_json", json)? {
             let value = Value { name: &name, raw };
             if raw.get() == "null" {
                 known(&name)?;
@@ -140,6 +144,7 @@ impl Options {
                 "proxy" => options.proxy = Some(value.secret()?),
                 "tls_roots" => options.tls_roots = value.roots()?,
                 "ca_file" => options.ca_file = Some(value.text()?),
+                "max_calls_per_second" => options.max_calls_per_second = Some(value.rate()?),
                 "allow_http" => options.allow_http = value.flag()?,
                 _ => known(&name)?,
             }
@@ -163,7 +168,7 @@ fn known(name: &str) -> Outcome<()> {
         return Ok(());
     }
     let names: Vec<_> = DOCUMENTED.iter().map(|row| row.0).collect();
-    Err(Failure::argument(name, format!("is no option; the options are {}", names.join(", "))))
+    Err(Failure::argument(name, format!("unknown option; known options: {}", names.join(", "))))
 }
 
 /// One option's value; its checks name the option and never show what was given, which may be secret.
@@ -186,6 +191,13 @@ impl Value<'_> {
         number
             .filter(|number| (least..=most).contains(number))
             .ok_or_else(|| self.wrong(&format!("a whole number from {least} to {most}")))
+    }
+
+    fn rate(&self) -> Outcome<f64> {
+        let number: Option<f64> = serde_json::from_str(self.raw.get()).ok();
+        number
+            .filter(|number| (0.001..=1_000_000.0).contains(number))
+            .ok_or_else(|| self.wrong("a number from 0.001 to 1000000"))
     }
 
     fn text(&self) -> Outcome<String> {
@@ -236,6 +248,25 @@ mod tests {
         }
     }
 
+    /// Each documented default, given as a value, changes nothing.
+    #[test]
+    fn documented_defaults_are_the_defaults() {
+        let defaults = Options::default();
+        for (name, default, _) in DOCUMENTED {
+            let value = match *default {
+                "none" | "the grant's own" | "secret_key, else private_key" => "null".to_owned(),
+                "true" | "false" => (*default).to_owned(),
+                number if number.parse::<u64>().is_ok() => number.to_owned(),
+                text => format!("\"{}\"", text.replace("<version>", env!("CARGO_PKG_VERSION"))),
+            };
+            let given = Options::parse(Some(&format!("{{\"{name}\":{value}}}"))).expect(name);
+            assert_eq!(format!("{given:?}"), format!("{defaults:?}"), "{name}, whose documented default is {default}");
+        }
+        assert!(defaults.client_secret.is_empty() && defaults.refresh_token.is_empty());
+        let Options { token_url, expires_in, proxy, ca_file, .. } = defaults;
+        assert!(token_url.is_none() && expires_in.is_none() && proxy.is_none() && ca_file.is_none());
+    }
+
     #[test]
     fn out_of_range_and_unknown() {
         for (json, named) in [
@@ -248,6 +279,10 @@ mod tests {
             (r#"{"max_response_bytes":0}"#, "max_response_bytes"),
             (r#"{"user_agent":"a\r\nb"}"#, "user_agent"),
             (r#"{"tls_roots":"none"}"#, "tls_roots"),
+            (r#"{"max_calls_per_second":0}"#, "max_calls_per_second"),
+            (r#"{"max_calls_per_second":-1}"#, "max_calls_per_second"),
+            (r#"{"max_calls_per_second":1e7}"#, "max_calls_per_second"),
+            (r#"{"max_calls_per_second":"5"}"#, "max_calls_per_second"),
             (r#"{"api_url":"http://example.org"}"#, "api_url"),
             (r#"{"timeout":1}"#, "timeout"),
             (r#"{"pass_error":true,"pass_error":true}"#, "pass_error"),

@@ -118,7 +118,7 @@ mod tests {
     /// Each kind of background thread, in a process of its own, whose streams are then looked at.
     #[test]
     fn a_panic_in_a_background_thread_is_answered_with_its_place_and_prints_nothing() {
-        for (name, file) in [("resolve", "src/http/resolver.rs:"), ("token", "src/oauth/"), ("worker", "src/queue/")] {
+        for (name, file) in [("resolve", "src/http/resolver.rs:"), ("token", "src/oauth/"), ("queue", "src/queue/")] {
             let (said, printed) =
                 in_a_process("panics::tests::answers_of_planted_panics", "MAILRU_TEST_PANIC_IN", name);
             assert!(said.contains(&format!("bug in libmailru at {file}")), "{name}: {said}{printed}");
@@ -129,7 +129,7 @@ mod tests {
     #[test]
     fn answers_of_planted_panics() {
         let Ok(planted) = std::env::var("MAILRU_TEST_PANIC_IN") else { return };
-        let options = r#"{"api_url":"http://localhost:1","token_url":"http://127.0.0.1:1","retries":0}"#;
+        let options = r#"{"api_url":"https://planted.example","token_url":"http://127.0.0.1:1","retries":0}"#;
         let options = crate::options::Options::parse(Some(options)).expect("valid");
         let grant = crate::oauth::grant::Grant::Refresh(crate::secret::Secret::new("r"));
         let token = ("t".to_owned(), String::new());

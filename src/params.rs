@@ -11,13 +11,29 @@ use crate::json::{MAX_DEPTH, Members, Text, members};
 /// The names that each signed call sets itself.
 const RESERVED: [&str; 6] = ["method", "app_id", "session_key", "secure", "sig", "cb"];
 
-/// Whether each signed call sets this parameter itself.
+/// Whether a server may take a parameter of this name for one that each signed call sets itself.
+///
+/// Servers differ: some ignore case, some read `sig[]` or `sig.x` as `sig`, some `app.id` as `app_id`.
 pub fn is_reserved(name: &str) -> bool {
-    RESERVED.contains(&name)
+    RESERVED.iter().any(|reserved| is_read_as(name, reserved))
+}
+
+fn is_read_as(name: &str, other: &str) -> bool {
+    let same = |reading: &str| {
+        let matches = |(byte, of_other): (u8, u8)| {
+            byte.eq_ignore_ascii_case(&of_other) || of_other == b'_' && matches!(byte, b'.' | b'[')
+        };
+        reading.len() == other.len() && reading.bytes().zip(other.bytes()).all(matches)
+    };
+    let up_to = |ends: &[char]| name.split(ends).next().is_some_and(same);
+    up_to(&['[', '.']) || up_to(&['[']) || same(name)
 }
 
 /// Parameters in the order in which the host wrote them, each name once, values as they are sent.
 pub type Parameters<'a> = Vec<(Cow<'a, str>, Cow<'a, str>)>;
+
+/// What a request brought: names, each once, and values. One that is neither a string nor a number is `None`.
+pub type Received<'a> = Vec<(Cow<'a, str>, Option<Cow<'a, str>>)>;
 
 /// Checks a method's name: letters, digits and underscores in parts joined by dots.
 pub fn check_method(method: &str) -> Outcome<()> {
@@ -45,31 +61,66 @@ pub fn check_path(path: &str) -> Outcome<()> {
 
 /// Reads the parameters of a signed call; `None` is none.
 pub fn call_parameters(params_json: Option<&str>) -> Outcome<Parameters<'_>> {
-    let parameters = plain_parameters(params_json)?;
-    for (name, value) in &parameters {
+    read(params_json, |name, value| {
+        check_name(name)?;
         if is_reserved(name) {
             return Err(Failure::argument(name, "is set by the library; leave it out of params_json"));
         }
-        if name == "format" && value != "json" {
-            return Err(Failure::argument("format", "may only be \"json\": answers are JSON"));
+        if is_read_as(name, "format") && value.is_some_and(|value| name != "format" || value != "json") {
+            return Err(Failure::argument(name, "may only be \"json\": answers are JSON"));
         }
-    }
-    Ok(parameters)
+        Ok(())
+    })
 }
 
-/// Reads parameters of which no name is reserved; `None` is none.
+/// Reads parameters that are not signed, of which no name is reserved; `None` and the empty string are none.
 pub fn plain_parameters(params_json: Option<&str>) -> Outcome<Parameters<'_>> {
-    let Some(json) = params_json else { return Ok(Vec::new()) };
+    read(params_json, |_, _| Ok(()))
+}
+
+/// Reads parameters after a check of each, also of those that `null` leaves out.
+fn read(params_json: Option<&str>, check: impl Fn(&str, Option<&str>) -> Outcome<()>) -> Outcome<Parameters<'_>> {
+    let Some(json) = params_json.filter(|json| !json.is_empty()) else { return Ok(Vec::new()) };
     let mut parameters = Parameters::new();
     for (name, raw) in members("params_json", json)? {
         if name.is_empty() {
             return Err(Failure::argument("params_json", "has a parameter without a name"));
         }
-        if let Some(value) = text(&name, raw)? {
+        let value = text(&name, raw)?;
+        check(&name, value.as_deref())?;
+        if let Some(value) = value {
             parameters.push((name, value));
         }
     }
     Ok(parameters)
+}
+
+/// Names go into the signed text as they are: one with `=` could hold another parameter.
+fn check_name(name: &str) -> Outcome<()> {
+    let allowed = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-' | b'.' | b'[' | b']');
+    if name.bytes().all(allowed) {
+        return Ok(());
+    }
+    Err(Failure::argument(name, "is no parameter's name: letters, digits, _, -, ., [ and ] make one"))
+}
+
+/// Reads what a request brought. Values of other types have no text: a host would go on with something else than the
+/// text that was hashed.
+pub fn received(params_json: &str) -> Outcome<Received<'_>> {
+    let mut fields = Received::new();
+    for (name, raw) in members("params_json", params_json)? {
+        if name.is_empty() {
+            return Err(Failure::argument("params_json", "has a parameter without a name"));
+        }
+        let value = match raw.get().as_bytes()[0] {
+            // A signature that is null is as good as none.
+            b'n' if name == "sig" => continue,
+            b'"' | b'-' | b'0'..=b'9' => Some(scalar(&name, raw)?),
+            _ => None,
+        };
+        fields.push((name, value));
+    }
+    Ok(fields)
 }
 
 /// What a JSON value is sent as; `None` leaves the parameter out.
@@ -186,7 +237,8 @@ mod tests {
             sent(r#"{"private":{"$serde_json::private::Number":"1"}}"#),
             r#"private={"$serde_json::private::Number":"1"};"#
         );
-        assert_eq!(sent(r#"{"\u0438\u043c\u044f":"\ud83d\ude00"}"#), "имя=😀;");
+        assert_eq!(sent(r#"{"\u0061\u005b\u005d":"\ud83d\ude00"}"#), "a[]=😀;");
+        assert_eq!(sent(""), "", "not given");
     }
 
     #[test]
@@ -194,13 +246,21 @@ mod tests {
         for (json, named) in [
             ("[1]", "params_json"),
             ("{\"a\":1,}", "params_json"),
-            ("", "params_json"),
+            (" ", "params_json"),
             (r#"{"":1}"#, "params_json"),
             (r#"{"a":1,"a":2}"#, "a"),
             (r#"{"a":"\ud800"}"#, "a"),
             (r#"{"sig":"x"}"#, "sig"),
             (r#"{"s\u0069g":null,"sig":1}"#, "sig"),
+            (r#"{"sig":null}"#, "sig"),
             (r#"{"format":"xml"}"#, "format"),
+            (r#"{"FORMAT":"json"}"#, "FORMAT"),
+            (r#"{"Sig[x]":1}"#, "Sig[x]"),
+            (r#"{"cb.a":1}"#, "cb.a"),
+            (r#"{"App.Id[0]":1}"#, "App.Id[0]"),
+            (r#"{"session[key":1}"#, "session[key"),
+            (r#"{"имя":1}"#, "имя"),
+            (r#"{"a=b":1}"#, "a=b"),
         ] {
             let json = call_parameters(Some(json)).expect_err("must be refused").into_json();
             assert!(json.contains(&format!("\"argument\":\"{named}\"")), "{json}");

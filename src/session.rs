@@ -16,11 +16,12 @@ use crate::http::multipart::Upload;
 use crate::http::{self, Client, RequestBody, RetrySafety};
 use crate::json::Json;
 pub use crate::keys::Keys;
-use crate::log::{self, Level};
+use crate::log::{self, Level, Line};
 use crate::oauth::grant::{Grant, OauthClient};
 use crate::oauth::store::TokenStore;
 use crate::oauth::tokens::Tokens;
 use crate::options::Options;
+use crate::pace::Pace;
 use crate::params::{self, Parameters};
 use crate::request::{self, Action, Request};
 use crate::signature::Circuit;
@@ -48,6 +49,7 @@ pub enum Source {
 struct Identity {
     keys: Keys,
     store: Arc<TokenStore>,
+    pace: Pace,
 }
 
 /// A session; any number of threads may use it at once.
@@ -108,14 +110,16 @@ impl Session {
             Source::Grant(grant) => {
                 let grant = grant.checked()?;
                 if !options.refresh_token.is_empty() || options.expires_in.is_some() {
-                    log::line(Level::Warning, || {
-                        "the options refresh_token and expires_in are for sessions made with an access token".into()
+                    log::event(Level::Warning, || {
+                        let message = "refresh_token and expires_in are for sessions made with an access token";
+                        Line::new("ignored_options").with("message", message)
                     });
                 }
                 TokenStore::with_grant(grant, oauth_client, auto_refresh, timeout, Arc::clone(&client))
             }
         };
-        let identity = Identity { keys, store: Arc::new(store) };
+        let pace = Pace::of(&keys.app_id, options.max_calls_per_second);
+        let identity = Identity { keys, store: Arc::new(store), pace };
         Ok(Session::assemble(Some(Arc::new(identity)), client, options))
     }
 
@@ -130,6 +134,11 @@ impl Session {
             get_limit: options.get_limit,
             timeout: options.timeout,
         }
+    }
+
+    /// Gives the session the number by which the log tells it from others.
+    pub fn set_number(&self, number: u64) {
+        self.client.set_session_number(number);
     }
 
     /// Performs a request and waits for its answer; `data` is the file of an upload.
@@ -205,10 +214,11 @@ impl Session {
         let method = action.method.as_ref();
         identity.with_tokens(call, |tokens| {
             let signed = identity.sign(tokens, method, &action.parameters)?;
-            let multipart = upload.multipart(&signed);
+            let multipart = upload.multipart(&signed)?;
             let url = self.api_url.as_str().to_owned();
             let body = RequestBody::Multipart(&multipart);
-            self.send(http::Request { name: method, url, body, retry_safety: retry_safety(method) }, call)
+            let (retry_safety, pace) = (retry_safety(method), Some(&identity.pace));
+            self.send(http::Request { name: method, url, body, retry_safety, pace }, call)
         })
     }
 
@@ -219,7 +229,7 @@ impl Session {
             encode_into(&mut url, pairs(parameters));
         }
         let retry_safety = RetrySafety::ReadOnly;
-        self.send(http::Request { name: path, url, body: RequestBody::None, retry_safety }, call)
+        self.send(http::Request { name: path, url, body: RequestBody::None, retry_safety, pace: None }, call)
     }
 
     fn authorize(&self, call: &Arc<Call>) -> Outcome<String> {
@@ -276,7 +286,7 @@ impl Session {
         self.calls.cancel();
     }
 
-    /// Ends the calls under way and refuses later ones: the host let go of the session.
+    /// Ends the calls under way and refuses later ones: the host freed the session.
     pub fn end(&self) {
         self.calls.end();
     }
@@ -296,14 +306,14 @@ impl Session {
         let signed = identity.sign(tokens, method, parameters)?;
         let expected = parameters.iter().map(|(name, value)| name.len() + value.len() + 2).sum::<usize>() + 192;
         let url = self.api_url.with_query(pairs(&signed), expected);
-        let retry_safety = retry_safety(method);
+        let (retry_safety, pace) = (retry_safety(method), Some(&identity.pace));
         if self.api_url.request_line(&url) <= self.get_limit {
-            return self.send(http::Request { name: method, url, body: RequestBody::None, retry_safety }, call);
+            return self.send(http::Request { name: method, url, body: RequestBody::None, retry_safety, pace }, call);
         }
         let mut form = String::with_capacity(url.len());
         encode_into(&mut form, pairs(&signed));
         let url = self.api_url.as_str().to_owned();
-        self.send(http::Request { name: method, url, body: RequestBody::Form(&form), retry_safety }, call)
+        self.send(http::Request { name: method, url, body: RequestBody::Form(&form), retry_safety, pace }, call)
     }
 
     fn send(&self, request: http::Request, call: &Arc<Call>) -> Outcome<Answer> {

@@ -91,7 +91,7 @@ pub fn equal(given: &str, computed: &str) -> bool {
 }
 
 /// By name alone: sorting the joined texts would put `a=…` and `a1=…` in another order.
-fn sort(parameters: &mut Parameters<'_>) {
+pub fn sort(parameters: &mut Parameters<'_>) {
     parameters.sort_unstable_by(|one, other| one.0.as_bytes().cmp(other.0.as_bytes()));
 }
 

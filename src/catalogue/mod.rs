@@ -1,12 +1,25 @@
-//! The catalogue of the platform's methods: what is known of each, as data.
+//! The catalogues of the platform's methods and errors: what is known of each, as data.
 //!
-//! A method that is not in it can be called all the same; it then counts as one that may write.
+//! A method that is not in them can be called all the same; it then counts as one that may write.
 #![forbid(unsafe_code)]
 
-include!(concat!(env!("OUT_DIR"), "/reading_methods.rs"));
+include!(concat!(env!("OUT_DIR"), "/catalogues.rs"));
 
 /// The catalogue as JSON: an array of `{name, summary, write, privilege, params}`.
 pub const JSON: &str = include_str!("methods.json");
+
+/// The platform's errors as JSON: an array of `{code, meaning, transient, advice}`.
+pub const ERRORS_JSON: &str = include_str!("errors.json");
+
+/// Whether a platform's error may pass by itself; one that is not known does not.
+pub fn may_pass(error_code: i64) -> bool {
+    PLATFORM_ERRORS.iter().any(|(code, transient, _)| *code == error_code && *transient)
+}
+
+/// What a platform's error means, if it is known.
+pub fn meaning(error_code: i64) -> Option<&'static str> {
+    PLATFORM_ERRORS.iter().find(|(code, ..)| *code == error_code).map(|(.., meaning)| *meaning)
+}
 
 /// Whether the method is known to only read, so that repeating it does no harm.
 pub fn only_reads(method: &str) -> bool {
@@ -43,6 +56,21 @@ mod tests {
         }
         assert!(names.is_sorted_by(|one, other| one < other), "sorted, each once");
         assert_eq!(catalogue.len(), 58);
+    }
+
+    #[test]
+    fn the_errors_make_sense() {
+        let errors: Vec<Value> = serde_json::from_str(ERRORS_JSON).expect("an array of objects");
+        let codes: Vec<_> = errors.iter().map(|error| error["code"].as_i64().expect("a code")).collect();
+        assert!(codes.is_sorted_by(|one, other| one < other), "sorted, each once");
+        for error in &errors {
+            let code = error["code"].as_i64().expect("a code");
+            assert_eq!(error["transient"], may_pass(code), "{code}");
+            assert_eq!(error["meaning"].as_str(), meaning(code), "{code}");
+            assert!(error["advice"].as_str().is_some_and(|advice| advice.ends_with('.')), "{code}");
+            assert_eq!(error.as_object().map(serde_json::Map::len), Some(4), "{code}");
+        }
+        assert!(may_pass(3) && !may_pass(104) && !may_pass(0) && !may_pass(-20) && meaning(7).is_none());
     }
 
     #[test]

@@ -13,11 +13,13 @@ use crate::request::{self, Action, Call, FilePart, Request, UNKNOWN_MEDIA_TYPE};
 ///
 /// session: a handle from one of the constructors.
 /// method: any name of dotted letters, digits and underscores, such as "friends.get".
-/// params_json: a JSON object of the method's parameters, or NULL for none. A string is sent as it
+/// params_json: a JSON object of the method's parameters; NULL or empty for none. A string is sent as it
 /// is, a number exactly as written, true and false as 1 and 0; null leaves the parameter out; an
-/// array of these is joined by commas; anything else is sent as compact JSON. The names method,
-/// app_id, session_key, secure, sig and cb are the library's own and refused; format may only be
-/// "json".
+/// array of these is joined by commas; anything else is sent as compact JSON. Names are letters,
+/// digits, _, -, ., [ and ]. The names method, app_id, session_key, secure, sig and cb are the
+/// library's own and refused, in any case and before a [ or . as well; format may only be "json".
+/// A parameter's name must come from the program and never from a user.
+/// The attack: a user who may choose a name adds uid and so decides for whom the call is made.
 /// code: receives the outcome's code; may be NULL.
 /// Returns the platform's own JSON, byte for byte, or on failure the error's JSON: in both cases to
 /// be released with mailru_string_free; never NULL.
@@ -82,8 +84,10 @@ fn limit(timeout_ms: i64) -> Outcome<Option<Duration>> {
 /// Calls a method with a file, as multipart/form-data: photos.upload, guestbook.post.
 ///
 /// session, method, params_json, code, the result and the codes: as for mailru_call.
-/// field: the form field of the file, such as "img_file"; it is not signed.
-/// file_name: what the file is called.
+/// field: the form field of the file, such as "img_file"; it is not signed. It may not have the name
+/// of a parameter.
+/// file_name: what the file is called. Quotation marks, backslashes and controls in it and in field
+/// are percent-encoded.
 /// data, size: the file, read in place and not kept; data may not be NULL.
 /// Blocks as mailru_call does.
 #[unsafe(no_mangle)]
@@ -195,6 +199,9 @@ pub unsafe extern "C" fn mailru_public(
 /// Returns {"url","sig","circuit","base","params"}, where base is the text that was hashed, ending in
 /// <private_key> or <secret_key> in place of the key; or the error's JSON. Release either with
 /// mailru_string_free. url and params hold the session key: they are not for logs.
+/// In the server circuit neither url, sig nor params may go to a browser or to a user's program.
+/// The attack: {"text":"hiuid=999"} has the signature of {"text":"hi","uid":"999"}. A user who chooses
+/// the text and gets the signature can act for user 999, and can call another method in the same way.
 /// Touches no network and does not block. A session that gets its token by a grant and has none yet
 /// is MAILRU_SIGNATURE_UNDEFINED. Other codes: MAILRU_OK, MAILRU_INVALID_ARGUMENT,
 /// MAILRU_INVALID_HANDLE, MAILRU_REENTERED.
@@ -226,7 +233,7 @@ pub extern "C" fn mailru_session_cancel(session: mailru_session) -> i32 {
     })
 }
 
-/// Lets go of a session. Calls under way on other threads end with their answer or as
+/// Frees a session. Calls under way on other threads end with their answer or as
 /// MAILRU_CANCELLED; later uses of the handle are MAILRU_INVALID_HANDLE. A request to the
 /// authorization server that was sent goes on, and its tokens still reach the token callback.
 ///

@@ -59,7 +59,7 @@ pub unsafe extern "C" fn mailru_cancel_progress(cancel: mailru_cancel, sent: *mu
     })
 }
 
-/// Lets go of a cancel handle. Calls that hold it go on. 0, a freed handle and a handle of another
+/// Frees a cancel handle. Calls that hold it go on. 0, a freed handle and a handle of another
 /// kind are ignored. Does not block.
 #[unsafe(no_mangle)]
 pub extern "C" fn mailru_cancel_free(cancel: mailru_cancel) {

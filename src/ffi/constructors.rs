@@ -87,7 +87,7 @@ unsafe fn refresh_grant(refresh_token: *const c_char) -> Outcome<Source> {
 /// A session for public pages: mailru_public works on it, signed calls are
 /// MAILRU_SIGNATURE_UNDEFINED.
 ///
-/// options_json: a JSON object of options, or NULL for the defaults. An unknown name or a wrong
+/// options_json: a JSON object of options; NULL or empty for the defaults. An unknown name or a wrong
 /// value is an error that names it.
 /// error: receives NULL, or on failure the error's JSON, to be released with mailru_string_free. It
 /// may be NULL if the reason is not wanted.

@@ -1,7 +1,7 @@
 //! Handles: numbers that are looked up, so that no use of a wrong one can do harm.
 //!
-//! A number is made of a running number, which is never used again, and of digits drawn by chance,
-//! so that a slip of the host (a loop counter, another library's handle) does not meet a live one.
+//! A handle is a running number, which is never used again, followed by random bits: a wrong number of
+//! the host's (a loop counter, another library's handle) is then unlikely to be a valid handle.
 
 use std::collections::HashMap;
 use std::hash::{BuildHasher, RandomState};
@@ -25,8 +25,8 @@ pub type mailru_queue = u64;
 #[allow(non_camel_case_types)]
 pub type mailru_cancel = u64;
 
-/// How many bits are drawn by chance.
-const CHANCE_BITS: u32 = 20;
+/// How many bits are random.
+const RANDOM_BITS: u32 = 20;
 /// JavaScript's numbers are exact up to here.
 const LIMIT: u64 = 1 << 53;
 
@@ -47,13 +47,16 @@ static TABLE: ForkMutex<Table> = ForkMutex::new(Table { entries: None, last: 0 }
 
 /// Gives out a new handle.
 pub fn insert(entry: Entry) -> Outcome<u64> {
-    let chance = RandomState::new().hash_one(0) >> (u64::BITS - CHANCE_BITS);
+    let random = RandomState::new().hash_one(0) >> (u64::BITS - RANDOM_BITS);
     TABLE.with(|table| {
-        let number = (table.last + 1) << CHANCE_BITS | chance;
+        let number = (table.last + 1) << RANDOM_BITS | random;
         if number >= LIMIT {
             return Err(Failure::new(Code::InternalError, "this process has used up its handles"));
         }
         table.last += 1;
+        if let Entry::Session(session) = &entry {
+            session.set_number(number);
+        }
         table.entries.get_or_insert_default().insert(number, entry);
         Ok(number)
     })

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use super::callbacks::{HostData, mailru_log_callback, mailru_release_callback};
 use super::strings::{optional, take_back, text};
+use super::thread::stack_place;
 use super::version::MAILRU_ABI_VERSION;
 use super::{return_code, return_json};
 use crate::error::{Code, Failure, Outcome};
@@ -87,12 +88,18 @@ pub unsafe extern "C" fn mailru_authorize_url(
 
 /// Reads the address to which the browser was sent after mailru_authorize_url.
 ///
-/// url: the whole address, with its query or fragment; required.
-/// expected_state: the state that was sent, compared in constant time; NULL skips the comparison.
+/// url: the whole address, with its query or fragment; required. Everything is taken from the one of
+/// these two that holds state or, without one, code, access_token or error.
+/// expected_state: the state that was sent, compared in constant time. It may not be empty. NULL skips
+/// the comparison, and with it the protection against forged logins.
+/// The attack: somebody begins a login of his own and has the victim's browser open its redirect; the
+/// victim then works in the attacker's account, or the two accounts are joined. The attacker does not
+/// know the state of the victim's login: keep it in the victim's session until the redirect comes.
 /// Returns {"code"} for mailru_code_session_new, or the tokens in the shape of mailru_tokens for
 /// mailru_token_session_new, or the error's JSON. Release it with mailru_string_free. Does not block.
 /// Codes: MAILRU_OK, MAILRU_INVALID_ARGUMENT, MAILRU_OAUTH_ERROR (the user or the server refused, the
-/// state is absent or another, or there is neither code nor token).
+/// state is absent or another, an OAuth name is repeated, x_mailru_vid is not digits only, or there
+/// is neither code nor token).
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn mailru_parse_redirect(
     url: *const c_char,
@@ -106,12 +113,21 @@ pub unsafe extern "C" fn mailru_parse_redirect(
 }
 
 /// Checks a payment callback of the platform: sig over all other parameters with the secret key, in
-/// constant time.
+/// constant time. mailru_verify_query does the same for the query string as it came, which is safer.
 ///
 /// secret_key: required and not empty.
 /// params_json: a JSON object of every parameter that was received; required, with sig in it.
+/// A payment has app_id, transaction_id, service_id, uid and a price (mailiki_price, other_price or
+/// sms_price), each of digits only. Names are letters, digits and _; values are strings or numbers.
+/// Refused whatever the signature says: a name of a launch, a cookie or a call; a value with = after
+/// a letter, digit or _; and an unknown name after a value that could be the beginning of that name.
+/// The attack: the hashed text has no separators, so the signature of a launch whose referer_type is
+/// "service_id=10sms_price=500..." would be right for a payment of these parameters.
+/// The host compares app_id with its own, service_id and the price with its list, and grants each
+/// transaction_id once.
 /// Returns {"verified":true}, or the error's JSON; release either with mailru_string_free. Does not
-/// block. Codes: MAILRU_OK, MAILRU_SIGNATURE_MISMATCH, MAILRU_INVALID_ARGUMENT.
+/// block. Codes: MAILRU_OK, MAILRU_SIGNATURE_MISMATCH (with argument where a parameter is refused
+/// whatever the signature says), MAILRU_INVALID_ARGUMENT (also without sig).
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn mailru_verify(
     secret_key: *const c_char,
@@ -119,17 +135,26 @@ pub unsafe extern "C" fn mailru_verify(
     code: *mut i32,
 ) -> *mut c_char {
     // SAFETY: the header makes the pointers the caller's promise.
-    unsafe { verified(verify::callback, secret_key, params_json, code) }
+    unsafe { verified(verify::payment, secret_key, params_json, code) }
 }
 
-/// Checks the launch parameters of an embedded application: authentication_key, and sig over those
-/// of the platform's own names that are present, in constant time.
+/// Checks the launch parameters of an embedded application: sig over those of the platform's own
+/// names that are present, and authentication_key where it is present, in constant time.
+/// mailru_verify_query does the same for the query string as it came, which is safer.
 ///
 /// secret_key: required and not empty.
 /// params_json: a JSON object of the parameters of the application's address; required, with
-/// app_id, vid, authentication_key and sig in it. The application's own parameters may stay in it.
+/// app_id, vid and sig in it. The application's own parameters may stay in it; they are not checked.
+/// Refused whatever the signature says: app_id, vid, oid, session_expire or is_app_user that is not
+/// digits only; a value that holds one of the platform's names followed by =; and a name that some
+/// servers read as one of the platform's, such as VID or vid[].
+/// The attack: the hashed text has no separators, so a user can move session_expire into the value of
+/// referer_type without changing the signature, and the launch has no end.
+/// The host compares app_id with its own and session_expire with the time, and trusts no name besides
+/// the platform's. Until it expires, a launch can be replayed by whoever saw its address.
 /// Returns {"verified":true}, or the error's JSON; release either with mailru_string_free. Does not
-/// block. Codes: MAILRU_OK, MAILRU_SIGNATURE_MISMATCH, MAILRU_INVALID_ARGUMENT.
+/// block. Codes: MAILRU_OK, MAILRU_SIGNATURE_MISMATCH (with argument where a parameter is refused
+/// whatever the signature says), MAILRU_INVALID_ARGUMENT (also without sig, app_id or vid).
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn mailru_verify_launch(
     secret_key: *const c_char,
@@ -138,6 +163,43 @@ pub unsafe extern "C" fn mailru_verify_launch(
 ) -> *mut c_char {
     // SAFETY: the header makes the pointers the caller's promise.
     unsafe { verified(verify::launch, secret_key, params_json, code) }
+}
+
+/// Checks a query string as it came, before a server's own parser has read it.
+///
+/// kind: what the query should be; required:
+///     "payment"        a payment callback, checked as by mailru_verify
+///     "launch"         launch parameters, checked as by mailru_verify_launch
+///     "cookie"         the value of the JavaScript library's cookie mrc, which has app_id and exp
+///     "launch_by_key"  launch parameters of early applications, without sig: authentication_key
+///                      alone, which proves app_id and vid and never expires
+/// secret_key: required and not empty.
+/// query: what follows the "?" of the address, still percent-encoded; required. It is decoded
+/// strictly, and a repeated name is an error.
+/// Returns {"verified":true,"params","checked"}, and where there is session_expire or exp also
+/// "expires_at" (unix time) and "expired" (true or false); or the error's JSON. Release either with
+/// mailru_string_free. Does not block. params holds the decoded parameters that were checked and no
+/// others; checked names the proofs: "sig", "authentication_key".
+/// Use these params and nothing else of the query. Compare app_id with your own. Count a
+/// transaction_id once, since a payment can be sent again. Refuse what has expired: until then a
+/// launch or a cookie can be replayed.
+/// The attack: in "vid=1&vid%5B%5D=2" only vid=1 is signed, but PHP reads the other.
+/// Codes: MAILRU_OK, MAILRU_SIGNATURE_MISMATCH (with argument where a parameter is refused whatever
+/// the signature says), MAILRU_INVALID_ARGUMENT (also where something needed is missing).
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn mailru_verify_query(
+    kind: *const c_char,
+    secret_key: *const c_char,
+    query: *const c_char,
+    code: *mut i32,
+) -> *mut c_char {
+    // SAFETY: the header makes the pointers the caller's promise.
+    unsafe {
+        return_json(code, || {
+            let (kind, secret_key) = (text("kind", kind)?, Secret::new(text("secret_key", secret_key)?));
+            verify::query(kind, &secret_key, text("query", query)?)
+        })
+    }
 }
 
 /// # Safety
@@ -157,8 +219,11 @@ unsafe fn verified(
     }
 }
 
-/// Has the library's log told to a function, for the whole process: one line for each request
-/// (method, attempt, status, bytes, time), retry and renewal, and never a secret.
+/// Has the library's log told to a function, for the whole process. A line is one event in the form
+/// "event=answer session=1048741 call=3 method=friends.get attempt=1 ms=12 status=200 bytes=2048": session is the
+/// handle, call a number of the process. Values with other characters than letters, digits and "-_.:/" stand in
+/// quotation marks, escaped as in JSON, so that no server can forge a line. The events are answer and failure (of an
+/// attempt), retry, new_tokens, no_tokens and ignored_options; more events and values may join. Never a secret.
 ///
 /// callback: replaces the one set before; NULL switches the log off.
 /// user_data: handed to the callback, and never looked at.
@@ -184,8 +249,11 @@ pub unsafe extern "C" fn mailru_set_log(
             return Ok(());
         };
         let sink = move |level: log::Level, message: &str| {
-            // SAFETY: the host gave the function for this data, which lives as long as this closure.
-            data.tell(message, |user_data, message| unsafe { callback(user_data, level as i32, message) });
+            data.tell(message, |user_data, message| {
+                log::sink_runs_from(stack_place());
+                // SAFETY: the host gave the function for this data, which lives as long as this closure.
+                unsafe { callback(user_data, level as i32, message) }
+            });
         };
         log::set(Some(Arc::new(sink)), level);
         Ok(())

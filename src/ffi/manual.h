@@ -31,10 +31,18 @@
  *
  *     transient    always there: whether the same call may succeed later, true or false
  *     argument     the argument, option or parameter that was wrong
+ *     sent         with MAILRU_EMPTY_RESPONSE to MAILRU_OUT_OF_MEMORY, whatever became of a request: false
+ *                  only if no byte of it can have reached a server, so that even a write may be made again
  *     http_status  the status of the answer
+ *     retry_after_ms  how long to wait before the next request, if the server said so
  *     field        what an answer lacks
  *     oauth        the authorization server's refusal, as it came
  *     platform     an answer whose "error" is of an unknown shape (MAILRU_API_ERROR, too)
+ *
+ * A program that repeats failed calls looks at both: a read where transient is true, a write only
+ * where sent is false, too. What was sent and not answered may have been done. For programs without a
+ * JSON parser there are mailru_error_number, mailru_error_transient and mailru_error_message, which
+ * read the platform's errors as well.
  *
  * Everything about a call comes back from that call: there is no "last error", and nothing is tied
  * to a thread. Keys, tokens, passwords and signatures never stand in an error or a log line.
@@ -97,11 +105,17 @@
  * (set-uid, set-gid, capabilities) none of these variables has an effect. The locale is neither read
  * nor changed, and texts are English.
  *
- * OPTIONS of the constructors: a JSON object, or NULL; an unknown name or a wrong value is an error
+ * OPTIONS of the constructors: a JSON object, NULL or ""; an unknown name or a wrong value is an error
  *
 @OPTIONS@
  *
  * timeout_ms bounds a whole call, retries and renewals included. A request is repeated only where
- * that cannot do a write twice. Redirects are not followed. Plain http goes to this machine only,
- * unless allow_http is true.
+ * that cannot do a write twice; Retry-After replaces the pause. Redirects are not followed. Plain http
+ * goes to this machine only, unless allow_http is true, and to this machine it goes past any proxy. The
+ * proxy "env" is read from https_proxy or HTTPS_PROXY for https, http_proxy for plain http, else all_proxy
+ * or ALL_PROXY, with the exceptions of no_proxy or NO_PROXY: domains, host:port, addresses, networks as
+ * 10.0.0.0/8, *.
+ *
+ * A large allocation that fails (parameters, an upload, an answer) is MAILRU_OUT_OF_MEMORY. When not even
+ * some kilobytes are left, the process ends, as with every library in Rust.
  */

@@ -4,7 +4,6 @@
 //! home each: outcomes, codes and panics here, text in `strings`, handles in `handles`, what the
 //! host is called back with in `callbacks`.
 #![allow(unsafe_code)]
-#![deny(unsafe_op_in_unsafe_fn)]
 // These documents become the header, where every pointer's terms are told in the words of C; and the
 // contract with C decides how many arguments a function has.
 #![allow(clippy::missing_safety_doc, clippy::too_many_arguments)]
@@ -13,6 +12,7 @@ mod callbacks;
 mod calls;
 mod cancels;
 mod constructors;
+mod errors;
 mod handles;
 mod helpers;
 mod process;
@@ -26,6 +26,7 @@ pub use self::callbacks::{mailru_log_callback, mailru_release_callback, mailru_t
 pub use self::calls::*;
 pub use self::cancels::*;
 pub use self::constructors::*;
+pub use self::errors::*;
 pub use self::handles::{mailru_cancel, mailru_queue, mailru_session};
 pub use self::helpers::*;
 pub use self::queue::*;
@@ -35,7 +36,7 @@ pub use self::version::MAILRU_ABI_VERSION;
 use std::ffi::c_char;
 
 use self::strings::to_c;
-use self::thread::Uncancellable;
+use self::thread::{Uncancellable, stack_place};
 use crate::error::{Code, Failure, Outcome};
 use crate::json::Json;
 use crate::{log, panics};
@@ -110,7 +111,7 @@ fn return_code(work: impl FnOnce() -> Outcome<()>) -> i32 {
 /// cancellation of its thread into the library.
 fn run<T>(work: impl FnOnce() -> Outcome<T>) -> Outcome<T> {
     process::prepare();
-    log::entered(log::stack_place());
+    log::entered(stack_place());
     let _uncancellable = Uncancellable::new();
     panics::catch(work)
 }

@@ -16,9 +16,11 @@ use crate::request::{self, Action, Call};
 
 /// A queue: many calls for few threads of the host, such as the one of an event loop.
 ///
-/// workers: the most threads that perform calls, at most 1024; 0 for 8. They are started as needed
-/// and end when there was nothing to do for some seconds.
-/// capacity: the most submissions that are not handed out yet; 0 for 1024.
+/// workers: how many calls may be in flight at once, at most 65536; 0 for 64. They are no threads: on
+/// Linux a queue has one thread however many calls are in flight, elsewhere at most 64. It is started
+/// by the first submission and ends when there was nothing to do for some seconds.
+/// capacity: the most submissions that are not handed out yet; 0 for 1024, or twice the calls in
+/// flight if that is more. Sessions take turns: one with many submissions does not hold up others.
 /// error: receives NULL, or on failure the error's JSON, to be released with mailru_string_free. It
 /// may be NULL.
 /// Returns a handle to be released with mailru_queue_free, or 0 on failure. Does not block.
@@ -36,7 +38,7 @@ pub unsafe extern "C" fn mailru_queue_new(workers: u32, capacity: u32, error: *m
 /// error: receives NULL, or the error's JSON if the submission was refused, to be released with
 /// mailru_string_free. It may be NULL.
 /// Returns MAILRU_OK if the submission was accepted: then it is handed out exactly once, unless the
-/// queue is freed first. Its time limit begins when a worker takes it. mailru_session_cancel and
+/// queue is freed first. Its time limit begins when it comes into flight. mailru_session_cancel and
 /// mailru_session_free complete the session's submissions as MAILRU_CANCELLED.
 /// Codes: MAILRU_OK, MAILRU_INVALID_ARGUMENT, MAILRU_INVALID_HANDLE, MAILRU_SIGNATURE_UNDEFINED,
 /// MAILRU_QUEUE_FULL, MAILRU_CANCELLED (the session was freed meanwhile), MAILRU_OUT_OF_MEMORY (no
@@ -169,7 +171,7 @@ pub extern "C" fn mailru_queue_fd(queue: mailru_queue) -> i32 {
     run(|| handles::queue(queue)?.descriptor()).unwrap_or(-1)
 }
 
-/// Lets go of a queue: its calls under way are cancelled, what is pending is not handed out any
+/// Frees a queue: its calls under way are cancelled, what is pending is not handed out any
 /// more, and threads blocked in mailru_queue_next wake. Other calls of its sessions go on.
 ///
 /// 0, a freed handle and a handle of another kind are ignored. Does not block.

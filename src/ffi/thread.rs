@@ -25,18 +25,26 @@ impl Drop for Uncancellable {
     }
 }
 
+/// Where this thread's stack has come to, roughly.
+pub fn stack_place() -> usize {
+    let here = 0_u8;
+    std::hint::black_box(std::ptr::from_ref(&here)).addr()
+}
+
 /// Calls a function of the host's.
 ///
 /// An exception ends the process by itself, since Rust lets none pass. What the C library tells of besides (longjmp and
 /// pthread_exit with glibc, pthread_exit with musl) ends it here.
 pub fn call_host(call: impl FnOnce()) {
-    #[cfg(all(target_os = "linux", any(target_env = "gnu", target_env = "musl")))]
-    unwinding::end_process_unless_returned(call);
-    #[cfg(not(all(target_os = "linux", any(target_env = "gnu", target_env = "musl"))))]
-    call();
-    // The host may have allowed cancellation, and on a thread of the library's it may know the thread only now.
-    #[cfg(all(unix, not(target_os = "android")))]
-    cancellation::set(cancellation::DISABLED);
+    crate::engine::on_thread_stack(|| {
+        #[cfg(all(target_os = "linux", any(target_env = "gnu", target_env = "musl")))]
+        unwinding::end_process_unless_returned(call);
+        #[cfg(not(all(target_os = "linux", any(target_env = "gnu", target_env = "musl"))))]
+        call();
+        // The host may have allowed cancellation, and on a thread of the library's it may know the thread only now.
+        #[cfg(all(unix, not(target_os = "android")))]
+        cancellation::set(cancellation::DISABLED);
+    });
 }
 
 #[cfg(all(unix, not(target_os = "android")))]

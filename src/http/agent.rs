@@ -13,7 +13,7 @@ use ureq::config::{AutoHeaderValue, Config};
 use ureq::unversioned::transport::{ConnectionDetails, Connector, Transport};
 
 use super::connector::{ServerConnector, Way};
-use super::proxy;
+use super::proxy::Proxies;
 use super::resolver::NoResolver;
 use super::system_error::describe;
 use super::tls::Trusted;
@@ -41,7 +41,7 @@ impl AgentSource {
             connect_timeout: options.connect_timeout,
             max_idle: options.max_idle_connections,
             user_agent: options.user_agent.clone(),
-            proxy: proxy::chosen(options.proxy.as_ref())?,
+            proxies: Proxies::chosen(options.proxy.as_ref(), options.allow_http)?,
             trusted: trusted(options)?,
         };
         let same = |sources: &[Weak<AgentSource>], way: &Way| {

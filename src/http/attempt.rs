@@ -5,8 +5,8 @@
 //! of how far the attempt came, which decides whether it may be repeated, and hands over the answer.
 #![forbid(unsafe_code)]
 
+use std::any::Any;
 use std::cell::{Cell, RefCell};
-use std::mem::{self, ManuallyDrop};
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -17,13 +17,8 @@ use super::kept::Use;
 use super::reading::Received;
 use super::transport_error::fatal;
 use crate::call::Call;
+use crate::engine::local;
 use crate::error::{Code, Failure, Outcome};
-
-thread_local! {
-    /// Kept from being dropped so that it needs no destructor and outlasts those of the host: calls
-    /// work to the very end of a thread. The guard takes each attempt out again.
-    static CURRENT: RefCell<ManuallyDrop<Option<Rc<Attempt>>>> = const { RefCell::new(ManuallyDrop::new(None)) };
-}
 
 /// How far an attempt came.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -80,15 +75,14 @@ impl Attempt {
             reused: Cell::new(false),
             received: RefCell::new(None),
         });
-        let former = replace(Some(Rc::clone(&attempt)));
+        let former = local::replace(Some(Rc::clone(&attempt) as Rc<dyn Any>));
         Guard { attempt, former }
     }
 
     /// The attempt under way on this thread.
     pub fn current() -> Result<Rc<Attempt>, ureq::Error> {
-        CURRENT
-            .with(|current| (**current.borrow()).clone())
-            .ok_or_else(|| fatal(Failure::new(Code::InternalError, "a connection is used outside of a call")))
+        let current = local::get().and_then(|current| current.downcast::<Attempt>().ok());
+        current.ok_or_else(|| fatal(Failure::new(Code::InternalError, "a connection is used outside of a call")))
     }
 
     /// The call that this attempt is for.
@@ -226,15 +220,10 @@ pub fn place(uri: &Uri) -> String {
     format!("{}:{port}", uri.host().unwrap_or_default())
 }
 
-fn replace(attempt: Option<Rc<Attempt>>) -> Option<Rc<Attempt>> {
-    let former = CURRENT.with(|current| mem::replace(&mut *current.borrow_mut(), ManuallyDrop::new(attempt)));
-    ManuallyDrop::into_inner(former)
-}
-
 /// Keeps an attempt the thread's current one.
 pub struct Guard {
     attempt: Rc<Attempt>,
-    former: Option<Rc<Attempt>>,
+    former: local::Value,
 }
 
 impl std::ops::Deref for Guard {
@@ -248,6 +237,6 @@ impl std::ops::Deref for Guard {
 impl Drop for Guard {
     fn drop(&mut self) {
         self.attempt.call.unblocked();
-        drop(replace(self.former.take()));
+        drop(local::replace(self.former.take()));
     }
 }

@@ -70,6 +70,7 @@ pub fn read_failure(flaw: ReadFlaw, attempt: &Attempt) -> TransportError {
             let message = format!("the answer is larger than max_response_bytes ({limit})");
             Failure::new(Code::ResponseTooLarge, message)
         }
+        ReadFlaw::CutOff(what) => return TransportError { failure: cut_off(what), lost: true },
         ReadFlaw::OutOfMemory => Failure::out_of_memory("the answer"),
         ReadFlaw::Malformed(reason) => Failure::new(Code::MalformedResponse, format!("the answer {reason}")),
     };
@@ -95,10 +96,13 @@ pub fn io_failure(error: io::Error, attempt: &Attempt) -> TransportError {
     };
     let (place, step) = (attempt.place(), attempt.step());
     let failure = if attempt.answered() {
-        let message = format!("the answer is cut off: the connection to {place} {how} {step}");
-        Failure::new(Code::MalformedResponse, message).transient(true)
+        cut_off(&format!("the connection to {place} {how} {step}"))
     } else {
         Failure::new(Code::NetworkError, format!("the connection to {place} {how} {step}"))
     };
     TransportError { failure, lost: true }
+}
+
+fn cut_off(why: &str) -> Failure {
+    Failure::new(Code::MalformedResponse, format!("the answer is cut off: {why}")).transient(true)
 }

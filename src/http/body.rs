@@ -1,17 +1,13 @@
 //! The body of an answer: taken out of its framing, decompressed, within a limit.
 #![forbid(unsafe_code)]
 
-use std::fmt;
 use std::io::{self, BufRead, Read};
 
 use flate2::bufread::GzDecoder;
 
+use super::framed::{Framed, Marked};
 use super::head::{Framing, Head};
 
-/// The longest line between chunks: a chunk's size with its extensions, or a trailer.
-const LONGEST_LINE: u64 = 16 * 1024;
-/// How much is read of extensions and trailers, besides as much as there is content.
-const OVERHEAD: u64 = 128 * 1024;
 /// How much is decompressed between two looks at the time.
 const PIECE: usize = 32 * 1024;
 
@@ -29,6 +25,8 @@ pub enum BodyFlaw {
     OutOfMemory,
     /// Its chunks are not those of HTTP.
     Chunks,
+    /// What it was compressed to ends too early.
+    CutCompression,
 }
 
 /// A body that was read whole.
@@ -102,17 +100,20 @@ fn read_compressed(
         match decoder.read(&mut piece) {
             Ok(0) => return Ok(Content { bytes, undecoded: None }),
             Ok(length) => append(&mut bytes, &piece[..length], limit)?,
-            // flate2's own words for bytes that are not gzip's. An end too early is that of the connection.
+            // flate2's own words for bytes that are not gzip's, and for too few of them.
             Err(error) if is_of_decoder(&error) => return Ok(not_compressed()),
+            Err(error) if error.kind() == io::ErrorKind::UnexpectedEof && Marked::within(&error).is_none() => {
+                return Err(BodyFlaw::CutCompression);
+            }
             Err(error) => return Err(error.into()),
         }
     }
 }
 
-/// Whether the bytes, and not the connection, are at fault. Errors of ours bring something with them.
+/// Whether the bytes, and not the connection, are at fault.
 fn is_of_decoder(error: &io::Error) -> bool {
     let kind = matches!(error.kind(), io::ErrorKind::InvalidInput | io::ErrorKind::InvalidData);
-    kind && error.raw_os_error().is_none() && !error.get_ref().is_some_and(|inner| inner.is::<Marked>())
+    kind && error.raw_os_error().is_none() && Marked::within(error).is_none()
 }
 
 fn append(bytes: &mut Vec<u8>, piece: &[u8], limit: u64) -> Result<(), BodyFlaw> {
@@ -154,164 +155,12 @@ impl<R: BufRead> Read for Members<R> {
     }
 }
 
-/// The content within a framing; its end is that of the body.
-struct Framed<R> {
-    source: R,
-    state: State,
-    line: Vec<u8>,
-    content: u64,
-    overhead: u64,
-    most: u64,
-}
-
-#[derive(Clone, Copy, PartialEq)]
-enum State {
-    Ended,
-    Length(u64),
-    UntilClose,
-    ChunkSize,
-    Chunk(u64),
-    ChunkEnd,
-    Trailers,
-}
-
-impl<R: BufRead> Framed<R> {
-    fn new(source: R, framing: Framing, limit: u64) -> Framed<R> {
-        let state = match framing {
-            Framing::NoBody | Framing::Length(0) => State::Ended,
-            Framing::Length(length) => State::Length(length),
-            Framing::Chunked => State::ChunkSize,
-            Framing::UntilClose => State::UntilClose,
-        };
-        // Compression does not make a text much longer, so a longer one brings nothing.
-        let most = limit.saturating_add(limit / 8).saturating_add(1 << 16);
-        Framed { source, state, line: Vec::new(), content: 0, overhead: 0, most }
-    }
-
-    /// Goes on to where content is, and tells how much there may be; 0 at the end.
-    fn advance(&mut self) -> io::Result<u64> {
-        loop {
-            self.state = match self.state {
-                State::Ended => return Ok(0),
-                State::Length(left) | State::Chunk(left) => return Ok(left),
-                State::UntilClose => return Ok(u64::MAX),
-                State::ChunkSize => {
-                    self.read_line()?;
-                    match chunk_size(&self.line).ok_or_else(|| marked(Marked::Chunks))? {
-                        0 => State::Trailers,
-                        size => State::Chunk(size),
-                    }
-                }
-                State::ChunkEnd => {
-                    self.read_line()?;
-                    if !self.line.is_empty() {
-                        return Err(marked(Marked::Chunks));
-                    }
-                    State::ChunkSize
-                }
-                State::Trailers => {
-                    // The content is whole: a server that ends here has only left out an empty line.
-                    if self.source.fill_buf()?.is_empty() {
-                        State::Ended
-                    } else {
-                        self.read_line()?;
-                        if self.line.is_empty() { State::Ended } else { State::Trailers }
-                    }
-                }
-            }
-        }
-    }
-
-    /// Reads a line, which ends with LF and perhaps CR before it.
-    fn read_line(&mut self) -> io::Result<()> {
-        self.line.clear();
-        let length = self.source.by_ref().take(LONGEST_LINE).read_until(b'\n', &mut self.line)? as u64;
-        // What a chunk needs is not counted: a server may send each byte in one of its own.
-        self.overhead += if self.state == State::Trailers { length } else { length.saturating_sub(20) };
-        if self.line.pop_if(|byte| *byte == b'\n').is_none() {
-            let is_cut = length < LONGEST_LINE;
-            return Err(if is_cut { io::ErrorKind::UnexpectedEof.into() } else { marked(Marked::Chunks) });
-        }
-        let _ = self.line.pop_if(|byte| *byte == b'\r');
-        if self.overhead > OVERHEAD + self.content {
-            return Err(marked(Marked::Chunks));
-        }
-        Ok(())
-    }
-}
-
-/// The size at the beginning of a chunk's line; extensions follow after a semicolon.
-fn chunk_size(line: &[u8]) -> Option<u64> {
-    let digits = line.split(|byte| *byte == b';').next()?.trim_ascii();
-    let digits = std::str::from_utf8(digits).ok().filter(|_| digits.iter().all(u8::is_ascii_hexdigit))?;
-    u64::from_str_radix(digits, 16).ok()
-}
-
-impl<R: BufRead> BufRead for Framed<R> {
-    fn fill_buf(&mut self) -> io::Result<&[u8]> {
-        let left = self.advance()?;
-        if self.content > self.most {
-            return Err(marked(Marked::TooLarge));
-        }
-        if left == 0 {
-            return Ok(&[]);
-        }
-        let bytes = self.source.fill_buf()?;
-        if bytes.is_empty() && self.state != State::UntilClose {
-            return Err(io::ErrorKind::UnexpectedEof.into());
-        }
-        Ok(&bytes[..bytes.len().min(usize::try_from(left).unwrap_or(usize::MAX))])
-    }
-
-    fn consume(&mut self, amount: usize) {
-        self.source.consume(amount);
-        self.content += amount as u64;
-        let amount = amount as u64;
-        self.state = match self.state {
-            State::Length(left) if left == amount => State::Ended,
-            State::Length(left) => State::Length(left - amount),
-            State::Chunk(left) if left == amount => State::ChunkEnd,
-            State::Chunk(left) => State::Chunk(left - amount),
-            state => state,
-        };
-    }
-}
-
-impl<R: BufRead> Read for Framed<R> {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        let piece = self.fill_buf()?;
-        let length = piece.len().min(buffer.len());
-        buffer[..length].copy_from_slice(&piece[..length]);
-        self.consume(length);
-        Ok(length)
-    }
-}
-
-/// A flaw on its way through a decoder, which knows only errors of I/O.
-#[derive(Debug, Clone, Copy)]
-enum Marked {
-    Chunks,
-    TooLarge,
-}
-
-fn marked(flaw: Marked) -> io::Error {
-    io::Error::new(io::ErrorKind::InvalidData, flaw)
-}
-
-impl fmt::Display for Marked {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str("a flaw of the body")
-    }
-}
-
-impl std::error::Error for Marked {}
-
 impl From<io::Error> for BodyFlaw {
     fn from(error: io::Error) -> BodyFlaw {
-        match error.get_ref().and_then(|inner| inner.downcast_ref()) {
+        match Marked::within(&error) {
             Some(Marked::Chunks) => BodyFlaw::Chunks,
             Some(Marked::TooLarge) => BodyFlaw::TooLarge,
-            None => BodyFlaw::Io(error),
+            Some(Marked::CutOff) | None => BodyFlaw::Io(error),
         }
     }
 }
@@ -411,7 +260,7 @@ mod tests {
         spoilt[12] ^= 0xff;
         assert_eq!(of(&spoilt, 1), "is not validly compressed");
         for length in 1..once.len() {
-            assert_eq!(of(&once[..length], 1), "UnexpectedEof", "{length} bytes");
+            assert_eq!(of(&once[..length], 1), "CutCompression", "{length} bytes");
         }
         let cut = outcome(&once[..15], &head(Framing::Length(once.len() as u64), 1), 100);
         assert_eq!(cut.0, "UnexpectedEof");

@@ -15,6 +15,7 @@ use super::attempt::Attempt;
 use super::attempt_error::io_failure;
 use super::dial::dial;
 use super::kept::KeptConnections;
+use super::proxy::Proxies;
 use super::socket::{Sent, SocketStream};
 use super::socks::{self, ProxyError};
 use super::stream::Stream;
@@ -37,8 +38,8 @@ pub struct Way {
     pub max_idle: usize,
     /// What servers and proxies are told of the client.
     pub user_agent: String,
-    /// The proxy to go through.
-    pub proxy: Option<Proxy>,
+    /// The proxies to go through.
+    pub proxies: Proxies,
     /// Whose certificates are accepted.
     pub trusted: Trusted,
 }
@@ -64,7 +65,7 @@ impl ServerConnector {
     }
 
     fn connect(&self, uri: &Uri, is_secure: bool, attempt: &Attempt) -> Result<Stream, TransportError> {
-        let proxy = self.way.proxy.as_ref().filter(|proxy| !proxy.is_no_proxy(uri));
+        let proxy = self.way.proxies.for_address(uri);
         let server = (uri.host().unwrap_or_default(), uri.port_u16().unwrap_or(if is_secure { 443 } else { 80 }));
         let (host, port) = proxy.map_or(server, |proxy| (proxy.host(), proxy.port()));
         attempt.connecting(self.way.connect_timeout, proxy.map(|proxy| format!("{}:{}", proxy.host(), proxy.port())));

@@ -15,13 +15,14 @@ use super::resolver::resolve;
 use super::socket::{CancellableSocket, wait};
 use super::system_error::{describe, is_shortage};
 use crate::call::{Call, Interrupt};
+use crate::engine::{self, Registered};
 use crate::error::{Code, Failure, Outcome};
 use crate::fork::{ForkMutex, lock};
 
 /// RFC 8305's delay between the beginnings of two connection attempts.
 const NEXT_ADDRESS: Duration = Duration::from_millis(250);
 /// `shutdown` before `connect` has no effect, so cancellation is also looked at this often.
-const GLANCE: Duration = Duration::from_millis(20);
+const CANCEL_CHECK: Duration = Duration::from_millis(20);
 /// For how many hosts the address that worked last is remembered.
 const REMEMBERED: usize = 64;
 
@@ -38,7 +39,7 @@ pub fn dial(host: &str, port: u16, attempt: &Attempt) -> Outcome<Arc<Cancellable
     if addresses.len() > 1 && remembered != Some(address) {
         remember(place, address);
     }
-    Ok(Arc::new(CancellableSocket::new(socket)))
+    Ok(Arc::new(socket))
 }
 
 fn remembered(place: &str) -> Option<SocketAddr> {
@@ -86,12 +87,18 @@ struct Race<'a> {
 
 /// The sockets that a cancellation ends.
 #[derive(Default)]
-struct Runners(Mutex<Vec<(SocketAddr, Arc<Socket>)>>);
+struct Runners(Mutex<Vec<(SocketAddr, Arc<Runner>)>>);
+
+/// A socket that is being connected.
+struct Runner {
+    socket: Socket,
+    registered: Registered,
+}
 
 impl Interrupt for Runners {
     fn interrupt(&self, _: &Call) {
-        for (_, socket) in lock(&self.0).iter() {
-            let _ = socket.shutdown(Shutdown::Both);
+        for (_, runner) in lock(&self.0).iter() {
+            let _ = runner.socket.shutdown(Shutdown::Both);
         }
     }
 }
@@ -104,11 +111,11 @@ impl<'a> Race<'a> {
         Race { attempt, waiting, runners, failure: None }
     }
 
-    fn run(&mut self) -> Outcome<(SocketAddr, Socket)> {
+    fn run(&mut self) -> Outcome<(SocketAddr, CancellableSocket)> {
         let mut next_at = Instant::now();
         loop {
             let left = self.attempt.time_left()?;
-            let running: Vec<_> = lock(&self.runners.0).iter().map(|(_, socket)| Arc::clone(socket)).collect();
+            let running: Vec<_> = lock(&self.runners.0).iter().map(|(_, runner)| Arc::clone(runner)).collect();
             if Instant::now() >= next_at || running.is_empty() {
                 if let Some(address) = self.waiting.pop_front() {
                     self.begin(address);
@@ -120,8 +127,14 @@ impl<'a> Race<'a> {
                 }
             }
             let until_next = next_at.saturating_duration_since(Instant::now());
-            let pause = if self.waiting.is_empty() { GLANCE } else { GLANCE.min(until_next) };
-            let waited = wait::until_connected(running.iter().map(AsRef::as_ref), pause.min(left));
+            let pause = if self.waiting.is_empty() { CANCEL_CHECK } else { CANCEL_CHECK.min(until_next) };
+            let waited = if engine::is_task() {
+                let pause = if self.waiting.is_empty() { left } else { until_next.min(left) };
+                let sockets = running.iter().map(|runner| (&runner.socket, &runner.registered));
+                engine::wait(sockets, Some(Instant::now() + pause))
+            } else {
+                wait::until_connected(running.iter().map(|runner| &runner.socket), pause.min(left))
+            };
             waited.map_err(|error| self.could_not(&error))?;
             let begun = running.len();
             drop(running);
@@ -145,7 +158,10 @@ impl<'a> Race<'a> {
             }
         });
         match begun {
-            Ok(socket) => lock(&self.runners.0).push((address, Arc::new(socket))),
+            Ok(socket) => {
+                let runner = Runner { socket, registered: Registered::default() };
+                lock(&self.runners.0).push((address, Arc::new(runner)));
+            }
             // The reason of the first address counts, unless this machine is short of something.
             Err(error) if self.failure.is_none() || is_shortage(&error) => self.failure = Some(error),
             Err(_) => {}
@@ -153,11 +169,11 @@ impl<'a> Race<'a> {
     }
 
     /// The first that has connected. Those that failed are taken out of the race.
-    fn finished(&mut self) -> Option<(SocketAddr, Socket)> {
+    fn finished(&mut self) -> Option<(SocketAddr, CancellableSocket)> {
         let mut runners = lock(&self.runners.0);
         let mut at = 0;
         while at < runners.len() {
-            let socket = &runners[at].1;
+            let socket = &runners[at].1.socket;
             let failed = match socket.take_error() {
                 Ok(None) if socket.peer_addr().is_err() => {
                     at += 1;
@@ -166,12 +182,12 @@ impl<'a> Race<'a> {
                 Ok(None) => None,
                 Ok(Some(error)) | Err(error) => Some(error),
             };
-            let (address, socket) = runners.swap_remove(at);
+            let (address, runner) = runners.swap_remove(at);
             match failed {
                 Some(error) => drop(self.failure.get_or_insert(error)),
                 None => {
-                    let socket = Arc::into_inner(socket).filter(|socket| socket.set_nonblocking(false).is_ok());
-                    return socket.map(|socket| (address, socket));
+                    let runner = Arc::into_inner(runner).filter(|it| it.socket.set_nonblocking(false).is_ok());
+                    return runner.map(|it| (address, CancellableSocket::new(it.socket, it.registered)));
                 }
             }
         }

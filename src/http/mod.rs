@@ -9,6 +9,7 @@ mod attempt_error;
 mod body;
 mod connector;
 mod dial;
+mod framed;
 mod head;
 mod kept;
 pub mod multipart;
@@ -28,7 +29,7 @@ mod tunnel;
 
 use std::io::{self, Read};
 use std::mem;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
 use ureq::SendBody;
@@ -42,8 +43,9 @@ use self::kept::Use;
 use self::multipart::Multipart;
 use crate::call::{BodyProgress, Call};
 use crate::error::{Failure, Outcome};
-use crate::log::{self, Level};
+use crate::log::{self, Level, Line};
 use crate::options::Options;
+use crate::pace::Pace;
 
 /// What a request carries besides its address.
 pub enum RequestBody<'a> {
@@ -63,8 +65,10 @@ pub struct Request<'a> {
     pub url: String,
     /// What it carries.
     pub body: RequestBody<'a>,
-    /// What a retry_safety may do.
+    /// Whether it may be sent again.
     pub retry_safety: RetrySafety,
+    /// Where it waits its turn, if it is a call of an application.
+    pub pace: Option<&'a Pace>,
 }
 
 /// Whether a request may be sent again after an attempt that failed.
@@ -80,6 +84,8 @@ pub enum RetrySafety {
 
 /// A session's way to the network.
 pub struct Client {
+    /// Tells the session from others in the log.
+    session: OnceLock<u64>,
     agents: Arc<AgentSource>,
     retries: u32,
     retry_delay: Duration,
@@ -90,6 +96,7 @@ impl Client {
     /// Checks the options that concern the network; nothing is sent.
     pub fn new(options: &Options) -> Outcome<Client> {
         Ok(Client {
+            session: OnceLock::new(),
             agents: AgentSource::of(options)?,
             retries: options.retries,
             retry_delay: options.retry_delay,
@@ -97,7 +104,17 @@ impl Client {
         })
     }
 
-    /// Sends a request until it is answered for good, has failed for good, or its time is over.
+    /// Gives the session the number by which the log tells it from others.
+    pub fn set_session_number(&self, number: u64) {
+        let _ = self.session.set(number);
+    }
+
+    /// A line of the log about a call of this session.
+    pub fn line(&self, event: &str, call: &Call) -> Line {
+        Line::new(event).with("session", self.session.get().unwrap_or(&0)).with("call", call.number())
+    }
+
+    /// Sends a request, and again where that is safe and may help, until its time is over.
     pub fn send(&self, mut request: Request, call: &Arc<Call>) -> Result<Answer, AttemptError> {
         let uri = Uri::try_from(mem::take(&mut request.url)).map_err(|_| {
             // Longer signed calls go as a POST; a public page is read in no other way.
@@ -105,6 +122,7 @@ impl Client {
             AttemptError::unsent(Failure::argument("params_json", problem))
         })?;
         let mut failed = 0;
+        request.pace.map_or(Ok(()), |pace| pace.wait(call)).map_err(AttemptError::unsent)?;
         loop {
             let outcome = self.attempt(&request, &uri, call, failed + 1);
             failed += 1;
@@ -116,9 +134,9 @@ impl Client {
                 return outcome;
             }
             let Some(left) = call.take_retry(self.retries) else { return outcome };
-            log::line(Level::Warning, || {
-                let (next, most) = (failed + 1, failed + 1 + left);
-                format!("{}: attempt {next} of at most {most} follows in {} ms", request.name, pause.as_millis())
+            log::event(Level::Warning, || {
+                let line = self.line("retry", call).with("method", request.name).with("attempt", failed + 1);
+                line.with("most", failed + 1 + left).with("pause_ms", pause.as_millis())
             });
             // Cancelled in the pause: what the earlier attempts sent stays sent.
             call.pause(pause)
@@ -135,15 +153,21 @@ impl Client {
                 Err(failure) => Err(AttemptError::unsent(failure)),
             }
         };
-        let milliseconds = || begun.elapsed().as_millis();
+        let line = |event| {
+            let line = self.line(event, call).with("method", request.name).with("attempt", number);
+            line.with("ms", begun.elapsed().as_millis())
+        };
         match &outcome {
-            Ok(answer) => log::line(Level::Debug, || {
-                let Answer { status, size, .. } = answer;
-                format!("{} attempt {number}: status {status}, {size} bytes, {} ms", request.name, milliseconds())
+            Ok(answer) => log::event(Level::Debug, || {
+                let line = line("answer").with("status", answer.status).with("bytes", answer.size);
+                match answer.platform_code() {
+                    Some(code) => line.with("error", code),
+                    None => line,
+                }
             }),
-            Err(error) => log::line(Level::Warning, || {
-                format!("{} attempt {number}: {}, {} ms", request.name, error.failure.message(), milliseconds())
-            }),
+            Err(error) => {
+                log::event(Level::Warning, || line("failure").with("sent", error.sent).with_failure(&error.failure))
+            }
         }
         outcome
     }

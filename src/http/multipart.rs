@@ -1,9 +1,11 @@
 //! A file among the parameters of a call, as `multipart/form-data` (RFC 7578).
 #![forbid(unsafe_code)]
 
-use std::hash::{BuildHasher, RandomState};
+use std::fmt::Write as _;
 
-use crate::error::{Failure, Outcome};
+use memchr::memmem;
+
+use crate::error::{Code, Failure, Outcome};
 use crate::params::{Parameters, is_reserved};
 
 /// A file to send along; it is not signed.
@@ -38,9 +40,12 @@ impl<'a> Upload<'a> {
     }
 
     /// The body of the request: the signed parameters as fields, then the file.
-    pub fn multipart(&self, signed: &Parameters<'_>) -> Multipart<'a> {
-        let random = || RandomState::new().hash_one(0);
-        let boundary = format!("mailru-{:016x}{:016x}", random(), random());
+    pub fn multipart(&self, signed: &Parameters<'_>) -> Outcome<Multipart<'a>> {
+        let is_inside = |boundary: &str| {
+            let inside = |content: &[u8]| memmem::find(content, boundary.as_bytes()).is_some();
+            inside(self.data) || signed.iter().any(|(_, value)| inside(value.as_bytes()))
+        };
+        let boundary = boundary(random, is_inside)?;
         let mut before = String::with_capacity(signed.len() * 160 + 256);
         for (name, value) in signed {
             let name = quoted(name);
@@ -55,8 +60,31 @@ impl<'a> Upload<'a> {
             self.media_type
         ));
         let after = format!("\r\n--{boundary}--\r\n");
-        Multipart { boundary, before, file: self.data, after }
+        Ok(Multipart { boundary, before, file: self.data, after })
     }
+}
+
+/// A boundary that is not inside the content.
+///
+/// It is drawn for each request from the system's randomness: whoever gives the file could otherwise guess it, and end
+/// the file's part with parameters of his own.
+fn boundary(mut random: impl FnMut() -> Outcome<[u8; 16]>, is_inside: impl Fn(&str) -> bool) -> Outcome<String> {
+    loop {
+        let boundary = random()?.iter().fold(String::from("mailru-"), |mut text, byte| {
+            let _ = write!(text, "{byte:02x}");
+            text
+        });
+        if !is_inside(&boundary) {
+            return Ok(boundary);
+        }
+    }
+}
+
+fn random() -> Outcome<[u8; 16]> {
+    let mut bytes = [0; 16];
+    getrandom::getrandom(&mut bytes)
+        .map_err(|error| Failure::new(Code::InternalError, format!("the system gives no random bytes ({error})")))?;
+    Ok(bytes)
 }
 
 /// A file among form fields, sent from the caller's memory without a copy.
@@ -71,7 +99,79 @@ pub struct Multipart<'a> {
     pub after: String,
 }
 
-/// The escapes that browsers use in the quoted names of form fields.
+/// A name as a quoted text that parsers of every kind read as one, and no other name's.
+///
+/// Quotation marks, backslashes and controls are percent-encoded as browsers do it, since some parsers take `\"` for a
+/// quotation mark and others for the end. A `%` is encoded where it would look like one of these escapes.
 fn quoted(name: &str) -> String {
-    name.replace('"', "%22").replace('\r', "%0D").replace('\n', "%0A")
+    let mut quoted = String::with_capacity(name.len());
+    for (at, character) in name.char_indices() {
+        let is_escape = || {
+            let digits =
+                name.get(at + 1..at + 3).filter(|digits| digits.bytes().all(|digit| digit.is_ascii_hexdigit()));
+            digits.and_then(|digits| u8::from_str_radix(digits, 16).ok()).is_some_and(|byte| is_special(byte.into()))
+        };
+        if character == '%' && is_escape() || is_special(character) && character != '%' {
+            let _ = write!(quoted, "%{:02X}", u32::from(character));
+        } else {
+            quoted.push(character);
+        }
+    }
+    quoted
+}
+
+fn is_special(character: char) -> bool {
+    character.is_ascii_control() || matches!(character, '"' | '\\' | '%')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_stay_different() {
+        for (name, expected) in [
+            ("a.jpg", "a.jpg"),
+            ("кот.png", "кот.png"),
+            ("x\"", "x%22"),
+            ("x%22", "x%2522"),
+            ("x%2522", "x%252522"),
+            ("x\\", "x%5C"),
+            ("x%5c", "x%255c"),
+            ("a\\\"; filename=\"b", "a%5C%22; filename=%22b"),
+            ("line\r\nbreak\t\u{7f}", "line%0D%0Abreak%09%7F"),
+            ("100%.jpg", "100%.jpg"),
+            ("50%2", "50%2"),
+            ("%41%zz%я", "%41%zz%я"),
+            ("%%22", "%%2522"),
+            ("%\"", "%%22"),
+        ] {
+            assert_eq!(quoted(name), expected, "{name:?}");
+        }
+        // Every short name of the characters that matter, against every other.
+        let alphabet = ['%', '2', '5', '"', '\\', 'C', 'c'];
+        let mut names = vec![String::new()];
+        for _ in 0..5 {
+            names = names.iter().flat_map(|name| alphabet.map(|next| format!("{name}{next}"))).collect();
+            let mut all: Vec<_> = names.iter().map(|name| quoted(name)).collect();
+            all.sort_unstable();
+            all.dedup();
+            assert_eq!(all.len(), names.len());
+        }
+    }
+
+    #[test]
+    fn a_boundary_that_is_in_the_content_is_drawn_again() {
+        let mut drawn = 0;
+        let random = || {
+            drawn += 1;
+            Ok([drawn; 16])
+        };
+        let taken = |boundary: &str| boundary < "mailru-03";
+        assert_eq!(boundary(random, taken).expect("the third"), format!("mailru-{}", "03".repeat(16)));
+        let upload = Upload { field: "f", file_name: "n", media_type: "a/b", data: b"x" };
+        let boundaries: std::collections::HashSet<_> =
+            (0..100).map(|_| upload.multipart(&Parameters::new()).expect("random bytes").boundary).collect();
+        assert_eq!(boundaries.len(), 100);
+    }
 }

@@ -34,6 +34,8 @@ pub enum ReadFlaw {
     TooLarge,
     /// There is no memory for the body.
     OutOfMemory,
+    /// It ends too early, with what does.
+    CutOff(&'static str),
     /// It is not HTTP, with the reason.
     Malformed(&'static str),
 }
@@ -95,6 +97,7 @@ impl From<BodyFlaw> for ReadFlaw {
             BodyFlaw::Io(error) => ReadFlaw::Io(error),
             BodyFlaw::TooLarge => ReadFlaw::TooLarge,
             BodyFlaw::OutOfMemory => ReadFlaw::OutOfMemory,
+            BodyFlaw::CutCompression => ReadFlaw::CutOff("its compression ends too early"),
             BodyFlaw::Chunks => ReadFlaw::Malformed("is not valid HTTP: its chunks are malformed"),
         }
     }

@@ -2,16 +2,19 @@
 #![forbid(unsafe_code)]
 
 use std::io::{self, Read};
-use std::mem::MaybeUninit;
+use std::mem::{self, MaybeUninit};
 use std::net::Shutdown;
+#[cfg(unix)]
+use std::os::fd::AsRawFd;
 use std::sync::{Arc, Mutex, Weak};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use socket2::Socket;
 
 use super::attempt::Attempt;
 use super::transport_error::ended;
 use crate::call::{Call, Interrupt};
+use crate::engine::{self, Registered};
 use crate::fork::lock;
 
 /// Tolerated drift between `SO_RCVTIMEO` and the call's deadline; saves a system call for each read.
@@ -27,6 +30,7 @@ const NO_SIGNAL: i32 = 0;
 /// A socket, and the call that uses it now.
 pub struct CancellableSocket {
     pub socket: Socket,
+    registered: Registered,
     user: Mutex<Option<Arc<Call>>>,
 }
 
@@ -43,8 +47,8 @@ impl Interrupt for CancellableSocket {
 
 impl CancellableSocket {
     /// Takes over a socket that no call uses.
-    pub fn new(socket: Socket) -> CancellableSocket {
-        CancellableSocket { socket, user: Mutex::new(None) }
+    pub fn new(socket: Socket, registered: Registered) -> CancellableSocket {
+        CancellableSocket { socket, registered, user: Mutex::new(None) }
     }
 
     /// Lets this call, and no other, end the socket from now on.
@@ -77,6 +81,22 @@ impl CancellableSocket {
         restored.is_ok() && peeked.is_err_and(|error| error.kind() == io::ErrorKind::WouldBlock)
     }
 
+    /// Suspends the task until the socket is ready, the call is woken, or this time has passed.
+    fn suspend(&self, limit: Duration) -> io::Result<()> {
+        engine::wait(std::iter::once((&self.socket, &self.registered)), Some(Instant::now() + limit))
+    }
+
+    #[cfg(unix)]
+    fn receive_now(&self, buffer: &mut [u8]) -> io::Result<usize> {
+        nix::sys::socket::recv(self.socket.as_raw_fd(), buffer, nix::sys::socket::MsgFlags::MSG_DONTWAIT)
+            .map_err(io::Error::from)
+    }
+
+    #[cfg(not(unix))]
+    fn receive_now(&self, buffer: &mut [u8]) -> io::Result<usize> {
+        (&self.socket).read(buffer)
+    }
+
     #[cfg(unix)]
     fn send_now(&self, bytes: &[u8]) -> io::Result<usize> {
         self.socket.send_with_flags(bytes, NO_SIGNAL | libc::MSG_DONTWAIT)
@@ -105,12 +125,16 @@ pub struct SocketStream {
     socket: Arc<CancellableSocket>,
     user: Option<Arc<Call>>,
     read_limit: Duration,
+    /// Whether the task was not suspended since the connection was found to be quiet.
+    is_fresh: bool,
+    /// Whether a request was just sent on a fresh connection.
+    expects_nothing: bool,
 }
 
 impl SocketStream {
     /// A stream on a socket that was made for the call under way.
     pub fn new(socket: Arc<CancellableSocket>) -> SocketStream {
-        SocketStream { socket, user: None, read_limit: Duration::ZERO }
+        SocketStream { socket, user: None, read_limit: Duration::ZERO, is_fresh: false, expects_nothing: false }
     }
 
     /// Makes this attempt's call the one that uses the socket.
@@ -129,14 +153,24 @@ impl SocketStream {
     }
 
     /// Whether an unused connection still stands after so long.
-    pub fn is_quiet(&self, watch: Duration) -> bool {
-        let watched = watch.is_zero() || wait::until_readable(&self.socket.socket, watch).is_ok();
-        watched && self.socket.is_quiet()
+    pub fn is_quiet(&mut self, watch: Duration) -> bool {
+        let watched = if watch.is_zero() {
+            Ok(())
+        } else if engine::is_task() {
+            self.socket.suspend(watch)
+        } else {
+            wait::until_readable(&self.socket.socket, watch)
+        };
+        self.is_fresh = watched.is_ok() && self.socket.is_quiet();
+        self.is_fresh
     }
 
     /// Reads what there is, and waits for it if there is nothing; 0 bytes at the end of the connection.
     pub fn read(&mut self, buffer: &mut [u8], attempt: &Attempt) -> io::Result<usize> {
         self.claim(attempt);
+        if engine::is_task() {
+            return self.read_in_task(buffer, attempt);
+        }
         loop {
             let left = attempt.time_left().map_err(ended)?;
             if self.read_limit > left + SLACK || self.read_limit < left / 2 {
@@ -153,6 +187,35 @@ impl SocketStream {
         }
     }
 
+    /// Suspends this task until there may be something to read: a call that waits needs no buffer.
+    pub fn await_input(&mut self, attempt: &Attempt) -> io::Result<()> {
+        self.claim(attempt);
+        if mem::take(&mut self.expects_nothing) || self.socket.is_quiet() {
+            self.socket.suspend(attempt.time_left().map_err(ended)?)?;
+        }
+        Ok(())
+    }
+
+    /// As [`Self::read`], but the task is suspended while there is nothing.
+    fn read_in_task(&mut self, buffer: &mut [u8], attempt: &Attempt) -> io::Result<usize> {
+        if engine::pause_if_long() {
+            self.expects_nothing = false;
+        }
+        loop {
+            let left = attempt.time_left().map_err(ended)?;
+            // Right after a request nothing can have come: the first look would be a system call for nothing.
+            if !mem::take(&mut self.expects_nothing) {
+                match self.socket.receive_now(buffer) {
+                    Ok(0) => return attempt.time_left().map(|_| 0).map_err(ended),
+                    Ok(count) => return Ok(count),
+                    Err(error) if passes(&error) => {}
+                    Err(error) => return Err(own_end_first(error, attempt)),
+                }
+            }
+            self.socket.suspend(left)?;
+        }
+    }
+
     /// Writes some bytes. Where the server takes none, `may_read` decides whether something to read ends the wait: an
     /// answer may come before the request was sent whole.
     pub fn write(&mut self, bytes: &[u8], attempt: &Attempt, may_read: bool) -> io::Result<Sent> {
@@ -163,7 +226,15 @@ impl SocketStream {
                 Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
                 Ok(count) => {
                     attempt.sent_bytes();
+                    self.expects_nothing = self.is_fresh && count == bytes.len();
                     return Ok(Sent::Bytes(count));
+                }
+                Err(error) if passes(&error) && engine::is_task() => {
+                    self.is_fresh = false;
+                    self.socket.suspend(left)?;
+                    if may_read && !self.socket.is_quiet() {
+                        return Ok(Sent::ReadFirst);
+                    }
                 }
                 Err(error) if passes(&error) => {
                     if wait::until_ready(&self.socket.socket, may_read, left)? {

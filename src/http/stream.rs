@@ -51,6 +51,14 @@ impl Stream {
         }
     }
 
+    /// Suspends this task until there may be something to read.
+    pub fn await_input(&mut self, attempt: &Attempt) -> io::Result<()> {
+        match self {
+            Stream::Plain(socket) => socket.await_input(attempt),
+            Stream::Secure(tls) => tls.await_input(attempt),
+        }
+    }
+
     /// Whether it is secure.
     pub fn is_secure(&self) -> bool {
         matches!(self, Stream::Secure(_))

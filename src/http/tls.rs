@@ -78,6 +78,15 @@ fn certificates_of_known_folders() -> Vec<CertificateDer<'static>> {
     existing.flat_map(|folder| rustls_native_certs::load_certs_from_paths(None, Some(folder)).certs).collect()
 }
 
+/// rustls panics at a clock before 1970.
+fn check_clock(now: SystemTime) -> Outcome<()> {
+    if now >= UNIX_EPOCH {
+        return Ok(());
+    }
+    let message = "this machine's clock stands before 1970, so no certificate can be checked; set it";
+    Err(Failure::new(Code::TlsError, message))
+}
+
 /// A connection within TLS.
 pub struct TlsStream {
     tls: ClientConnection,
@@ -92,11 +101,7 @@ impl TlsStream {
         socket: SocketStream,
         attempt: &Attempt,
     ) -> io::Result<TlsStream> {
-        // rustls panics at such a clock.
-        if SystemTime::now() < UNIX_EPOCH {
-            let message = "this machine's clock stands before 1970, so no certificate can be checked; set it";
-            return Err(ended(Failure::new(Code::TlsError, message)));
-        }
+        check_clock(SystemTime::now()).map_err(ended)?;
         let name = ServerName::try_from(host.to_owned()).map_err(|_| {
             let message = format!("{host:?} is no name that a certificate can be for; give a DNS name or an address");
             ended(Failure::new(Code::TlsError, message))
@@ -128,6 +133,15 @@ impl TlsStream {
             tls.process_new_packets().map_err(io::Error::other)?;
             tls.write_tls_all(&mut wire)?;
         }
+    }
+
+    /// Suspends this task until there may be something to read.
+    pub fn await_input(&mut self, attempt: &Attempt) -> io::Result<()> {
+        let state = self.tls.process_new_packets().map_err(io::Error::other)?;
+        if state.plaintext_bytes_to_read() > 0 || state.peer_has_closed() {
+            return Ok(());
+        }
+        self.socket.await_input(attempt)
     }
 
     /// Writes all bytes, or stops where the server's answer comes first.
@@ -192,5 +206,28 @@ impl Write for Wire<'_> {
 
     fn flush(&mut self) -> io::Result<()> {
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    #[test]
+    fn a_clock_before_1970_is_told() {
+        assert!(check_clock(UNIX_EPOCH).is_ok());
+        let failure = check_clock(UNIX_EPOCH - Duration::from_secs(1)).expect_err("too early");
+        assert!(failure.code() == Code::TlsError && failure.message().contains("clock"));
+    }
+
+    #[test]
+    fn every_list_of_trusted_certificates_makes_a_configuration() {
+        for roots in [TlsRoots::WebPki, TlsRoots::System] {
+            // A machine without certificates of its own says so.
+            let made = Trusted::Roots(roots).config();
+            assert!(made.is_ok() || roots == TlsRoots::System);
+        }
     }
 }

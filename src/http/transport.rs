@@ -1,6 +1,6 @@
 //! The transport that ureq writes a request to. It reads the answer itself and tells ureq only that there was one.
 //!
-//! ureq takes what it is told for an answer without a body, and so lets go of the connection at once: it is either
+//! ureq takes what it is told for an answer without a body, and so gives the connection up at once: it is either
 //! dropped, which closes it, or kept for later calls here, since ureq's own pool walks all its connections each time.
 #![forbid(unsafe_code)]
 
@@ -18,6 +18,7 @@ use super::attempt_error::{io_failure, read_failure};
 use super::kept::KeptConnections;
 use super::reading::{self, Source};
 use super::stream::{Stream, Written};
+use crate::engine;
 use crate::error::{Code, Failure};
 
 /// What one read takes in; a whole head must fit, and one byte more, to notice that it does not.
@@ -27,6 +28,8 @@ const OUTPUT: usize = 8 * 1024;
 /// A piece of a large body.
 const LARGE_OUTPUT: usize = 64 * 1024;
 
+/// What a server is sure to have read together with a request's head.
+const SMALL_BODY: usize = 16 * 1024;
 /// A cancelled wait of this length counts as one that timed out.
 const LONG: Duration = Duration::from_secs(1);
 
@@ -112,11 +115,16 @@ impl HttpTransport {
     /// Reads the answer and leaves it with the attempt.
     fn read_answer(&mut self, attempt: &Attempt) -> Result<bool, Error> {
         let connection = self.connection()?;
+        if engine::is_task() {
+            connection.output = Vec::new();
+        }
         let mut incoming = Incoming { stream: &mut connection.stream, input: &mut connection.input, attempt };
         let look = || attempt.time_left().map(drop).map_err(super::transport_error::ended);
         match reading::read(&mut incoming, attempt.plan().max_response_bytes, &look) {
             Ok(received) => {
-                let keeps = received.keeps;
+                // A refused body may not have been read: it would stand before the next request.
+                let is_refused = attempt.plan().body_length > SMALL_BODY && !(200..300).contains(&received.status);
+                let keeps = received.keeps && !is_refused;
                 self.keep_alive = received.keep_alive;
                 attempt.received(received);
                 Ok(keeps)
@@ -193,10 +201,14 @@ impl Drop for HttpTransport {
 }
 
 impl Connection {
-    /// Gives back what only a large request needed.
+    /// Gives back what only a large request needed; in an engine, which has many connections, all that is not needed
+    /// while the connection is not in use.
     fn shrink(&mut self) {
-        if self.output.len() > OUTPUT {
+        if self.output.len() > OUTPUT || engine::is_task() {
             self.output = Vec::new();
+        }
+        if engine::is_task() && self.input.kept().is_empty() {
+            self.input = Input::default();
         }
     }
 }
@@ -272,6 +284,9 @@ impl Source for Incoming<'_> {
     }
 
     fn more(&mut self) -> io::Result<bool> {
+        if self.input.bytes.is_empty() && engine::is_task() {
+            self.stream.await_input(self.attempt)?;
+        }
         let count = self.stream.read(self.input.room(), self.attempt)?;
         self.input.end += count;
         if count > 0 {

@@ -142,8 +142,13 @@ impl OauthClient {
         ];
         let mut form = zeroize::Zeroizing::new(String::with_capacity(512));
         encode_into(&mut form, common.into_iter().chain(grant.fields()));
-        let request =
-            Request { name: grant.name(), url, body: RequestBody::Form(&form), retry_safety: RetrySafety::OneTime };
+        let request = Request {
+            name: grant.name(),
+            url,
+            body: RequestBody::Form(&form),
+            retry_safety: RetrySafety::OneTime,
+            pace: None,
+        };
         let answer = client.send(request, call)?;
         self.read(&answer, grant, former).map_err(|failure| TokenError {
             is_final: answer.status < 500 && failure.code() == Code::OauthError,

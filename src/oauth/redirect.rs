@@ -1,14 +1,35 @@
 //! The browser's part of a grant: the address to open, and the redirect that comes back.
 #![forbid(unsafe_code)]
 
+use std::borrow::Cow;
+
 use serde_json::json;
 use subtle::ConstantTimeEq;
 
 use super::tokens::Tokens;
-use crate::address::{decode, encode_into};
+use crate::address::{decoded, encode_into};
 use crate::error::{Code, Failure, Outcome};
 
 const AUTHORIZE: &str = "https://connect.mail.ru/oauth/authorize";
+
+/// The names that mean something in a redirect; any other is the application's own.
+const NAMES: [&str; 12] = [
+    "access_token",
+    "code",
+    "error",
+    "error_description",
+    "error_uri",
+    "expires_in",
+    "refresh_token",
+    "scope",
+    "state",
+    "status",
+    "token_type",
+    "x_mailru_vid",
+];
+
+/// What tells which part of the address the authorization server wrote; the first that stands in one decides.
+const SIGNS: [&[&str]; 3] = [&["state"], &["code", "access_token", "error"], &["status"]];
 
 /// The address at which the user lets the application in. What is `None` is left out, and an empty scope.
 pub fn authorize_url(
@@ -43,7 +64,15 @@ pub fn authorize_url(
 }
 
 /// What a redirect brought: `{"code"}`, or the tokens.
+///
+/// Its query and its fragment are never mixed: an attacker can add to one what the server wrote into the other.
 pub fn parse_redirect(url: &str, expected_state: Option<&str>) -> Outcome<String> {
+    if expected_state.is_some_and(str::is_empty) {
+        return Err(Failure::argument(
+            "expected_state",
+            "is empty, and so is the state of a login that nobody began; give the state that was sent, or NULL",
+        ));
+    }
     let (front, fragment) = url.split_once('#').unwrap_or((url, ""));
     let query = front.split_once('?').map_or("", |(_, query)| query);
     if query.is_empty() && fragment.is_empty() {
@@ -52,34 +81,99 @@ pub fn parse_redirect(url: &str, expected_state: Option<&str>) -> Outcome<String
             "has neither query nor fragment; give the whole address to which the browser was sent",
         ));
     }
-    let fields: Vec<_> = [query, fragment].into_iter().flat_map(decode).collect();
-    let find = |name: &str| fields.iter().find(|field| field.0 == name).map(|field| field.1.as_ref());
+    let fields = Fields::of_one_part(query, fragment)?;
     if let Some(expected) = expected_state {
-        let matches = find("state").is_some_and(|state| state.as_bytes().ct_eq(expected.as_bytes()).into());
+        let matches = fields.find("state").is_some_and(|state| state.as_bytes().ct_eq(expected.as_bytes()).into());
         if !matches {
             let message =
                 "state is absent or not the expected one: this redirect does not belong to the login that was begun";
-            return Err(Failure::new(Code::OauthError, message).field("state"));
+            return Err(refusal(message, "state"));
         }
     }
-    if let Some(error) = find("error") {
-        let mut message = format!("the authorization server refused: {error}");
-        if let Some(description) = find("error_description") {
+    if let Some(refused) = fields.refused() {
+        return Err(refused);
+    }
+    match fields.find("code") {
+        Some(code) if !code.is_empty() => Ok(json!({ "code": code }).to_string()),
+        _ if fields.find("access_token").is_some() => {
+            let is_id = |uid: &str| uid.bytes().all(|byte| byte.is_ascii_digit());
+            if !fields.find("x_mailru_vid").is_none_or(is_id) {
+                return Err(refusal("x_mailru_vid is not digits only, so it is no user's id", "x_mailru_vid"));
+            }
+            Ok(Tokens::read(&fields.0, &Tokens::default(), false)?.to_json(None))
+        }
+        _ => Err(refusal("the redirect has neither a code nor tokens", "code")),
+    }
+}
+
+/// The names and values of the part that the authorization server wrote.
+struct Fields<'a>(Vec<(Cow<'a, str>, Cow<'a, str>)>);
+
+impl<'a> Fields<'a> {
+    fn of_one_part(query: &'a str, fragment: &'a str) -> Outcome<Fields<'a>> {
+        for signs in SIGNS {
+            let has_sign = |part: &str| split(part).any(|(name, _)| signs.iter().any(|sign| name == *sign));
+            match (has_sign(query), has_sign(fragment)) {
+                (true, true) => {
+                    let message =
+                        format!("both query and fragment hold {}, so it is unclear whose it is", signs.join(" or "));
+                    return Err(refusal(message, signs[0]));
+                }
+                (true, false) => return Fields::read(query),
+                (false, true) => return Fields::read(fragment),
+                (false, false) => {}
+            }
+        }
+        Ok(Fields(Vec::new()))
+    }
+
+    /// Reads a part strictly where its names are the authorization server's, and leaves out what is not.
+    fn read(part: &'a str) -> Outcome<Fields<'a>> {
+        let mut fields = Fields(Vec::new());
+        for (name, value) in split(part) {
+            let Some(known) = NAMES.into_iter().find(|known| *known == name) else { continue };
+            let Some(value) = decoded(value) else {
+                return Err(refusal(format!("{known} is not percent-encoded UTF-8"), known));
+            };
+            if fields.find(known).is_some() {
+                return Err(refusal(format!("duplicate {known} in the redirect"), known));
+            }
+            fields.0.push((name, value));
+        }
+        Ok(fields)
+    }
+
+    fn find(&self, name: &str) -> Option<&str> {
+        self.0.iter().find(|field| field.0 == name).map(|field| field.1.as_ref())
+    }
+
+    /// The failure, if the user or the server refused.
+    fn refused(&self) -> Option<Failure> {
+        let status = self.find("status").filter(|status| matches!(*status, "cancel" | "error"));
+        let mut message = format!("the authorization server refused: {}", self.find("error").or(status)?);
+        if let Some(description) = self.find("error_description") {
             message.push_str(": ");
             message.push_str(description);
         }
         // Errors are shown to people: what could be used in the user's name stays out of them.
-        let telling = |name: &str| !matches!(name, "code" | "access_token" | "refresh_token" | "session_key");
-        let shown = fields.iter().filter(|field| telling(&field.0));
+        let shown = self.0.iter().filter(|(name, _)| name == "status" || name.starts_with("error"));
         let received: serde_json::Map<_, _> =
             shown.map(|(name, value)| (name.to_string(), value.as_ref().into())).collect();
-        return Err(Failure::new(Code::OauthError, message).oauth(&serde_json::Value::Object(received).to_string()));
+        let refused = Failure::new(Code::OauthError, message);
+        Some(refused.oauth(&serde_json::Value::Object(received).to_string()))
     }
-    match find("code") {
-        Some(code) if !code.is_empty() => Ok(json!({ "code": code }).to_string()),
-        _ if find("access_token").is_some() => Ok(Tokens::read(&fields, &Tokens::default(), false)?.to_json(None)),
-        _ => Err(Failure::new(Code::OauthError, "the redirect has neither a code nor tokens").field("code")),
-    }
+}
+
+/// The pairs of a query or fragment: decoded names, and values as they came.
+fn split(part: &str) -> impl Iterator<Item = (Cow<'_, str>, &str)> {
+    part.split('&').filter_map(|pair| {
+        let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
+        Some((decoded(name)?, value))
+    })
+}
+
+fn refusal(message: impl Into<String>, field: &'static str) -> Failure {
+    Failure::new(Code::OauthError, message).field(field)
 }
 
 #[cfg(test)]
@@ -116,12 +210,36 @@ mod tests {
             ("http://x/?error=access_denied&state=s", Some("s")),
             ("http://x/#error=access_denied", None),
             ("http://x/?nothing=1", None),
+            ("http://x/?code=EVIL&state=s#code=a&state=s", Some("s")),
+            ("http://x/?code=a#access_token=b", None),
+            ("http://x/?code=a&code=b", None),
+            ("http://x/?state=s&code=a&%73tate=t", Some("s")),
+            ("http://x/?code=%ff", None),
+            ("http://x/?code=%4", None),
+            ("mm1://authorize?status=cancel", None),
+            ("mm1://authorize?status=error&access_token=a", None),
+            ("mm1://authorize?access_token=a&x_mailru_vid=7x", None),
         ] {
             assert_eq!(parse_redirect(url, state).expect_err(url).code(), Code::OauthError, "{url}");
         }
-        let refusal = parse_redirect("http://x/?error=access_denied&error_description=no+way", None)
-            .expect_err("refused")
-            .into_json();
+        for (url, state) in [
+            ("http://x/?code=a&state=s#access_token=b", Some("s")),
+            ("http://x/?code=EVIL&own=%ff&own=2#state=s&code=a", Some("s")),
+            ("http://x/?status=cancel#code=a", None),
+            ("http://x/?status=success&code=a", None),
+        ] {
+            assert_eq!(parse_redirect(url, state).expect(url), r#"{"code":"a"}"#, "{url}");
+        }
+        assert_eq!(
+            parse_redirect("http://x/?code=a&state=", Some("")).expect_err("empty").code(),
+            Code::InvalidArgument
+        );
+        let refusal = parse_redirect(
+            "http://x/?error=access_denied&error_description=no+way&id_token=x&client_secret=y&state=z",
+            None,
+        )
+        .expect_err("refused")
+        .into_json();
         assert!(refusal.contains(r#""oauth":{"error":"access_denied","error_description":"no way"}"#), "{refusal}");
         assert_eq!(parse_redirect("", None).expect_err("nothing").code(), Code::InvalidArgument);
     }

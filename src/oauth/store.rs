@@ -306,11 +306,11 @@ impl TokenStore {
         let former = self.latest().unwrap_or_default();
         let tokens = match self.ask(&former, &call) {
             Ok(tokens) => Arc::new(tokens),
-            Err(refusal) => return Err(self.remember(&former, refusal)),
+            Err(refusal) => return Err(self.remember(&former, refusal, &call)),
         };
         let listener = self.listener.with(|slot| slot.clone());
         self.state.with(|state| state.latest = Some(Arc::clone(&tokens)));
-        log::line(Level::Info, || "the authorization server gave new tokens".into());
+        log::event(Level::Info, || self.client.line("new_tokens", &call));
         if let Some(listener) = listener {
             TELLING.with(|telling| telling.set(std::ptr::from_ref(self) as usize));
             // A panic in telling is no reason to lose the tokens.
@@ -345,7 +345,7 @@ impl TokenStore {
         )
     }
 
-    fn remember(&self, former: &Tokens, refusal: TokenError) -> Failure {
+    fn remember(&self, former: &Tokens, refusal: TokenError, call: &Call) -> Failure {
         let mut failure = refusal.failure;
         let code_is_lost = self.grant.as_ref().is_some_and(Grant::is_code) && refusal.sent && self.latest().is_none();
         if code_is_lost {
@@ -353,7 +353,7 @@ impl TokenStore {
         } else if refusal.is_final {
             failure = failure.because("(remembered: only mailru_authorize asks again; else a new login is needed)");
         }
-        log::line(Level::Error, || format!("no new tokens: {}", failure.message()));
+        log::event(Level::Error, || self.client.line("no_tokens", call).with_failure(&failure));
         // The server may have spent the former refresh token for an answer that lacks something else.
         let kept = refusal.next.map(|next| {
             let mut kept = former.clone();

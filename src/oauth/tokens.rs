@@ -15,6 +15,9 @@ use crate::signature::Circuit;
 /// A token that lives shorter than this is renewed; of a short-lived one the last tenth is "short".
 const MARGIN: Duration = Duration::from_secs(60);
 
+/// A century, in seconds. What claims to live longer tells nothing of its end.
+const LONGEST_LIFE: f64 = 100.0 * 365.0 * 86400.0;
+
 /// What a session signs and is renewed with. Empty texts stand for "not known".
 #[derive(Debug, Clone, Default)]
 pub struct Tokens {
@@ -88,7 +91,7 @@ impl Tokens {
             return Err(missing("x_mailru_vid").because("(the user's id, without which this session cannot sign)"));
         }
         let seconds = find("expires_in").and_then(|text| text.parse::<f64>().ok());
-        let seconds = seconds.filter(|seconds| *seconds >= 0.0 && seconds.is_finite());
+        let seconds = seconds.filter(|seconds| (0.0..=LONGEST_LIFE).contains(seconds));
         Ok(Tokens {
             access_token: Secret::new(access_token),
             refresh_token: find("refresh_token").map_or_else(|| former.refresh_token.clone(), Secret::new),
@@ -145,6 +148,12 @@ mod tests {
             ("null", None),
             ("\"soon\"", None),
             ("-1", None),
+            ("1e308", None),
+            ("\"18446744073709551615\"", None),
+            ("3153600001", None),
+            ("3153600000", Some(3153600000)),
+            ("\"inf\"", None),
+            ("\"NaN\"", None),
         ] {
             let json = format!(r#"{{"new":{{"a":[]}},"access_token":"a","expires_in":{expires_in}}}"#);
             let tokens = read(&json, &Tokens::default(), false).expect("enough");

@@ -1,10 +1,14 @@
 //! The bookkeeping of a queue: what was accepted, what runs, what waits to be handed out. It knows no threads.
 #![forbid(unsafe_code)]
 
-use std::collections::VecDeque;
-use std::sync::Arc;
+use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
+use std::mem;
+use std::time::Instant;
 
 use crate::error::{Code, Failure, Outcome};
+
+/// The number of a submission in its queue.
+pub type Id = u64;
 
 /// What became of a submission.
 #[derive(Debug, PartialEq)]
@@ -27,18 +31,42 @@ pub enum Readable {
 }
 
 /// Each submission is in exactly one place: waiting, running, done, or handed out.
+///
+/// Waiting ones are taken by turns from their owners, so that an owner with many does not hold up one with few.
 pub struct Book<S, R> {
     capacity: usize,
-    waiting: VecDeque<Arc<S>>,
-    running: Vec<Arc<S>>,
+    last: Id,
+    waiting: HashMap<Id, Waiting<S>>,
+    /// The waiting submissions of each owner, in order.
+    by_owner: HashMap<u64, BTreeSet<Id>>,
+    /// The owners that have some, in the order of their turns.
+    turns: VecDeque<u64>,
+    deadlines: BTreeMap<(Instant, Id), ()>,
+    running: HashMap<Id, S>,
     done: VecDeque<Completion<R>>,
     freed: bool,
 }
 
-impl<S, R> Book<S, R> {
+struct Waiting<S> {
+    submission: S,
+    owner: u64,
+    deadline: Option<Instant>,
+}
+
+impl<S: Clone, R> Book<S, R> {
     /// An empty book of a queue that holds at most so many submissions.
     pub fn new(capacity: usize) -> Book<S, R> {
-        Book { capacity, waiting: VecDeque::new(), running: Vec::new(), done: VecDeque::new(), freed: false }
+        Book {
+            capacity,
+            last: 0,
+            waiting: HashMap::new(),
+            by_owner: HashMap::new(),
+            turns: VecDeque::new(),
+            deadlines: BTreeMap::new(),
+            running: HashMap::new(),
+            done: VecDeque::new(),
+            freed: false,
+        }
     }
 
     /// Whether the queue was freed: then nothing is accepted, completed or handed out any more.
@@ -47,6 +75,7 @@ impl<S, R> Book<S, R> {
     }
 
     /// How many submissions wait to run.
+    #[cfg(any(test, not(target_os = "linux")))]
     pub fn waiting(&self) -> usize {
         self.waiting.len()
     }
@@ -68,29 +97,84 @@ impl<S, R> Book<S, R> {
         Ok(())
     }
 
-    /// Accepts a submission for which there is room.
-    pub fn accept(&mut self, submission: Arc<S>) {
-        self.waiting.push_back(submission);
+    /// Accepts a submission for which there is room, under the next number. One with a deadline may expire before it
+    /// runs.
+    pub fn accept(&mut self, owner: u64, deadline: Option<Instant>, make: impl FnOnce(Id) -> S) -> S {
+        self.last += 1;
+        let id = self.last;
+        let submission = make(id);
+        self.waiting.insert(id, Waiting { submission: submission.clone(), owner, deadline });
+        let own = self.by_owner.entry(owner).or_default();
+        if own.is_empty() {
+            self.turns.push_back(owner);
+        }
+        own.insert(id);
+        if let Some(deadline) = deadline {
+            self.deadlines.insert((deadline, id), ());
+        }
+        submission
     }
 
-    /// The submission that runs next.
-    pub fn start(&mut self) -> Option<Arc<S>> {
-        let submission = self.waiting.pop_front().filter(|_| !self.freed)?;
-        self.running.push(Arc::clone(&submission));
-        Some(submission)
+    /// The submission that runs next: the first of the owner whose turn it is.
+    pub fn start(&mut self) -> Option<S> {
+        if self.freed {
+            return None;
+        }
+        loop {
+            let owner = self.turns.pop_front()?;
+            // An owner whose submissions were all withdrawn has no turn.
+            let Some(own) = self.by_owner.get_mut(&owner) else { continue };
+            let Some(id) = own.pop_first() else { continue };
+            if own.is_empty() {
+                self.by_owner.remove(&owner);
+            } else {
+                self.turns.push_back(owner);
+            }
+            let waiting = self.waiting.remove(&id)?;
+            self.forget_deadline(id, waiting.deadline);
+            self.running.insert(id, waiting.submission.clone());
+            return Some(waiting.submission);
+        }
     }
 
     /// Takes out a submission that has not begun to run; `None` if it has.
-    pub fn withdraw(&mut self, submission: &S) -> Option<Arc<S>> {
-        let place = self.waiting.iter().position(|waiting| std::ptr::eq(Arc::as_ptr(waiting), submission))?;
-        self.waiting.remove(place)
+    pub fn withdraw(&mut self, id: Id) -> Option<S> {
+        let waiting = self.waiting.remove(&id)?;
+        self.forget_deadline(id, waiting.deadline);
+        if let Some(own) = self.by_owner.get_mut(&waiting.owner) {
+            own.remove(&id);
+            if own.is_empty() {
+                self.by_owner.remove(&waiting.owner);
+                self.turns.retain(|owner| *owner != waiting.owner);
+            }
+        }
+        Some(waiting.submission)
+    }
+
+    fn forget_deadline(&mut self, id: Id, deadline: Option<Instant>) {
+        if let Some(deadline) = deadline {
+            self.deadlines.remove(&(deadline, id));
+        }
+    }
+
+    /// When the first waiting submission expires.
+    pub fn first_deadline(&self) -> Option<Instant> {
+        self.deadlines.first_key_value().map(|((deadline, _), ())| *deadline)
+    }
+
+    /// Takes out the waiting submissions whose time is over.
+    pub fn expire(&mut self, now: Instant) -> Vec<S> {
+        let mut expired = Vec::new();
+        while let Some(((_, id), ())) = self.deadlines.first_key_value().filter(|((deadline, _), ())| *deadline <= now)
+        {
+            expired.extend(self.withdraw(*id));
+        }
+        expired
     }
 
     /// Notes that a submission runs no more.
-    pub fn stop(&mut self, submission: &Arc<S>) {
-        if let Some(place) = self.running.iter().position(|running| Arc::ptr_eq(running, submission)) {
-            self.running.swap_remove(place);
-        }
+    pub fn stop(&mut self, id: Id) {
+        self.running.remove(&id);
     }
 
     /// Puts a result where it is handed out.
@@ -113,28 +197,31 @@ impl<S, R> Book<S, R> {
     }
 
     /// The submissions that wait or run.
-    pub fn pending(&self) -> impl Iterator<Item = &Arc<S>> {
-        self.waiting.iter().chain(&self.running)
+    pub fn pending(&self) -> impl Iterator<Item = &S> {
+        self.waiting.values().map(|waiting| &waiting.submission).chain(self.running.values())
     }
 
     /// Ends the queue: what waits is dropped by the caller, what runs is to be cancelled.
     #[must_use]
     pub fn free(&mut self) -> Freed<S, R> {
         self.freed = true;
+        self.by_owner.clear();
+        self.turns.clear();
+        self.deadlines.clear();
         Freed {
-            _waiting: std::mem::take(&mut self.waiting),
-            _done: std::mem::take(&mut self.done),
-            running: self.running.clone(),
+            _waiting: mem::take(&mut self.waiting).into_values().map(|waiting| waiting.submission).collect(),
+            _done: mem::take(&mut self.done),
+            running: self.running.values().cloned().collect(),
         }
     }
 }
 
 /// What a freed queue held; dropped outside of its lock, since it may be the last to hold a session.
 pub struct Freed<S, R> {
-    _waiting: VecDeque<Arc<S>>,
+    _waiting: Vec<S>,
     _done: VecDeque<Completion<R>>,
     /// Submissions that still run.
-    pub running: Vec<Arc<S>>,
+    pub running: Vec<S>,
 }
 
 fn freed() -> Failure {
@@ -143,25 +230,27 @@ fn freed() -> Failure {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
 
-    fn book(capacity: usize, submissions: &[u64]) -> Book<u64, &'static str> {
+    /// Submissions that are their numbers, each of an owner.
+    fn book(capacity: usize, owners: &[u64]) -> Book<Id, &'static str> {
         let mut book = Book::new(capacity);
-        for tag in submissions {
+        for owner in owners {
             book.check_room().expect("room");
-            book.accept(Arc::new(*tag));
+            book.accept(*owner, None, |id| id);
         }
         book
     }
 
     #[test]
-    fn submissions_run_in_order_and_are_handed_out_in_order_of_completion() {
-        let mut book = book(3, &[1, 2]);
-        let (first, second) = (book.start().expect("one"), book.start().expect("two"));
-        assert_eq!((*first, *second, book.start()), (1, 2, None));
-        book.stop(&second);
+    fn completions_are_handed_out_in_order_of_completion() {
+        let mut book = book(3, &[1, 1]);
+        assert_eq!([book.start(), book.start(), book.start()], [Some(1), Some(2), None]);
+        book.stop(2);
         assert_eq!(book.complete(2, "b"), Readable::Begins);
-        book.stop(&first);
+        book.stop(1);
         assert_eq!(book.complete(1, "a"), Readable::Unchanged);
         let out = [book.hand_out(), book.hand_out()].map(|it| it.expect("not freed").expect("a completion"));
         assert_eq!(out[0], (Completion { tag: 2, result: "b" }, Readable::Unchanged));
@@ -170,12 +259,20 @@ mod tests {
     }
 
     #[test]
+    fn owners_take_turns_and_each_keeps_its_order() {
+        let mut book = book(9, &[1, 1, 1, 1, 2, 3, 3]);
+        let order: Vec<_> = std::iter::from_fn(|| book.start()).collect();
+        assert_eq!(order, [1, 5, 6, 2, 7, 3, 4]);
+        assert!(book.by_owner.is_empty() && book.turns.is_empty() && book.waiting() == 0);
+    }
+
+    #[test]
     fn capacity_counts_what_was_accepted_and_not_handed_out() {
-        let mut book = book(2, &[1, 2]);
+        let mut book = book(2, &[1, 1]);
         assert_eq!(book.check_room().expect_err("full").code(), Code::QueueFull);
-        let running = book.start().expect("one");
+        book.start().expect("one");
         assert!(book.check_room().is_err(), "running ones count");
-        book.stop(&running);
+        book.stop(1);
         book.complete(1, "a");
         assert!(book.check_room().is_err(), "completions count");
         book.hand_out().expect("not freed");
@@ -184,21 +281,34 @@ mod tests {
 
     #[test]
     fn only_what_has_not_begun_can_be_withdrawn() {
-        let mut book = book(9, &[1, 2]);
-        let running = book.start().expect("one");
-        assert!(book.withdraw(&running).is_none());
-        let waiting = Arc::clone(book.pending().next().expect("the second"));
-        assert_eq!(book.withdraw(&waiting).as_deref(), Some(&2));
-        assert!(book.withdraw(&waiting).is_none(), "once");
-        assert_eq!(book.pending().count(), 1);
+        let mut book = book(9, &[1, 1, 2]);
+        book.start().expect("one");
+        assert_eq!([book.withdraw(1), book.withdraw(2), book.withdraw(2)], [None, Some(2), None]);
+        assert_eq!(book.pending().count(), 2);
+        assert_eq!([book.start(), book.start()], [Some(3), None]);
+        assert!(book.by_owner.is_empty() && book.turns.is_empty());
+    }
+
+    #[test]
+    fn what_waits_too_long_expires() {
+        let now = Instant::now();
+        let mut book: Book<Id, &str> = book(9, &[1]);
+        for seconds in [3, 1, 2] {
+            book.accept(1, Some(now + Duration::from_secs(seconds)), |id| id);
+        }
+        assert_eq!(book.first_deadline(), Some(now + Duration::from_secs(1)));
+        assert!(book.expire(now).is_empty());
+        assert_eq!(book.expire(now + Duration::from_secs(2)), [3, 4]);
+        assert_eq!([book.start(), book.start(), book.start()], [Some(1), Some(2), None]);
+        assert_eq!(book.first_deadline(), None, "a running call looks at its own time");
     }
 
     #[test]
     fn a_freed_queue_hands_out_nothing() {
-        let mut book = book(9, &[1, 2, 3]);
-        let running = book.start().expect("one");
+        let mut book = book(9, &[1, 1, 2]);
+        book.start().expect("one");
         book.complete(7, "a");
-        assert_eq!(book.free().running, [running]);
+        assert_eq!(book.free().running, [1]);
         assert_eq!(book.complete(1, "b"), Readable::Unchanged);
         assert_eq!(book.start(), None);
         assert_eq!(book.hand_out().expect_err("freed").code(), Code::InvalidHandle);

@@ -1,61 +1,66 @@
-//! A queue of calls: hosts with an event loop submit, workers perform, the host takes completions.
+//! A queue of requests: hosts with an event loop submit, the library performs, the host takes completions.
 //!
 //! Every accepted submission is handed out exactly once, in the order of completion. A queue belongs to the process
-//! that made it: its workers do not exist in a child.
+//! that made it: the thread that performs its requests does not exist in a child.
 #![forbid(unsafe_code)]
 
 mod book;
+#[cfg(target_os = "linux")]
+mod engine;
 mod signal;
+#[cfg(not(target_os = "linux"))]
+mod workers;
 
-use std::sync::{Arc, Condvar, Mutex, PoisonError, Weak};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::{Duration, Instant};
 
-use self::book::{Book, Readable};
+use self::book::{Book, Id, Readable};
+#[cfg(target_os = "linux")]
+use self::engine::{Performer, Resources};
 use self::signal::Signal;
-use crate::background;
+#[cfg(not(target_os = "linux"))]
+use self::workers::{Performer, Resources};
 use crate::call::{Call, CallGroup, Interrupt};
 use crate::error::{Code, Failure, Outcome};
 use crate::fork::{OfThisProcess, lock};
 use crate::json::Json;
-use crate::panics;
 use crate::request::Request;
 use crate::session::{PreparedRequest, Session};
 
-/// The workers of a queue for which none were asked.
-const DEFAULT_WORKERS: u32 = 8;
-/// The most workers: each is a thread.
-const MAX_WORKERS: u32 = 1024;
-/// The capacity of a queue for which none was asked.
+/// How many requests are in flight at once in a queue for which no number was given.
+const DEFAULT_IN_FLIGHT: u32 = 64;
+/// The most requests in flight at once.
+const MAX_IN_FLIGHT: u32 = 65_536;
+/// The capacity of a queue for which none was given; more if more can be in flight.
 const DEFAULT_CAPACITY: u32 = 1024;
-/// A worker that had nothing to do for so long ends.
-const IDLE_LIMIT: Duration = Duration::from_secs(5);
 
-/// What became of a submission: its tag, and what the call would have returned.
+/// What became of a submission: its tag, and what the request would have returned.
 pub type Completion = book::Completion<Outcome<Json>>;
 
 /// A queue; any number of threads may use it at once.
-pub struct Queue(OfThisProcess<Arc<WorkerPool>>);
+pub struct Queue(OfThisProcess<Arc<Shared>>);
 
 impl Queue {
-    /// A queue with at most so many workers and so many submissions not yet handed out; 0 is the
+    /// A queue with at most so many requests in flight and so many submissions not yet handed out; 0 is the
     /// default. No thread is started yet.
-    pub fn new(workers: u32, capacity: u32) -> Outcome<Queue> {
-        if workers > MAX_WORKERS {
-            let problem = format!("must be at most {MAX_WORKERS}, or 0 for {DEFAULT_WORKERS}");
+    pub fn new(in_flight: u32, capacity: u32) -> Outcome<Queue> {
+        if in_flight > MAX_IN_FLIGHT {
+            let problem = format!("must be at most {MAX_IN_FLIGHT}, or 0 for {DEFAULT_IN_FLIGHT}");
             return Err(Failure::argument("workers", problem));
         }
         let or_default = |number, default| if number == 0 { default } else { number } as usize;
-        Ok(Queue(OfThisProcess::new(Arc::new(WorkerPool {
-            most: or_default(workers, DEFAULT_WORKERS),
+        let in_flight = or_default(in_flight, DEFAULT_IN_FLIGHT);
+        let capacity = or_default(capacity, DEFAULT_CAPACITY.max(2 * in_flight as u32));
+        Ok(Queue(OfThisProcess::new(Arc::new(Shared {
+            in_flight,
             state: Mutex::new(State {
-                book: Book::new(or_default(capacity, DEFAULT_CAPACITY)),
-                workers: 0,
-                idle: 0,
+                book: Book::new(capacity),
+                performer: Performer::default(),
                 takers: 0,
                 signal: None,
             }),
-            submitted: Condvar::new(),
             completed: Condvar::new(),
+            work: Resources::default(),
         }))))
     }
 
@@ -69,39 +74,40 @@ impl Queue {
         cancel: Option<&CallGroup>,
         tag: u64,
     ) -> Outcome<()> {
-        let pool = self.pool()?;
+        let shared = self.shared()?;
         let counts_from_now = request.limit.is_some();
         let prepared = session.prepare(request, data, cancel)?;
         if counts_from_now {
             prepared.call().begin();
         }
-        pool.submit(session, prepared, tag)
+        let deadline = counts_from_now.then(|| prepared.call().deadline());
+        shared.submit(session, prepared, deadline, tag)
     }
 
     /// Takes the next completion; `None` waits without end.
     pub fn next(&self, wait: Option<Duration>) -> Outcome<Completion> {
-        self.pool()?.next(wait)
+        self.shared()?.next(wait)
     }
 
     /// Completes every submission with this tag as cancelled.
     pub fn cancel(&self, tag: u64) -> Outcome<()> {
-        self.pool()?.cancel(tag);
+        self.shared()?.cancel(tag);
         Ok(())
     }
 
     /// The descriptor; it is made when first asked for, so that others do not pay for it.
     pub fn descriptor(&self) -> Outcome<i32> {
-        self.pool()?.descriptor()
+        self.shared()?.descriptor()
     }
 
     /// Ends the queue: what is pending is cancelled and not handed out, whoever waits is woken.
     pub fn free(&self) {
-        if let Some(pool) = self.0.get() {
-            pool.free();
+        if let Some(shared) = self.0.get() {
+            shared.free();
         }
     }
 
-    fn pool(&self) -> Outcome<&Arc<WorkerPool>> {
+    fn shared(&self) -> Outcome<&Arc<Shared>> {
         self.0.get().ok_or_else(|| {
             let message = "queue: it belongs to the process that made it, and this one was forked; make a new queue";
             Failure::new(Code::InvalidHandle, message).for_argument("queue")
@@ -109,40 +115,40 @@ impl Queue {
     }
 }
 
-/// The threads that perform a queue's calls, and what they share with the host's threads.
-struct WorkerPool {
-    most: usize,
+/// What the host's threads share with those that perform a queue's requests.
+struct Shared {
+    /// How many requests may be in flight at once.
+    in_flight: usize,
     state: Mutex<State>,
-    /// Workers wait here for work.
-    submitted: Condvar,
     /// The host's threads wait here for completions.
     completed: Condvar,
+    work: Resources,
 }
 
 struct State {
-    book: Book<Submission, Outcome<Json>>,
-    workers: usize,
-    idle: usize,
+    book: Book<Arc<Submission>, Outcome<Json>>,
+    performer: Performer,
     takers: usize,
     signal: Option<Signal>,
 }
 
-/// A call that was accepted and is not completed.
+/// A request that was accepted and is not completed.
 struct Submission {
-    pool: Weak<WorkerPool>,
+    queue: Weak<Shared>,
+    id: Id,
     tag: u64,
     session: Arc<Session>,
     prepared: PreparedRequest,
 }
 
 impl Interrupt for Submission {
-    /// Completes a submission that no worker has taken yet; a running call ends by itself.
+    /// Completes a submission that has not begun to run; a running call ends by itself.
     fn interrupt(&self, _: &Call) {
-        let Some(pool) = self.pool.upgrade() else { return };
-        let mut state = lock(&pool.state);
-        let withdrawn = state.book.withdraw(self);
+        let Some(queue) = self.queue.upgrade() else { return };
+        let mut state = lock(&queue.state);
+        let withdrawn = state.book.withdraw(self.id);
         if withdrawn.is_some() {
-            pool.complete(&mut state, self.tag, Err(cancelled()));
+            queue.complete(&mut state, self.tag, Err(cancelled()));
         }
         drop(state);
         // It may be the last to hold the session: dropped outside of the lock.
@@ -150,27 +156,27 @@ impl Interrupt for Submission {
     }
 }
 
-impl WorkerPool {
-    fn submit(self: &Arc<Self>, session: Arc<Session>, prepared: PreparedRequest, tag: u64) -> Outcome<()> {
-        let submission = Arc::new(Submission { pool: Arc::downgrade(self), tag, session, prepared });
-        let waits: Weak<Submission> = Arc::downgrade(&submission);
-        let call = submission.prepared.call();
-        call.blocked_in(waits);
+impl Shared {
+    fn submit(
+        self: &Arc<Self>,
+        session: Arc<Session>,
+        prepared: PreparedRequest,
+        deadline: Option<Instant>,
+        tag: u64,
+    ) -> Outcome<()> {
         let mut state = lock(&self.state);
         state.book.check_room()?;
-        if state.book.waiting() >= state.idle && state.workers < self.most {
-            self.start_worker(&mut state)?;
-        }
-        state.book.accept(Arc::clone(&submission));
-        let idle = state.idle > 0;
-        drop(state);
-        // Waking is a system call, also if nobody sleeps.
-        if idle {
-            self.submitted.notify_one();
-        }
-        // A cancellation between the preparation and the acceptance did not find it.
-        if call.is_cancelled() {
-            submission.interrupt(call);
+        self.prepare_to_perform(&mut state)?;
+        let owner = Arc::as_ptr(&session) as usize as u64;
+        let submission = state.book.accept(owner, deadline, |id| {
+            Arc::new(Submission { queue: Arc::downgrade(self), id, tag, session, prepared })
+        });
+        let waits: Weak<Submission> = Arc::downgrade(&submission);
+        submission.prepared.call().blocked_in(waits);
+        self.submitted(state);
+        // A cancellation before the acceptance did not find it.
+        if submission.prepared.call().is_cancelled() {
+            submission.interrupt(submission.prepared.call());
         }
         Ok(())
     }
@@ -207,7 +213,7 @@ impl WorkerPool {
     fn free(&self) {
         let freed = lock(&self.state).book.free();
         freed.running.iter().for_each(|submission| submission.prepared.call().cancel());
-        self.submitted.notify_all();
+        self.freed();
         self.completed.notify_all();
     }
 
@@ -223,64 +229,13 @@ impl WorkerPool {
         Ok(state.signal.as_ref().map_or(-1, Signal::descriptor))
     }
 
-    fn start_worker(self: &Arc<Self>, state: &mut State) -> Outcome<()> {
-        let pool = Arc::clone(self);
-        match background::spawn("worker", move || pool.work()) {
-            Ok(()) => state.workers += 1,
-            // Those that exist will come to it.
-            Err(_) if state.workers > 0 => {}
-            Err(failure) => return Err(failure),
-        }
-        Ok(())
+    /// Takes over what became of a request that ran.
+    fn finish(&self, state: &mut MutexGuard<'_, State>, submission: &Submission, outcome: Outcome<Json>) {
+        state.book.stop(submission.id);
+        self.complete(state, submission.tag, outcome);
     }
 
-    fn work(&self) {
-        let mut completed = None;
-        while let Some(submission) = self.next_turn(completed.take()) {
-            let outcome = panics::catch(|| {
-                panics::planted("worker");
-                submission.prepared.call().begin();
-                submission.session.perform_prepared(&submission.prepared)
-            });
-            completed = Some((submission, outcome));
-        }
-    }
-
-    /// Takes over a completed call and gives out the next submission, or `None` when the worker should end.
-    fn next_turn(&self, completed: Option<(Arc<Submission>, Outcome<Json>)>) -> Option<Arc<Submission>> {
-        let mut state = lock(&self.state);
-        if let Some((submission, outcome)) = completed {
-            state.book.stop(&submission);
-            self.complete(&mut state, submission.tag, outcome);
-            let next = state.start();
-            drop(state);
-            // It may be the last to hold the session: dropped outside of the lock, and before a long wait.
-            drop(submission);
-            if next.is_some() {
-                return next;
-            }
-            state = lock(&self.state);
-        }
-        loop {
-            if !state.book.is_freed() {
-                if let Some(submission) = state.start() {
-                    return Some(submission);
-                }
-                state.idle += 1;
-                let (woken, wait) =
-                    self.submitted.wait_timeout(state, IDLE_LIMIT).unwrap_or_else(PoisonError::into_inner);
-                state = woken;
-                state.idle -= 1;
-                if !wait.timed_out() || state.book.waiting() > 0 {
-                    continue;
-                }
-            }
-            state.workers -= 1;
-            return None;
-        }
-    }
-
-    fn complete(&self, state: &mut State, tag: u64, outcome: Outcome<Json>) {
+    fn complete(&self, state: &mut MutexGuard<'_, State>, tag: u64, outcome: Outcome<Json>) {
         let readable = state.book.complete(tag, outcome);
         state.tell(readable);
         // Skip the wake-up, a system call, if each waiting thread has one pending.
@@ -291,19 +246,23 @@ impl WorkerPool {
 }
 
 impl State {
-    /// The next submission, which runs from now on.
-    fn start(&mut self) -> Option<Arc<Submission>> {
-        let submission = self.book.start()?;
-        submission.prepared.call().unblocked();
-        Some(submission)
-    }
-
     fn tell(&self, readable: Readable) {
         match (&self.signal, readable) {
             (Some(signal), Readable::Begins) => signal.raise(),
             (Some(signal), Readable::Ends) => signal.lower(),
             _ => {}
         }
+    }
+}
+
+impl Submission {
+    /// Performs the request; a panic becomes its outcome.
+    fn perform(&self) -> Outcome<Json> {
+        crate::panics::catch(|| {
+            crate::panics::planted("queue");
+            self.prepared.call().begin();
+            self.session.perform_prepared(&self.prepared)
+        })
     }
 }
 

@@ -21,7 +21,7 @@ pub struct Function {
 
 impl Function {
     /// The names of the parameters.
-    fn parameter_names(&self) -> impl Iterator<Item = &str> {
+    pub fn parameter_names(&self) -> impl Iterator<Item = &str> {
         let name = |parameter: &'_ str| parameter.rfind([' ', '*']).map_or(0, |space| space + 1);
         self.parameters.iter().map(move |parameter| &parameter[name(parameter)..]).filter(|name| *name != "void")
     }

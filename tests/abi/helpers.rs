@@ -284,6 +284,8 @@ fn launch_parameters_are_checked() {
         "session_key" => SESSION_KEY.to_owned(),
         "vid" | "oid" => UID.to_owned(),
         "ext_perm" => "stream,photos".to_owned(),
+        "session_expire" => "4102444800".to_owned(),
+        "is_app_user" => "1".to_owned(),
         other => format!("{other} я&="),
     };
     let signed = |names: &[&str]| -> Value {
@@ -306,7 +308,7 @@ fn launch_parameters_are_checked() {
         for name in names {
             check(&with(&params, name, Some("other"))).expect("MAILRU_SIGNATURE_MISMATCH");
             let without = check(&with(&params, name, None));
-            let needed = ["app_id", "authentication_key", "vid"].contains(name);
+            let needed = ["app_id", "vid"].contains(name);
             let without = without.expect(if needed { "MAILRU_INVALID_ARGUMENT" } else { "MAILRU_SIGNATURE_MISMATCH" });
             assert!(!needed || without.error("argument") == *name);
         }

@@ -1,16 +1,23 @@
 //! The library as its hosts see it: every test goes through the C functions, most of them to a
 //! sandbox process over a real socket.
+// The C functions are unsafe to call.
+#![allow(unsafe_code)]
 
 mod support;
 
 mod answers;
+mod attacks;
 mod callbacks;
 mod connections;
 mod constructors;
+mod cpp;
+mod errors;
 mod first;
 mod handles;
 mod header;
 mod helpers;
+mod layers;
+mod lists;
 mod oauth_faults;
 mod oauth_grants;
 mod oauth_refusals;

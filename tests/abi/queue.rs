@@ -23,10 +23,10 @@ fn is_readable(descriptor: i32) -> bool {
 }
 
 /// How many of this process's threads are workers of a queue.
-fn workers() -> usize {
+fn queue_threads() -> usize {
     let tasks = fs::read_dir("/proc/self/task").expect("Linux");
     let names = tasks.filter_map(|task| fs::read_to_string(task.ok()?.path().join("comm")).ok());
-    names.filter(|name| name.starts_with("mailru-worker")).count()
+    names.filter(|name| name.starts_with("mailru-queue")).count()
 }
 
 #[test]
@@ -88,6 +88,7 @@ fn what_a_call_would_refuse_is_refused_at_once() {
     let refused = queue.submit(&session, "friends.get", r#"{"sig":"x"}"#, 1).expect("MAILRU_INVALID_ARGUMENT");
     assert_eq!(refused.error("argument"), "sig");
     queue.submit(&Session(12345), "friends.get", None, 1).expect("MAILRU_INVALID_HANDLE");
+    // SAFETY: NULL is no options; the error is a local variable.
     let public = made(|error| unsafe { mailru_public_session_new(std::ptr::null(), error) }).expect("a session");
     queue.submit(&public, "friends.get", None, 1).expect("MAILRU_SIGNATURE_UNDEFINED");
     for tag in 0..2 {
@@ -96,7 +97,8 @@ fn what_a_call_would_refuse_is_refused_at_once() {
     let full = queue.submit(&session, "friends.get", None, 3).expect("MAILRU_QUEUE_FULL");
     assert_eq!(full.error("transient"), true);
     // Completed but not handed out still counts.
-    thread::sleep(Duration::from_millis(300));
+    await_that("both calls", || sandbox.requests().len() == 2);
+    await_that("a completion", || is_readable(mailru_queue_fd(queue.0)));
     queue.submit(&session, "friends.get", None, 3).expect("MAILRU_QUEUE_FULL");
     queue.next(WAIT).expect("a completion");
     queue.submit(&session, "friends.get", None, 3).expect("MAILRU_OK");
@@ -137,7 +139,7 @@ fn a_tag_is_cancelled_whether_it_waits_or_runs() {
     sandbox.fault(json!({ "method": "sandbox.echo.slow" }), json!(null), json!({ "kind": "delay", "ms": 5000 }));
     let queue = Queue::new(1, 0);
     queue.submit(&session, "sandbox.echo.slow", None, 1).expect("MAILRU_OK");
-    thread::sleep(Duration::from_millis(200));
+    await_that("the only worker is busy", || sandbox.requests().len() == 1);
     for tag in [2, 3, 2] {
         queue.submit(&session, "sandbox.echo", None, tag).expect("MAILRU_OK");
     }
@@ -202,7 +204,7 @@ fn freeing_wakes_waiters_and_ends_only_its_own_calls() {
         let waiters: Vec<_> =
             (0..4).map(|_| scope.spawn(|| empty.next(-1).expect("woken with an error").1.name())).collect();
         let direct = scope.spawn(|| session.call("sandbox.echo.slow", None).name());
-        thread::sleep(Duration::from_millis(200));
+        await_that("all calls are under way", || sandbox.requests().len() == 3);
         mailru_queue_free(empty.0);
         mailru_queue_free(queue.0);
         for waiter in waiters {
@@ -231,12 +233,12 @@ fn a_time_limit_begins_with_the_call_not_with_its_submission() {
 }
 
 #[test]
-fn workers_come_as_needed_and_go_when_idle() {
+fn one_thread_performs_all_and_goes_when_idle() {
     // In a process of its own: other tests' queues have workers, too.
     if std::env::var_os("MAILRU_TEST_ALONE").is_none() {
         let test = std::env::current_exe().expect("a test knows its path");
         let status = std::process::Command::new(test)
-            .args(["--exact", "queue::workers_come_as_needed_and_go_when_idle"])
+            .args(["--exact", "queue::one_thread_performs_all_and_goes_when_idle"])
             .env("MAILRU_TEST_ALONE", "1")
             .stdout(std::process::Stdio::null())
             .status();
@@ -246,24 +248,24 @@ fn workers_come_as_needed_and_go_when_idle() {
     let sandbox = Sandbox::start();
     let session = client(&sandbox.options(json!({})));
     let queue = Queue::new(6, 0);
-    assert_eq!(workers(), 0, "none before the first submission");
+    assert_eq!(queue_threads(), 0, "none before the first submission");
     queue.submit(&session, "friends.get", None, 0).expect("MAILRU_OK");
     queue.next(WAIT).expect("a completion");
-    assert_eq!(workers(), 1, "one call needs one");
+    assert_eq!(queue_threads(), 1, "one for a call");
     sandbox.fault(json!({ "method": "sandbox.echo.slow" }), json!(null), json!({ "kind": "delay", "ms": 300 }));
     for tag in 0..20 {
         queue.submit(&session, "sandbox.echo.slow", None, tag).expect("MAILRU_OK");
     }
-    thread::sleep(Duration::from_millis(150));
-    assert_eq!(workers(), 6, "no more than asked for");
+    await_that("they are in flight", || sandbox.requests().len() > 6);
+    assert_eq!(queue_threads(), 1, "one for however many");
     for _ in 0..20 {
         queue.next(WAIT).expect("a completion").1.expect_ok();
     }
     let idle_since = Instant::now();
-    while workers() > 0 {
-        assert!(idle_since.elapsed() < Duration::from_secs(15), "idle workers stay");
+    while queue_threads() > 0 {
+        assert!(idle_since.elapsed() < Duration::from_secs(15), "it stays although it is idle");
         thread::sleep(Duration::from_millis(100));
     }
     queue.submit(&session, "friends.get", None, 0).expect("MAILRU_OK");
-    queue.next(WAIT).expect("workers come again").1.expect_ok();
+    queue.next(WAIT).expect("it comes again").1.expect_ok();
 }

@@ -47,10 +47,14 @@ fn every_character_is_percent_encoded_utf8_in_address_and_form() {
     let sandbox = Sandbox::start();
     let ascii: String = (1..=127).map(char::from).collect();
     let text = format!("\0{ascii}\u{80}Привет, мир!&=+ёЁ\u{7ff}\u{800}\u{2028}\u{ffff}😀\u{10ffff}");
-    let params = json!({ "text": text, &text: "value", "плюс+пробел ": "a+b c%20" });
+    let params = json!({ "text": text, "a-.[]_9Z": "value", "list[x][]": "a+b c%20" });
     let sorted = [("app_id", APP_ID), ("method", "sandbox.echo"), ("session_key", SESSION_KEY)];
     let mut all: Vec<_> = sorted.iter().map(|&(name, value)| (name.to_owned(), value.to_owned())).collect();
-    all.extend([(text.clone(), "value".to_owned()), ("text".into(), text), ("плюс+пробел ".into(), "a+b c%20".into())]);
+    all.extend([
+        ("a-.[]_9Z".into(), "value".to_owned()),
+        ("text".into(), text),
+        ("list[x][]".into(), "a+b c%20".into()),
+    ]);
     all.sort_by(|one, other| one.0.as_bytes().cmp(other.0.as_bytes()));
     let form: Vec<_> = all.iter().map(|(name, value)| format!("{}={}", encoded(name), encoded(value))).collect();
     let form = form.join("&");
@@ -249,4 +253,64 @@ fn a_file_goes_along_unsigned() {
     assert_eq!(sandbox.requests().len(), before);
     session.upload("photos.upload", r#"{"aid":"_myphoto"}"#, "img_file", "empty.png", b"").expect_ok();
     assert_eq!(sandbox.last()["files"][0]["size"], 0);
+}
+
+/// Two sessions of one application share its rate; a third, of another, does not; none waits beyond its time limit.
+#[test]
+fn calls_of_one_application_wait_their_turn() {
+    let sandbox = Sandbox::start();
+    let limited = sandbox.options(json!({ "max_calls_per_second": 10 }));
+    let (one, other) = (client(&limited), server(&sandbox.options(json!({}))));
+    let begun = std::time::Instant::now();
+    let before = sandbox.requests().len();
+    std::thread::scope(|scope| {
+        for session in [&one, &other, &one, &other, &one] {
+            scope.spawn(move || {
+                for _ in 0..5 {
+                    session.call("sandbox.echo", None).expect_ok();
+                }
+            });
+        }
+    });
+    let took = begun.elapsed();
+    assert!(took >= std::time::Duration::from_millis(1900), "25 calls at 10 a second took {took:?}");
+    let times: Vec<_> =
+        sandbox.requests()[before..].iter().map(|request| request["at_ms"].as_u64().expect("a time")).collect();
+    // The sandbox sees them a little later or earlier than they began.
+    assert!(times.windows(12).all(|window| window[11] - window[0] >= 850), "{times:?}");
+    // Public pages are no calls of the application.
+    let begun = std::time::Instant::now();
+    for _ in 0..20 {
+        one.public("mail/demo", None).expect_ok();
+    }
+    assert!(begun.elapsed() < std::time::Duration::from_millis(1500), "{:?}", begun.elapsed());
+    for _ in 0..10 {
+        one.call("sandbox.echo", None).expect_ok();
+    }
+    let before = sandbox.requests().len();
+    let answer = one.call_within("sandbox.echo", None, 100, 0).expect("MAILRU_TIMEOUT");
+    assert_eq!(answer.error("sent"), false);
+    assert!(
+        answer.error("error_msg").as_str().is_some_and(|text| text.contains("max_calls_per_second")),
+        "{}",
+        answer.json
+    );
+    assert_eq!(sandbox.requests().len(), before);
+    // A wait for a turn can be cancelled like any other.
+    let cancel = mailru::ffi::mailru_cancel_new();
+    std::thread::scope(|scope| {
+        let waiting = scope.spawn(|| (0..30).map(|_| one.call_within("sandbox.echo", None, 0, cancel).name()).last());
+        std::thread::sleep(std::time::Duration::from_millis(300));
+        let fired = std::time::Instant::now();
+        mailru::ffi::mailru_cancel_fire(cancel);
+        assert_eq!(waiting.join().expect("no panic"), Some("MAILRU_CANCELLED"));
+        assert!(fired.elapsed() < std::time::Duration::from_millis(500), "{:?}", fired.elapsed());
+    });
+    mailru::ffi::mailru_cancel_free(cancel);
+    drop(one);
+    let begun = std::time::Instant::now();
+    for _ in 0..30 {
+        other.call("sandbox.echo", None).expect_ok();
+    }
+    assert!(begun.elapsed() < std::time::Duration::from_millis(1500), "the rate ended with its session");
 }

@@ -1,4 +1,6 @@
 //! Micro-benchmarks of what a call does besides the network: `cargo bench --bench micro`.
+// The C functions are unsafe to call.
+#![allow(unsafe_code)]
 
 use std::borrow::Cow;
 use std::hint::black_box;

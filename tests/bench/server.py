@@ -17,12 +17,16 @@ import work
 
 SIZES = {"small": 2_000, "large": 800_000}
 
+# Of Debian's nginx-light: answers after a pause, as many at once as are asked for.
+ECHO = Path("/usr/lib/nginx/modules/ngx_http_echo_module.so")
+
 CONFIG = """
+load_module {echo};
 daemon off;
 worker_processes auto;
 pid {folder}/nginx.pid;
 error_log {folder}/error.log warn;
-events {{ worker_connections 4096; }}
+events {{ worker_connections 32768; }}
 http {{
     access_log off;
     log_format query "$request_uri $body_bytes_sent";
@@ -43,12 +47,13 @@ http {{
     keepalive_timeout 1h;
     large_client_header_buffers 4 64k;
     server {{
-        listen 127.0.0.1:{plain} backlog=1024;
-        listen 127.0.0.1:{tls} ssl backlog=1024;
+        listen 127.0.0.1:{plain} backlog=16384;
+        listen 127.0.0.1:{tls} ssl backlog=16384;
         ssl_certificate {folder}/server.pem;
         ssl_certificate_key {folder}/server.key;
         location /small/ {{ try_files /small.json =404; }}
         location /large/ {{ try_files /large.json =404; }}
+        location /later/ {{ echo_sleep 1.0; echo_exec /small/; }}
         location /slow/ {{ limit_rate 1k; try_files /small.json =404; }}
         location /noted/ {{ access_log {folder}/noted.log query; try_files /small.json =404; }}
     }}
@@ -94,7 +99,7 @@ class Server:
         make_certificates(self.folder)
         self.plain, self.tls = free_ports(2)
         config = self.folder / "nginx.conf"
-        config.write_text(CONFIG.format(folder=self.folder, plain=self.plain, tls=self.tls)
+        config.write_text(CONFIG.format(folder=self.folder, echo=ECHO, plain=self.plain, tls=self.tls)
                           + ("user root;\n" if os.geteuid() == 0 else ""))
         self.process = subprocess.Popen([nginx(), "-p", self.folder, "-e", self.folder / "error.log", "-c", config])
 

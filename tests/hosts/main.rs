@@ -3,8 +3,8 @@
 #![cfg(target_os = "linux")]
 
 #[path = "../abi/support/mod.rs"]
-// The harness is shared with the tests that use all of it.
-#[allow(dead_code, unused_imports)]
+// The harness is shared with the tests that use all of it, and calls C functions.
+#[allow(dead_code, unsafe_code, unused_imports)]
 mod support;
 
 mod install;

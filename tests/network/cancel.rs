@@ -32,7 +32,7 @@ pub fn ends_in_time<'a>(phase: &str, make: impl Fn() -> Stuck<'a>) {
         // Three tries at most: the machine may be busy with other things for 50 ms.
         let mut latencies = Vec::new();
         while latencies.len() < 3 && latencies.last().is_none_or(|last| *last > ms(50)) {
-            latencies.push(end(phase, means, make()));
+            latencies.push(end(means, make()));
         }
         let last = latencies.last().expect("a try");
         assert!(*last <= ms(50), "{phase}, {means:?}: {latencies:?}");
@@ -41,17 +41,15 @@ pub fn ends_in_time<'a>(phase: &str, make: impl Fn() -> Stuck<'a>) {
 }
 
 /// Ends one hanging call; how long that took.
-fn end(phase: &str, means: Means, stuck: Stuck<'_>) -> Duration {
+fn end(means: Means, stuck: Stuck<'_>) -> Duration {
     let cancel = mailru_cancel_new();
     let Stuck { session, call, works } = stuck;
     let took = thread::scope(|scope| {
-        let running = scope.spawn(|| {
+        // A cancellation before the call's beginning would not be for it.
+        let running = hanging(scope, || {
             let answer = call(&session, cancel);
             (Instant::now(), answer)
         });
-        // Until the call is where it hangs; a cancellation before its beginning would not be for it.
-        thread::sleep(ms(200));
-        assert!(!running.is_finished(), "{phase}: the call hangs");
         let begun = Instant::now();
         match means {
             Means::Cancel => assert_eq!(mailru_session_cancel(session.0), MAILRU_OK),
@@ -111,11 +109,11 @@ fn while_a_proxy_is_silent() {
     let silent = RawServer::silent();
     for (scheme, phase) in [("http", "HTTP proxy"), ("socks5", "SOCKS proxy")] {
         let proxy = format!("{scheme}://127.0.0.1:{}", silent.port);
-        let options = json!({ "api_url": "http://127.0.0.1:9/", "proxy": proxy }).to_string();
+        let options = json!({ "api_url": "https://127.0.0.1:9/", "proxy": proxy }).to_string();
         ends_in_time(phase, || Stuck { session: client(&options), call: &friends, works: &hangs_again });
     }
     let hole = BlackHole::open();
-    let options = json!({ "api_url": "http://127.0.0.1:9/", "proxy": format!("socks5://127.0.0.1:{}", hole.port) });
+    let options = json!({ "api_url": "https://127.0.0.1:9/", "proxy": format!("socks5://127.0.0.1:{}", hole.port) });
     ends_in_time("connecting to a SOCKS proxy", || Stuck {
         session: client(&options.to_string()),
         call: &friends,
@@ -155,12 +153,10 @@ fn while_a_file_goes_out() {
     let took = |free: bool| {
         let session = client(&options);
         thread::scope(|scope| {
-            let running = scope.spawn(|| {
+            let running = hanging(scope, || {
                 let answer = upload(&session);
                 (Instant::now(), answer)
             });
-            thread::sleep(ms(200));
-            assert!(!running.is_finished());
             let begun = Instant::now();
             if free {
                 mailru_session_free(session.0)
@@ -216,7 +212,7 @@ fn nobody_else_is_disturbed() {
         let call = |session, handle| scope.spawn(move || friends(session, handle));
         let (ended, ended_too) = (call(one, fired), call(other, fired));
         let (same_session, without_handle) = (call(one, kept), call(other, 0));
-        thread::sleep(ms(200));
+        eventually("four requests", || sandbox.requests().len() == 4);
         assert_eq!(mailru_cancel_fire(fired), MAILRU_OK);
         for call in [ended, ended_too] {
             call.join().expect("no panic").expect("MAILRU_CANCELLED");
@@ -225,7 +221,7 @@ fn nobody_else_is_disturbed() {
             call.join().expect("no panic").expect_ok();
         }
         let (cancelled, untouched) = (call(one, kept), call(other, kept));
-        thread::sleep(ms(200));
+        eventually("two more", || sandbox.requests().len() == 6);
         // A handle that is let go of ends nothing.
         mailru_cancel_free(kept);
         assert_eq!(mailru_session_cancel(one.0), MAILRU_OK);

@@ -84,3 +84,22 @@ fn a_code_that_the_parent_is_trading_is_not_sent_by_the_child() {
     let stats = sandbox.get("stats");
     assert_eq!((&stats["token_requests"]["authorization_code"], &stats["spent_codes_seen"]), (&json!(1), &json!(0)));
 }
+
+#[test]
+fn parent_and_child_use_different_boundaries() {
+    let Some(host) = compiled("fork_boundary.c") else { return };
+    let sandbox = Sandbox::start();
+    let output = run(Command::new(host.path()).arg(sandbox.options(json!({}))));
+    assert!(output.status.success(), "{}: {}", output.status, errors(&output));
+    let mut boundaries: Vec<_> = sandbox
+        .requests()
+        .iter()
+        .flat_map(|request| request["headers"].as_array().expect("headers").clone())
+        .filter(|header| header[0] == "content-type")
+        .map(|header| header[1].as_str().expect("text").to_owned())
+        .collect();
+    assert_eq!(boundaries.len(), 3);
+    boundaries.sort();
+    boundaries.dedup();
+    assert_eq!(boundaries.len(), 3, "{boundaries:?}");
+}

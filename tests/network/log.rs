@@ -1,6 +1,7 @@
 //! The log: a line for each request, repetition and renewal, never a secret, and no harm from
 //! whatever its callback does. The log is one for the process, so each test has a process.
 
+use std::collections::HashSet;
 use std::ffi::{CStr, c_char, c_void};
 use std::ptr::null_mut;
 use std::sync::Mutex;
@@ -32,6 +33,11 @@ fn log_to(callback: mailru_log_callback, level: i32) {
     assert_eq!(unsafe { mailru_set_log(callback, 7 as *mut c_void, Some(release), level) }, MAILRU_OK);
 }
 
+/// A value of a line that stands in no quotation marks.
+fn value<'a>(line: &'a str, name: &str) -> Option<&'a str> {
+    line.split(' ').find_map(|pair| pair.strip_prefix(name)?.strip_prefix('='))
+}
+
 fn lines() -> Vec<(i32, String)> {
     std::mem::take(&mut LINES.lock().expect("no panic"))
 }
@@ -53,29 +59,50 @@ fn each_request_repetition_and_renewal_has_its_line() {
         assert_eq!(told.len(), 1, "{told:?}");
         let (level, line) = &told[0];
         assert_eq!(*level, 4);
-        for part in ["friends.get", "attempt 1", "status 200", " bytes", " ms"] {
-            assert!(line.contains(part), "{line}");
-        }
+        let of = |name: &str| value(line, name).unwrap_or_else(|| panic!("no {name}: {line}"));
+        assert_eq!(of("event"), "answer");
+        assert_eq!(of("session"), session.0.to_string(), "the handle");
+        assert_eq!((of("method"), of("attempt"), of("status")), ("friends.get", "1", "200"));
+        let number = |name: &str| of(name).parse::<u64>().unwrap_or_else(|_| panic!("{name}: {line}"));
+        assert!(number("call") > 0 && number("bytes") > 100 && number("ms") < 60_000, "{line}");
 
         sandbox.fault(json!({}), json!(2), json!({"kind":"platform_error","code":3}));
         session.call("stream.post", r#"{"text":"hunter2"}"#);
         let told = lines();
         let levels: Vec<_> = told.iter().map(|(level, _)| *level).collect();
         assert_eq!(levels, [4, 2, 4, 2, 4], "attempt, repetition, attempt, repetition, attempt: {told:?}");
-        assert!(told[1].1.contains("attempt 2 of at most 3"), "{told:?}");
-        assert!(told[2].1.contains("attempt 2: status 503"), "{told:?}");
+        assert_eq!(told.iter().map(|(_, line)| value(line, "call")).collect::<HashSet<_>>().len(), 1, "{told:?}");
+        let retry = &told[1].1;
+        assert_eq!(
+            ["event", "attempt", "most"].map(|name| value(retry, name)),
+            ["retry", "2", "3"].map(Some),
+            "{retry}"
+        );
+        assert!(value(retry, "pause_ms").is_some(), "{retry}");
+        let second = &told[2].1;
+        let expected = ["answer", "2", "503", "3"].map(Some);
+        assert_eq!(["event", "attempt", "status", "error"].map(|name| value(second, name)), expected, "{second}");
 
         sandbox.fault(json!({}), json!(1), json!({"kind":"reset"}));
         session.call("stream.post", "{}").expect("MAILRU_NETWORK_ERROR");
         let told = lines();
         assert_eq!(told.len(), 1, "{told:?}");
-        assert!(told[0].0 == 2 && told[0].1.contains("reset"), "{told:?}");
+        let (level, line) = &told[0];
+        let expected = ["failure", "MAILRU_NETWORK_ERROR", "true"].map(Some);
+        assert_eq!((*level, ["event", "code", "sent"].map(|name| value(line, name))), (2, expected), "{line}");
+        assert!(line.contains("reset"), "{line}");
 
         sandbox.fault(json!({"method":"friends.get"}), json!(1), json!({"kind":"expire_token"}));
         session.call("friends.get", None).expect_ok();
         let told = lines();
-        assert!(told.iter().any(|(level, line)| *level == 4 && line.contains("refresh_token attempt 1")), "{told:?}");
-        assert!(told.iter().any(|(level, line)| *level == 3 && line.contains("new tokens")), "{told:?}");
+        assert!(
+            told.iter().any(|(level, line)| *level == 4 && line.contains("method=refresh_token attempt=1")),
+            "{told:?}"
+        );
+        assert!(
+            told.iter().any(|(level, line)| *level == 3 && line.starts_with("event=new_tokens session=")),
+            "{told:?}"
+        );
 
         sandbox.fault(
             json!({"path":"/oauth/token"}),
@@ -84,7 +111,12 @@ fn each_request_repetition_and_renewal_has_its_line() {
         );
         session.authorize().expect("MAILRU_OAUTH_ERROR");
         let told = lines();
-        assert!(told.iter().any(|(level, line)| *level == 1 && line.contains("invalid_grant")), "{told:?}");
+        assert!(
+            told.iter().any(|(level, line)| *level == 1
+                && line.starts_with("event=no_tokens session=")
+                && line.contains("invalid_grant")),
+            "{told:?}"
+        );
         assert!(!format!("{told:?}").contains(SECRET_KEY), "{told:?}");
 
         for (level, most) in [(3, 0), (2, 0), (1, 0), (0, 0)] {
@@ -102,6 +134,59 @@ fn each_request_repetition_and_renewal_has_its_line() {
             assert_eq!(name(code), "MAILRU_INVALID_ARGUMENT");
         }
         assert_eq!(RELEASED.load(Ordering::SeqCst), 10);
+    });
+}
+
+/// What a server says stays within its quotation marks, whatever it is made of.
+#[test]
+fn no_server_can_forge_a_line() {
+    alone("log::no_server_can_forge_a_line", &[], || {
+        let sandbox = Sandbox::start();
+        log_to(Some(keep), 4);
+        let session = session("refresh", &[("refresh_token", "r")], &sandbox.options(json!({})));
+        let forged = "x\nevent=answer session=1\r\0\u{1b}[2K\"\\ \u{2028}\u{202e}";
+        sandbox.fault(
+            json!({"path":"/oauth/token"}),
+            json!(1),
+            json!({"kind":"oauth_error","error":"invalid_grant","description":forged}),
+        );
+        session.call("friends.get", None).expect("MAILRU_OAUTH_ERROR");
+        let told = lines();
+        let (_, line) = told.iter().find(|(level, _)| *level == 1).expect("a line");
+        assert!(line.contains(r#"x\nevent=answer session=1\r\u0000\u001b[2K\"\\ \u2028\u202e"#), "{line}");
+        assert!(told.iter().all(|(_, line)| !line.chars().any(char::is_control)), "{told:?}");
+    });
+}
+
+/// The level and the callback of one caller, never those of two.
+#[test]
+fn level_and_callback_change_together() {
+    unsafe extern "C" fn coarse(_: *mut c_void, level: i32, _: *const c_char) {
+        assert_eq!(level, 1, "this callback asked for errors only");
+    }
+    unsafe extern "C" fn fine(_: *mut c_void, _: i32, _: *const c_char) {
+        TOLD.fetch_add(1, Ordering::SeqCst);
+    }
+    alone("log::level_and_callback_change_together", &[], || {
+        let sandbox = Sandbox::start();
+        let session = client(&sandbox.options(json!({})));
+        let ended = AtomicUsize::new(0);
+        thread::scope(|scope| {
+            for (callback, level) in [(coarse as unsafe extern "C" fn(_, _, _), 1), (fine, 4)] {
+                let ended = &ended;
+                scope.spawn(move || {
+                    for _ in 0..2000 {
+                        log_to(Some(callback), level);
+                    }
+                    ended.fetch_add(1, Ordering::SeqCst);
+                });
+            }
+            // A callback that panics here would end the process.
+            while ended.load(Ordering::SeqCst) < 2 {
+                session.call("friends.get", None).expect_ok();
+            }
+        });
+        log_to(None, 0);
     });
 }
 

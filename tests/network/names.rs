@@ -2,7 +2,7 @@
 //! connections only. The name server is the test's own, in a mount namespace of the test's own.
 
 use std::collections::HashMap;
-use std::net::UdpSocket;
+use std::net::{Ipv4Addr, UdpSocket};
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 use std::thread;
@@ -64,7 +64,7 @@ fn question(packet: &[u8]) -> Option<(String, u16)> {
 fn reply(packet: &[u8], name: &str, kind: u16) -> Option<(Duration, Vec<u8>)> {
     let label = name.split('.').next()?;
     let (play, number) = label.split_once('-').unwrap_or((label, "0"));
-    let pause = ms(number.parse().ok()?);
+    let pause = ms(number.parse().unwrap_or(0));
     let addresses: &[[u8; 4]] = if play == "two" { &[[127, 0, 0, 99], [127, 0, 0, 1]] } else { &[[127, 0, 0, 1]] };
     let found = if kind == 1 { addresses } else { &[] };
     let code = match play {
@@ -146,6 +146,67 @@ fn a_dead_name_server_holds_up_no_call_and_leaves_no_thread() {
     });
 }
 
+/// However many names wait for a dead name server, few threads do; and another name still gets its turn.
+#[test]
+fn many_dead_names_share_a_few_threads() {
+    with_name_server("names::many_dead_names_share_a_few_threads", |_| {
+        let sandbox = Sandbox::start();
+        let resolvers = || threads().iter().filter(|name| *name == "mailru-resolve").count();
+        let most = Mutex::new(0);
+        thread::scope(|scope| {
+            for worker in 0..43 {
+                let (sandbox, most) = (&sandbox, &most);
+                scope.spawn(move || {
+                    for number in 0..7 {
+                        let name = format!("dead-{worker}x{number}.sandbox.test");
+                        let session = client(&named(sandbox, &name, json!({"timeout_ms":50,"retries":0})));
+                        session.call("friends.get", None).expect("MAILRU_TIMEOUT");
+                        let mut most = most.lock().expect("no panic");
+                        *most = resolvers().max(*most);
+                    }
+                });
+            }
+        });
+        let most = most.into_inner().expect("no panic");
+        println!("measured: 301 names at a dead name server took {most} threads");
+        assert!(most <= 32, "{most} threads");
+        let patient = client(&named(&sandbox, "good.sandbox.test", json!({"timeout_ms":10000})));
+        patient.call("friends.get", None).expect_ok();
+        eventually("the threads end", || resolvers() == 0);
+    });
+}
+
+/// An address that takes no packets costs a quarter of a second once, not each time.
+#[test]
+fn a_black_hole_among_the_addresses_is_passed_by_and_remembered() {
+    with_name_server("names::a_black_hole_among_the_addresses_is_passed_by_and_remembered", |_| {
+        // The system's resolver puts 127.0.0.1 before 127.0.0.99 (RFC 6724).
+        let hole = BlackHole::open();
+        let server = RawServer::start_at((Ipv4Addr::new(127, 0, 0, 99), hole.port), |mut stream| {
+            read_head(&mut stream);
+            let _ = std::io::Write::write_all(
+                &mut stream,
+                b"HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 2\r\n\r\n[]",
+            );
+        });
+        let options = json!({ "api_url": format!("http://two.sandbox.test:{}/api", server.port), "allow_http": true,
+            "retries": 0 });
+        let session = client(&options.to_string());
+        let (first, answer) = timed(|| session.call("friends.get", None));
+        answer.expect_ok();
+        assert!(first >= ms(250) && first < ms(1500), "{first:?}");
+        let mut took = Vec::new();
+        for _ in 0..3 {
+            let (later, answer) = timed(|| session.call("friends.get", None));
+            answer.expect_ok();
+            took.push(later);
+        }
+        println!("measured: past a black hole {first:?}, then {took:?}");
+        assert!(took.iter().filter(|took| **took < ms(200)).count() >= 2, "{took:?}");
+        assert_eq!(server.connections(), 4);
+    });
+}
+
 #[test]
 fn names_that_do_not_lead_anywhere() {
     with_name_server("names::names_that_do_not_lead_anywhere", |_| {
@@ -156,7 +217,10 @@ fn names_that_do_not_lead_anywhere() {
             ("garbage.sandbox.test", "MAILRU_TIMEOUT"),
         ] {
             let session = client(&named(&sandbox, name, json!({"timeout_ms":300,"retries":0})));
-            in_time(300, code, || session.call("friends.get", None));
+            let answer = in_time(300, code, || session.call("friends.get", None));
+            let text = answer.error("error_msg").to_string();
+            assert!(code == "MAILRU_TIMEOUT" || text.contains(&format!("the name of {name}:")), "{text}");
+            assert_eq!(answer.error("sent"), false);
         }
     });
 }
@@ -204,6 +268,26 @@ fn cancellation_while_a_name_is_looked_up() {
             call: &friends,
             works: &crate::cancel::public_page,
         });
+    });
+}
+
+/// Plain http is allowed to `localhost`, so nobody else may answer for that name.
+#[test]
+fn localhost_is_this_machine_whoever_says_otherwise() {
+    if !run(std::process::Command::new("unshare").args(["-m", "true"])).status.success() {
+        return skip("a mount namespace of the test's own is not permitted");
+    }
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = folder.path().join("hosts");
+    std::fs::write(&file, "192.0.2.1 localhost\n").expect("written");
+    let script = format!("mount --bind {} /etc/hosts && exec \"$@\"", file.display());
+    let command = ["unshare", "-m", "sh", "-c", &script, "sh"];
+    alone("names::localhost_is_this_machine_whoever_says_otherwise", &command, || {
+        let sandbox = Sandbox::start();
+        for name in ["localhost", "LocalHost"] {
+            let session = client(&named(&sandbox, name, json!({ "allow_http": false, "timeout_ms": 5000 })));
+            session.call("friends.get", None).expect_ok();
+        }
     });
 }
 

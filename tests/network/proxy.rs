@@ -38,11 +38,19 @@ fn microsocks(login: Option<(&str, &str)>) -> Option<(Service, u16)> {
     Some((Service::start(&mut command, port), port))
 }
 
-/// Calls, an upload and a grant by way of a proxy.
+/// Options that lead to a sandbox by an address that is this machine's, but not known to be.
+fn elsewhere(sandbox: &Sandbox, more: Value) -> String {
+    let address = format!("{}/platform/api", sandbox.base().replace("127.0.0.1", "0.0.0.0"));
+    let mut options = json!({ "api_url": address, "allow_http": true });
+    options.as_object_mut().expect("an object").extend(more.as_object().expect("options").clone());
+    sandbox.options(options)
+}
+
+/// Calls and an upload by way of a proxy.
 fn works_through(proxy: &str) {
     let (plain, tls) = (Sandbox::start(), TlsSandbox::start(&[]));
     for (sandbox, options) in
-        [(&plain, plain.options(json!({ "proxy": proxy }))), (&tls.sandbox, tls.options(json!({ "proxy": proxy })))]
+        [(&plain, elsewhere(&plain, json!({ "proxy": proxy }))), (&tls.sandbox, tls.options(json!({ "proxy": proxy })))]
     {
         let session = client(&options);
         for number in 0..5 {
@@ -71,7 +79,7 @@ fn tinyproxy_with_and_without_a_login() {
     let sandbox = Sandbox::start();
     for login in ["", "user:wrong@", "nobody:hunter2@"] {
         let proxy = format!("http://{login}127.0.0.1:{port}");
-        let address = format!("{}/platform/api", sandbox.base());
+        let address = format!("{}/platform/api", sandbox.base().replace("http:", "https:"));
         let text = refused(json!({ "api_url": address, "proxy": proxy }));
         assert!(text.contains("proxy") && (text.contains("password") || text.contains("401")), "{text}");
     }
@@ -84,13 +92,13 @@ fn microsocks_with_and_without_a_login() {
     works_through(&format!("socks5://127.0.0.1:{port}"));
     works_through(&format!("socks5h://127.0.0.1:{port}"));
     // Whom the proxy cannot reach.
-    let text = refused(json!({ "api_url": "http://127.0.0.1:9/", "proxy": format!("socks5://127.0.0.1:{port}") }));
+    let text = refused(json!({ "api_url": "https://127.0.0.1:9/", "proxy": format!("socks5://127.0.0.1:{port}") }));
     assert!(text.contains("refused by the server"), "{text}");
     let Some((_service, port)) = microsocks(Some(("us%er", "hunter2:/@"))) else { return };
     works_through(&format!("socks5://us%25er:hunter2%3A%2F%40@127.0.0.1:{port}"));
     for (login, reason) in [("", "wants a user name"), ("us%25er:hunter2@", "refused the user name")] {
         let proxy = format!("socks5://{login}127.0.0.1:{port}");
-        let text = refused(json!({ "api_url": "http://127.0.0.1:9/", "proxy": proxy, "retries": 0 }));
+        let text = refused(json!({ "api_url": "https://127.0.0.1:9/", "proxy": proxy, "retries": 0 }));
         assert!(text.contains(reason), "{text}");
     }
 }
@@ -191,52 +199,85 @@ fn the_option_is_checked_and_its_password_not_shown() {
 #[test]
 fn the_environment_counts_only_where_asked_for() {
     alone("proxy::the_environment_counts_only_where_asked_for", &[], || {
-        let sandbox = Sandbox::start();
-        let set = |name: &str, value: &str| {
+        let (plain, tls) = (Sandbox::start(), TlsSandbox::start(&[]));
+        let set = |variables: &[(&str, &str)]| {
             for variable in VARIABLES {
                 // SAFETY: no other thread of this process reads the environment.
                 unsafe { std::env::remove_var(variable) };
             }
-            // SAFETY: as above.
-            unsafe { std::env::set_var(name, value) };
-        };
-        let proxies = |name: &str, value: &str, option: Value| {
-            let proxy = RawServer::blurting("HTTP/1.1 418 No\r\n\r\n");
-            set(name, &value.replace("PORT", &proxy.port.to_string()));
-            let answer = client(&sandbox.options(json!({ "proxy": option, "retries": 0 }))).call("friends.get", None);
-            assert_eq!(answer.name() == "MAILRU_OK", proxy.connections() == 0, "{name}={value}: {}", answer.json);
-            proxy.connections() > 0
-        };
-        for name in VARIABLES.into_iter().take(6) {
-            assert!(!proxies(name, "http://127.0.0.1:PORT", Value::Null), "{name} is not looked at");
-            assert!(proxies(name, "http://127.0.0.1:PORT", json!("env")), "{name}");
-            assert!(proxies(name, "127.0.0.1:PORT", json!("env")), "{name} without a scheme");
-            assert!(proxies(name, "socks5://127.0.0.1:PORT", json!("env")), "{name} for SOCKS");
-        }
-        assert!(!proxies("NO_PROXY", "*", json!("env")), "no proxy is named");
-        // The exceptions count, for either kind.
-        for scheme in ["http", "socks5"] {
-            set("ALL_PROXY", &format!("{scheme}://127.0.0.1:9"));
-            for (exceptions, code) in [
-                ("127.0.0.1", "MAILRU_OK"),
-                ("example.org, 127.0.0.1 ,x", "MAILRU_OK"),
-                ("*", "MAILRU_OK"),
-                ("example.org", "MAILRU_NETWORK_ERROR"),
-            ] {
+            for (name, value) in variables {
                 // SAFETY: as above.
-                unsafe { std::env::set_var("NO_PROXY", exceptions) };
-                let session = client(&sandbox.options(json!({ "proxy": "env", "retries": 0 })));
-                session.call("friends.get", None).expect(code);
+                unsafe { std::env::set_var(name, value) };
+            }
+        };
+        // Whether a call by https, and one by plain http, goes to the proxy.
+        let proxied = |variables: &[(&str, &str)], option: Value| {
+            [true, false].map(|secure| {
+                let proxy = RawServer::blurting("HTTP/1.1 418 No\r\n\r\n");
+                let port = proxy.port.to_string();
+                let values: Vec<_> = variables.iter().map(|it| (it.0, it.1.replace("PORT", &port))).collect();
+                set(&values.iter().map(|(name, value)| (*name, value.as_str())).collect::<Vec<_>>());
+                let more = json!({ "proxy": option, "retries": 0 });
+                let options = if secure { tls.options(more) } else { elsewhere(&plain, more) };
+                let answer = client(&options).call("friends.get", None);
+                assert_eq!(answer.name() == "MAILRU_OK", proxy.connections() == 0, "{variables:?}: {}", answer.json);
+                proxy.connections() > 0
+            })
+        };
+        for (name, expected) in [
+            ("https_proxy", [true, false]),
+            ("HTTPS_PROXY", [true, false]),
+            ("http_proxy", [false, true]),
+            ("HTTP_PROXY", [false, false]),
+            ("all_proxy", [true, true]),
+            ("ALL_PROXY", [true, true]),
+        ] {
+            assert_eq!(
+                proxied(&[(name, "http://127.0.0.1:PORT")], Value::Null),
+                [false, false],
+                "{name} is not looked at"
+            );
+            for value in ["http://127.0.0.1:PORT", "127.0.0.1:PORT", "socks5://127.0.0.1:PORT"] {
+                assert_eq!(proxied(&[(name, value)], json!("env")), expected, "{name}={value}");
             }
         }
-        // In a program that a web server runs, this one comes from a stranger's header.
+        assert_eq!(proxied(&[("NO_PROXY", "*")], json!("env")), [false, false], "no proxy is named");
+        // The scheme's own comes before the one for all.
+        for (one, all) in [("HTTPS_PROXY", "ALL_PROXY"), ("https_proxy", "all_proxy")] {
+            let used = "http://127.0.0.1:PORT";
+            let variables = [(one, used), ("http_proxy", used), (all, "http://127.0.0.1:1")];
+            assert_eq!(proxied(&variables, json!("env")), [true, true], "{one} before {all}");
+        }
+        // The exceptions count, for either kind.
+        for scheme in ["http", "socks5"] {
+            let proxy = format!("{scheme}://127.0.0.1:PORT");
+            let port = tls.sandbox.base().rsplit(':').next().expect("a port").to_owned();
+            for (exceptions, excepted) in [
+                ("127.0.0.1", true),
+                ("example.org, 127.0.0.1 ,x", true),
+                ("example.org 127.0.0.1", true),
+                ("*", true),
+                ("127.0.0.0/8", true),
+                (&format!("127.0.0.1:{port}"), true),
+                ("example.org", false),
+                ("127.0.0.1:443", false),
+                ("128.0.0.0/8", false),
+                ("", false),
+            ] {
+                for name in ["NO_PROXY", "no_proxy"] {
+                    let variables = [("ALL_PROXY", proxy.as_str()), (name, exceptions)];
+                    assert_eq!(proxied(&variables, json!("env"))[0], !excepted, "{name}={exceptions}");
+                }
+            }
+        }
+        // In a program that a web server runs, HTTP_PROXY comes from a stranger's header.
         // SAFETY: as above.
         unsafe { std::env::set_var("REQUEST_METHOD", "GET") };
-        assert!(!proxies("HTTP_PROXY", "http://127.0.0.1:PORT", json!("env")));
-        assert!(proxies("http_proxy", "http://127.0.0.1:PORT", json!("env")));
+        assert_eq!(proxied(&[("HTTP_PROXY", "http://127.0.0.1:PORT")], json!("env")), [false, false]);
+        assert_eq!(proxied(&[("http_proxy", "http://127.0.0.1:PORT")], json!("env")), [false, true]);
         // What is named but cannot be used is no reason to go without.
         for unusable in ["https://user:hunter2@127.0.0.1:1", "socks4://127.0.0.1", "http://"] {
-            set("HTTPS_PROXY", unusable);
+            set(&[("HTTPS_PROXY", unusable)]);
             let options = c(r#"{"proxy":"env"}"#);
             // SAFETY: the string outlives the call.
             let made = made(|error| unsafe { mailru::ffi::mailru_public_session_new(options.as_ptr(), error) });
@@ -245,4 +286,31 @@ fn the_environment_counts_only_where_asked_for() {
             assert!(!error.contains("hunter2"), "{error}");
         }
     });
+}
+
+/// A session key in plain http stays on this machine, whatever proxy is asked for.
+#[test]
+fn plain_http_to_this_machine_goes_past_any_proxy() {
+    let sandbox = Sandbox::start();
+    for scheme in ["http", "socks5"] {
+        let proxy = RawServer::blurting("HTTP/1.1 418 No\r\n\r\n");
+        let option = json!(format!("{scheme}://127.0.0.1:{}", proxy.port));
+        for host in ["127.0.0.1", "localhost"] {
+            let base = sandbox.base().replace("127.0.0.1", host);
+            let options = json!({
+                "proxy": option,
+                "api_url": format!("{base}/platform/api"),
+                "public_url": format!("{base}/platform"),
+                "token_url": format!("{base}/oauth/token"),
+            });
+            let session = session("password", &[], &options.to_string());
+            session.call("friends.get", None).expect_ok();
+            session.public("mail/demo", None).expect_ok();
+        }
+        assert_eq!(proxy.connections(), 0, "{scheme}");
+        // https would go through it.
+        let options = json!({ "proxy": option, "api_url": "https://127.0.0.1:9/", "retries": 0 }).to_string();
+        client(&options).call("friends.get", None).expect("MAILRU_NETWORK_ERROR");
+        assert!(proxy.connections() > 0, "{scheme}");
+    }
 }

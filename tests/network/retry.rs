@@ -201,6 +201,72 @@ fn connections_closed_under_a_request() {
     }
     let failed = done.iter().filter(|(_, ok)| !ok).count();
     println!("measured: of 300 writes on connections closed under them, {failed} failed, none was done twice");
+    // News of a close may be late on a busy machine; without a watch for it a third of them failed.
+    assert!(failed <= 15, "{failed} failed");
+}
+
+/// Nothing but writes, one after the other: a server that keeps its connections sees one of them.
+#[test]
+fn writes_share_a_connection_that_the_server_keeps() {
+    let sandbox = Sandbox::start();
+    let session = client(&sandbox.options(json!({})));
+    for number in 0..20 {
+        session.call("sandbox.echoWrite", format!(r#"{{"n":"{number}"}}"#).as_str()).expect_ok();
+    }
+    assert_eq!(sandbox.get("stats")["connections_platform"], 1);
+}
+
+/// A write does not go out on a connection that the server said it would have closed by then.
+#[test]
+fn a_write_leaves_a_connection_alone_that_is_about_to_end() {
+    let server = RawServer::start(|mut stream| {
+        while read_head(&mut stream).is_some() {
+            let answer = b"HTTP/1.1 200 OK\r\nKeep-Alive: timeout=1\r\nContent-Length: 2\r\n\r\n[]";
+            if stream.write_all(answer).is_err() {
+                return;
+            }
+        }
+    });
+    let session = client(&server.options(json!({ "retries": 0 })));
+    for _ in 0..3 {
+        session.call(WRITE, None).expect_ok();
+    }
+    assert_eq!(server.connections(), 1);
+    std::thread::sleep(ms(600));
+    session.call(WRITE, None).expect_ok();
+    assert_eq!(server.connections(), 2, "half of the announced second was over");
+}
+
+/// Kept connections that a firewall has forgotten, say: one time-out tells enough of all of them.
+#[test]
+fn kept_connections_that_went_silent_cost_one_time_out() {
+    let (silent, opened) = (Arc::new(AtomicUsize::new(usize::MAX)), Arc::new(AtomicUsize::new(0)));
+    let (until, number) = (Arc::clone(&silent), Arc::clone(&opened));
+    let server = RawServer::start(move |mut stream| {
+        let number = number.fetch_add(1, Ordering::SeqCst);
+        while read_head(&mut stream).is_some() {
+            // Long enough that all of the first calls are under way at once.
+            std::thread::sleep(ms(50));
+            let is_forgotten = until.load(Ordering::SeqCst) == 0 && number < 16;
+            if !is_forgotten && stream.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n[]").is_err() {
+                return;
+            }
+        }
+    });
+    for method in [READ, WRITE] {
+        silent.store(usize::MAX, Ordering::SeqCst);
+        opened.store(0, Ordering::SeqCst);
+        let session = client(&server.options(json!({ "timeout_ms": 400, "user_agent": method })));
+        std::thread::scope(|scope| {
+            for _ in 0..16 {
+                scope.spawn(|| session.call_within(method, None, 10_000, 0).expect_ok());
+            }
+        });
+        silent.store(0, Ordering::SeqCst);
+        let outcomes: Vec<_> = (0..6).map(|_| session.call(method, None).name()).collect();
+        let timed_out = outcomes.iter().filter(|name| **name == "MAILRU_TIMEOUT").count();
+        assert_eq!((outcomes[0], timed_out), ("MAILRU_TIMEOUT", 1), "{method}: {outcomes:?}");
+    }
 }
 
 /// A write whose answer is lost was done once, and the host is told that it may have been.

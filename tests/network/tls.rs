@@ -132,6 +132,63 @@ fn files_of_authorities_are_read_strictly() {
     }
 }
 
+/// Certificates as people make them by mistake: each is refused with a sentence and its remedy, never in Rust's words.
+#[test]
+fn certificates_that_are_made_wrong() {
+    let Some(openssl) = program("openssl") else { return };
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = |name: &str| folder.path().join(name).to_str().expect("UTF-8").to_owned();
+    let call = |arguments: &str| {
+        let output = run(Command::new(&openssl).args(arguments.split_whitespace()).current_dir(folder.path()));
+        assert!(output.status.success(), "openssl {arguments}: {}", errors(&output));
+    };
+    std::fs::write(path("server.ext"), "basicConstraints=CA:FALSE\nsubjectAltName=DNS:localhost\n").expect("written");
+    std::fs::write(path("client.ext"), "subjectAltName=DNS:localhost\nextendedKeyUsage=clientAuth\n").expect("written");
+    let ec = |curve: &str| format!("-newkey ec -pkeyopt ec_paramgen_curve:{curve} -nodes");
+    call(&format!("req -x509 -days 30 {} -subj /CN=ca -keyout ca.key -out ca.pem", ec("P-256")));
+    let requests = [
+        ("rsa1024", "-newkey rsa:1024 -nodes".to_owned(), "server.ext", "RSA must have at least 2048 bits"),
+        ("p521", ec("P-521"), "server.ext", "P-384"),
+        ("client", ec("P-256"), "client.ext", "not for servers"),
+        ("version1", ec("P-256"), "", "X.509 version 1"),
+    ];
+    let mut cases = Vec::new();
+    for (name, key, extensions, told) in requests {
+        call(&format!("req {key} -subj /CN=localhost -keyout {name}.key -out {name}.csr"));
+        let extensions = if extensions.is_empty() { String::new() } else { format!("-extfile {extensions}") };
+        call(&format!(
+            "x509 -req -days 30 -in {name}.csr -CA ca.pem -CAkey ca.key -CAcreateserial -out {name}.pem {extensions}"
+        ));
+        cases.push((name, "ca.pem", told));
+    }
+    // What `openssl req -x509` makes is marked as an issuer's, and cannot be a server's, too.
+    call(&format!(
+        "req -x509 -days 30 {} -subj /CN=localhost -addext subjectAltName=DNS:localhost -keyout own.key -out own.pem",
+        ec("P-256")
+    ));
+    cases.push(("own", "own.pem", "CA:FALSE"));
+    for (name, ca_file, told) in cases {
+        let port = free_port();
+        let mut server = Command::new(&openssl);
+        server.args([
+            "s_server",
+            "-accept",
+            &format!("127.0.0.1:{port}"),
+            "-www",
+            "-quiet",
+            "-cipher",
+            "DEFAULT:@SECLEVEL=0",
+        ]);
+        server.args(["-cert", &path(&format!("{name}.pem")), "-key", &path(&format!("{name}.key"))]);
+        let _server = Service::start(&mut server, port);
+        let address = format!("https://localhost:{port}/platform/api");
+        let session = client(&json!({ "api_url": address, "ca_file": path(ca_file) }).to_string());
+        let text = refusal(session.call("friends.get", None));
+        assert!(text.contains(told) && text.contains(&format!("localhost:{port}")), "{name}: {text}");
+        println!("measured: {name}: {text}");
+    }
+}
+
 /// nginx in front: another TLS server than the sandbox's, with its own way of ending connections.
 #[test]
 fn behind_nginx() {

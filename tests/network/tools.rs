@@ -6,8 +6,8 @@ use std::io::{Read, Write};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, mpsc};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -24,7 +24,12 @@ pub struct RawServer {
 impl RawServer {
     /// Starts one on a free port; its threads end with the test program.
     pub fn start(handle: impl Fn(TcpStream) + Send + Sync + 'static) -> RawServer {
-        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a free port");
+        RawServer::start_at((Ipv4Addr::LOCALHOST, 0), handle)
+    }
+
+    /// Starts one at this address.
+    pub fn start_at(address: (Ipv4Addr, u16), handle: impl Fn(TcpStream) + Send + Sync + 'static) -> RawServer {
+        let listener = TcpListener::bind(address).expect("a free port");
         let port = listener.local_addr().expect("bound").port();
         let connections = Arc::new(AtomicUsize::new(0));
         let (handle, counted) = (Arc::new(handle), Arc::clone(&connections));
@@ -202,6 +207,32 @@ pub fn eventually(what: &str, mut holds: impl FnMut() -> bool) {
         assert!(Instant::now() < until, "not within 10 s: {what}");
         thread::sleep(ms(5));
     }
+}
+
+/// Runs something that hangs on a thread of the scope, and comes back when it does: when that thread is asleep at three
+/// looks in succession, which on a busy machine is later.
+#[track_caller]
+pub fn hanging<'scope, 'env, T: Send + 'scope>(
+    scope: &'scope thread::Scope<'scope, 'env>,
+    work: impl FnOnce() -> T + Send + 'scope,
+) -> thread::ScopedJoinHandle<'scope, T> {
+    let (tell, number) = mpsc::channel();
+    let running = scope.spawn(move || {
+        // SAFETY: the function takes nothing and cannot fail.
+        tell.send(unsafe { libc::gettid() }).expect("it is waited for");
+        work()
+    });
+    let status = format!("/proc/self/task/{}/stat", number.recv().expect("the thread begins"));
+    let mut looks = 0;
+    eventually("the thread hangs", || {
+        thread::sleep(ms(10));
+        // The state follows the name, which is in parentheses.
+        let is_asleep = fs::read_to_string(&status).is_ok_and(|text| text.contains(") S "));
+        looks = if is_asleep { looks + 1 } else { 0 };
+        looks == 3
+    });
+    assert!(!running.is_finished(), "it hangs");
+    running
 }
 
 /// The threads of this process, by name.

@@ -17,6 +17,9 @@ static const char launched[] = "{\"app_id\":\"423004\",\"vid\":\"132473098130648
                                "\"authentication_key\":\"ab7d2184215c89773a36644dbec9c189\","
                                "\"sig\":\"b8042a46c7084c24b4a0848ba4c78ff2\"}";
 
+static const char early[] = "app_id=423004&vid=1324730981306483817&own=1"
+                            "&authentication_key=ab7d2184215c89773a36644dbec9c189";
+
 /* The position of the argument that is NULL in this round. */
 static int missing;
 
@@ -64,6 +67,14 @@ static char *methods(int32_t *code) {
     return mailru_methods(code);
 }
 
+static char *errors(int32_t *code) {
+    return mailru_errors(code);
+}
+
+static char *error_message(int32_t *code) {
+    return mailru_error_message(arg(0, "{\"error\":{\"error_code\":104}}"), code);
+}
+
 static char *authorize_url(int32_t *code) {
     return mailru_authorize_url(arg(0, APP_ID), arg(1, "https://example.org/"), arg(2, "code"), arg(3, "photos"),
                                 arg(4, "abc"), code);
@@ -81,6 +92,10 @@ static char *verify_launch(int32_t *code) {
     return mailru_verify_launch(arg(0, SECRET_KEY), arg(1, launched), code);
 }
 
+static char *verify_query(int32_t *code) {
+    return mailru_verify_query(arg(0, "launch_by_key"), arg(1, SECRET_KEY), arg(2, early), code);
+}
+
 static const struct {
     const char *name;
     char *(*function)(int32_t *code);
@@ -96,10 +111,13 @@ static const struct {
     {"mailru_authorize", authorize, {NULL}},
     {"mailru_tokens", tokens, {NULL}},
     {"mailru_methods", methods, {NULL}},
+    {"mailru_errors", errors, {NULL}},
+    {"mailru_error_message", error_message, {"error_json"}},
     {"mailru_authorize_url", authorize_url, {"app_id", "redirect_uri", "", "", ""}},
     {"mailru_parse_redirect", parse_redirect, {"url", ""}},
     {"mailru_verify", verify, {"secret_key", "params_json"}},
     {"mailru_verify_launch", verify_launch, {"secret_key", "params_json"}},
+    {"mailru_verify_query", verify_query, {"kind", "secret_key", "query"}},
 };
 
 /* Constructors. */
@@ -275,6 +293,7 @@ static void functions_of_the_queue(void) {
     answered("mailru_queue_request", error, &code, MAILRU_INVALID_ARGUMENT, "\"argument\":\"request_json\"");
     code = mailru_queue_request(queue, session, "{\"method\":\"friends.get\"}", NULL, 1, 0, 1, &error);
     answered("mailru_queue_request", error, &code, MAILRU_INVALID_ARGUMENT, "\"argument\":\"data\"");
+    check(mailru_error_number(NULL) == 0 && mailru_error_transient(NULL) == 0, "no error has no number");
     mailru_cancel cancel = mailru_cancel_new();
     code = mailru_cancel_progress(cancel, NULL, NULL);
     check(code == MAILRU_OK, "mailru_cancel_progress without numbers: %d", code);

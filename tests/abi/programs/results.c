@@ -121,6 +121,9 @@ static void signatures(void) {
     char *json = mailru_verify("secretkey", "{\"uid\":\"104\",\"sig\":\"961a705e28008186d443fe211608184c\"}", &code);
     answered("mailru_verify", json, &code, MAILRU_SIGNATURE_MISMATCH, NULL);
     code = POISONED_CODE;
+    json = mailru_verify_query("payment", "secretkey", "uid=104&sig=961a705e28008186d443fe211608184c", &code);
+    answered("mailru_verify_query", json, &code, MAILRU_SIGNATURE_MISMATCH, "\"argument\"");
+    code = POISONED_CODE;
     json = mailru_verify("", "{\"uid\":\"104\"}", &code);
     answered("mailru_verify", json, &code, MAILRU_INVALID_ARGUMENT, "\"argument\":\"secret_key\"");
     code = POISONED_CODE;

@@ -141,11 +141,30 @@ pub fn server(options: &str) -> Session {
 }
 
 impl Session {
-    /// `mailru_call`; `None` is NULL.
+    /// `mailru_call`; `None` is NULL. With `MAILRU_TEST_QUEUE` in the environment, through a queue, which must make no
+    /// difference.
     pub fn call<'a>(&self, method: &str, params_json: impl Into<Option<&'a str>>) -> Answer {
-        let (method, params_json) = (c(method), params_json.into().map(c));
+        let params_json = params_json.into();
+        if std::env::var_os("MAILRU_TEST_QUEUE").is_some() {
+            return self.call_queued(method, params_json);
+        }
+        let (method, params_json) = (c(method), params_json.map(c));
         // SAFETY: the strings outlive the call.
         Answer::of(|code| unsafe { mailru_call(self.0, method.as_ptr(), pointer(&params_json), code) })
+    }
+
+    fn call_queued(&self, method: &str, params_json: Option<&str>) -> Answer {
+        static QUEUE: std::sync::Mutex<Vec<Queue>> = std::sync::Mutex::new(Vec::new());
+        let spare = || QUEUE.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        watch::begin();
+        let queue = spare().pop().unwrap_or_else(|| Queue::new(0, 0));
+        let submitted = queue.submit(self, method, params_json, 1);
+        let answer = if submitted.code == MAILRU_OK { queue.next(-1).expect("a completion").1 } else { submitted };
+        spare().push(queue);
+        if answer.code != MAILRU_OK && answer.code != MAILRU_API_ERROR {
+            watch::check(&answer.json);
+        }
+        answer
     }
 
     /// `mailru_call_within`.

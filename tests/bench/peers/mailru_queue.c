@@ -1,4 +1,4 @@
-/* libmailru's queue: one host thread hands in and takes out, the queue's workers call. */
+/* libmailru's queue: one host thread hands in and takes out, the queue's one thread performs. */
 #include "session.h"
 
 #include <string.h>
@@ -16,13 +16,13 @@ static void submit(void) {
 static int begin(const struct work *work) {
     given_work = work;
     session = open_session(work, work->threads);
-    queue = mailru_queue_new((uint32_t)work->threads, 0, NULL);
+    queue = mailru_queue_new((uint32_t)work->threads, 2 * (uint32_t)work->threads + 64, NULL);
     return queue == 0;
 }
 
-/* More calls than workers, within the default capacity: no worker waits for the host. */
+/* A few calls more than can be in flight: none waits for the host. */
 static void *enter(const struct work *work) {
-    for (int i = 0; i < 8 * work->threads && i < 1024; i++)
+    for (int i = 0; i < work->threads + 64; i++)
         submit();
     return &queue;
 }

@@ -1,6 +1,6 @@
 /*
  * slice THREADS seconds SECONDS WARM_UP   performs calls for so long and prints one JSON object
- * slice THREADS calls COUNT               performs so many calls on each thread, for callgrind
+ * slice THREADS calls COUNT               performs so many calls on each thread: for callgrind, or to be timed whole
  */
 #include "slice.h"
 
@@ -116,6 +116,7 @@ int main(int count, char **arguments) {
     double seconds = 0;
     unsigned long calls = 0;
     struct rusage before = {0}, after = {0};
+    double begun_whole = now();
     if (timed) {
         sleep_for(count > 4 ? atof(arguments[4]) : 0.1);
         /* Every thread has connected before the clock starts. */
@@ -133,6 +134,10 @@ int main(int count, char **arguments) {
     }
     for (int i = 0; i < threads; i++)
         pthread_join(all[i].id, NULL);
+    if (!timed) {
+        seconds = now() - begun_whole;
+        getrusage(RUSAGE_SELF, &after);
+    }
     printf("{\"calls\":%lu,\"seconds\":%.6f,\"user\":%.6f,\"system\":%.6f,\"size\":%zu,\"peak_kb\":%ld}\n",
            timed ? calls : sum(counters, threads), seconds, seconds_of(after.ru_utime) - seconds_of(before.ru_utime),
            seconds_of(after.ru_stime) - seconds_of(before.ru_stime), atomic_load(&counters[0].size), peak_kb());

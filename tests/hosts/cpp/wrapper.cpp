@@ -76,6 +76,14 @@ static void calls() {
           "a file is uploaded");
     check(session.try_upload("photos.upload", nullptr, "img_file", "a.png", {}).code != MAILRU_INVALID_ARGUMENT,
           "an empty file is a file");
+    const mailru::cancel_handle cancel;
+    check(session.request(R"({"method":"photos.upload","params":{"aid":"_myphoto"},"file":{"field":"img_file","name":"a.png"}})",
+                          "\x89PNG", &cancel)
+                  .find("pid") != std::string::npos,
+          "any request");
+    check(cancel.progress().total > 0 && cancel.progress().sent == cancel.progress().total, "its progress");
+    check(thrown([&] { session.request(R"({"method":"friends.get"})", "a file"); }) == MAILRU_INVALID_ARGUMENT,
+          "a file where none belongs");
     check(session.public_page("mail/demo").find("1324730981306483817") != std::string::npos, "a page is read");
     check(session.authorize() == session.tokens(), "a token session has its tokens");
     session.cancel();
@@ -114,6 +122,10 @@ static void queues() {
     queue.submit(session, "sandbox.echo", nullptr, 7);
     const auto completed = queue.next();
     check(completed && completed->tag == 7 && completed->outcome, "a completion");
+    queue.request(session, R"({"public":"mail/demo"})", 8);
+    const auto page = queue.next();
+    check(page && page->tag == 8 && page->outcome, "any request");
+    check(thrown([&] { queue.request(session, "{}", 9); }) == MAILRU_INVALID_ARGUMENT, "none at all");
     queue.reset();
     check(queue.next()->outcome.code == MAILRU_INVALID_HANDLE, "a freed queue says so");
 }
@@ -124,6 +136,12 @@ static void helpers() {
     check(mailru::verify("secretkey", payment) && !mailru::verify("another", payment), "payments are verified");
     check(thrown([] { mailru::verify("", "{}"); }) == MAILRU_INVALID_ARGUMENT, "a question that is none");
     check(thrown([] { mailru::verify_launch("key", "{}"); }) == MAILRU_INVALID_ARGUMENT, "launch parameters");
+    const char *query = "app_id=524632&mailiki_price=10&other_price=10000&profit=5000&service_id=10"
+                        "&transaction_id=3751&uid=104&sig=961a705e28008186d443fe211608184c";
+    check(mailru::verify_query("payment", "secretkey", query).find(R"("transaction_id":"3751")") != std::string::npos,
+          "a query's parameters");
+    check(thrown([&] { mailru::verify_query("payment", "another", query); }) == MAILRU_SIGNATURE_MISMATCH, "forged");
+    check(mailru::try_verify_query("launch", "secretkey", query).code == MAILRU_INVALID_ARGUMENT, "another kind");
     check(mailru::authorize_url("1", "http://localhost/").find("client_id=1") != std::string::npos, "an address");
     check(mailru::parse_redirect("http://localhost/?code=abc") == R"({"code":"abc"})", "a redirect");
     check(mailru::methods().find("friends.get") != std::string::npos && !mailru::version().empty(), "catalogue");

@@ -1,0 +1,52 @@
+//! What stands in for the engine where there is none: each call blocks a thread of its own.
+#![forbid(unsafe_code)]
+
+use std::io;
+use std::thread;
+use std::time::Instant;
+
+use socket2::Socket;
+
+/// A socket's place in an engine; there is none.
+#[derive(Debug, Default)]
+pub struct Registered;
+
+/// What wakes a task; there is none.
+#[derive(Clone)]
+pub enum Waker {}
+
+impl Waker {
+    /// Never called.
+    pub fn wake(&self) {}
+}
+
+/// Whether this code runs in a task: never.
+pub fn is_task() -> bool {
+    false
+}
+
+/// The waker of the task on this thread: none.
+pub fn waker() -> Option<Waker> {
+    None
+}
+
+/// Runs code of the host.
+pub fn on_thread_stack<R>(work: impl FnOnce() -> R) -> R {
+    work()
+}
+
+/// Does nothing: other calls have threads of their own.
+pub fn pause_if_long() -> bool {
+    false
+}
+
+/// Never called, since there are no tasks.
+pub fn wait<'s>(_: impl Iterator<Item = (&'s Socket, &'s Registered)>, until: Option<Instant>) -> io::Result<()> {
+    until.inspect(|until| wait_for_wake(*until));
+    Ok(())
+}
+
+/// Never called, since there are no tasks.
+pub fn wait_for_wake(until: Instant) {
+    thread::sleep(until.saturating_duration_since(Instant::now()));
+}

@@ -1,0 +1,67 @@
+//! Errors, for hosts without a JSON parser at hand, and the platform's own.
+
+use std::ffi::{CStr, c_char};
+
+use super::{return_json, run};
+use crate::error::Failure;
+use crate::{catalogue, error_json};
+
+/// The bytes of a text that may be NULL.
+///
+/// # Safety
+/// `pointer` is NULL or points to a NUL-terminated string that outlives the result.
+unsafe fn bytes<'a>(pointer: *const c_char) -> Option<&'a [u8]> {
+    // SAFETY: not NULL, and the caller's promise.
+    (!pointer.is_null()).then(|| unsafe { CStr::from_ptr(pointer) }.to_bytes())
+}
+
+/// The number in an error's JSON: the platform's own, or minus the code of one of this library's, such as -21 for
+/// MAILRU_TIMEOUT. 0 if there is none: for NULL, for what is no error's JSON, for an error of another shape.
+///
+/// error_json: what a function of this library returned beside a code other than MAILRU_OK, or through an error
+/// parameter. It is not released. Does not block.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn mailru_error_number(error_json: *const c_char) -> i64 {
+    // SAFETY: the header makes the pointer the caller's promise.
+    let json = unsafe { bytes(error_json) };
+    run(|| Ok(json.map_or(0, error_json::number))).unwrap_or(0)
+}
+
+/// Whether the same call may succeed later: 1 or 0. This library's own errors say so by themselves, the platform's
+/// as the catalogue of mailru_errors says; an error that is not in it counts as one that stays, and so does NULL.
+///
+/// It does not say that a write may be made again: that is safe only where "sent" is false, see the top of this file.
+/// error_json: as for mailru_error_number. Does not block.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn mailru_error_transient(error_json: *const c_char) -> i32 {
+    // SAFETY: the header makes the pointer the caller's promise.
+    let json = unsafe { bytes(error_json) };
+    run(|| Ok(i32::from(json.is_some_and(error_json::is_transient)))).unwrap_or(0)
+}
+
+/// The text of an error alone: no JSON, for a log or a user's eyes. A platform's error without a text gets the one of
+/// mailru_errors.
+///
+/// error_json: as for mailru_error_number.
+/// code: receives MAILRU_OK, or MAILRU_INVALID_ARGUMENT for NULL and for what holds no error; may be NULL.
+/// Returns the text, or on failure the error's JSON; release either with mailru_string_free. Does not block.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn mailru_error_message(error_json: *const c_char, code: *mut i32) -> *mut c_char {
+    // SAFETY: the header makes the pointers the caller's promise.
+    unsafe {
+        let json = bytes(error_json);
+        return_json(code, || {
+            let given = json.ok_or_else(|| Failure::argument("error_json", "is NULL; it must be an error's JSON"))?;
+            error_json::message(given)
+        })
+    }
+}
+
+/// The platform's errors, as far as they are known: a JSON array of {code, meaning, transient, advice}, by code.
+///
+/// code: receives MAILRU_OK; may be NULL. Release the string with mailru_string_free. Does not block.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn mailru_errors(code: *mut i32) -> *mut c_char {
+    // SAFETY: the header makes the pointer the caller's promise.
+    unsafe { return_json(code, || Ok(catalogue::ERRORS_JSON.trim_end().to_owned())) }
+}

@@ -1,0 +1,155 @@
+//! The names that are signed with `secret_key`, and other spellings that a server may take for one of them.
+#![forbid(unsafe_code)]
+
+use std::iter;
+
+/// The parameters of a payment callback.
+pub const PAYMENT: [&str; 9] =
+    ["app_id", "debug", "mailiki_price", "other_price", "profit", "service_id", "sms_price", "transaction_id", "uid"];
+
+/// The launch parameters that the platform signs; what else stands in the address is the application's own.
+pub const LAUNCH: [&str; 13] = [
+    "app_id",
+    "authentication_key",
+    "ext_perm",
+    "is_app_user",
+    "oid",
+    "ref_notify",
+    "referer_id",
+    "referer_type",
+    "session_expire",
+    "session_key",
+    "vid",
+    "view",
+    "window_id",
+];
+
+/// The fields of the cookie `mrc`.
+pub const COOKIE: [&str; 11] = [
+    "app_id",
+    "connectPartner",
+    "exp",
+    "ext_perm",
+    "is_app_user",
+    "oid",
+    "session_key",
+    "ss",
+    "state",
+    "vid",
+    "window_id",
+];
+
+/// What calls have besides these, and launches without signing it.
+const ELSEWHERE: [&str; 6] = ["cb", "format", "method", "mobile_spec", "secure", "sig"];
+
+fn known() -> impl Iterator<Item = &'static str> {
+    PAYMENT.into_iter().chain(LAUNCH).chain(COOKIE).chain(ELSEWHERE)
+}
+
+/// Whether a name occurs in anything that is signed with the key.
+pub fn is_known(name: &str) -> bool {
+    known().any(|known| known == name)
+}
+
+/// The known name with which a text ends. There is at most one, since no known name is the end of another.
+pub fn known_at_end(text: &str) -> Option<&'static str> {
+    known().find(|known| text.ends_with(known))
+}
+
+/// The name of the list that a name of another spelling becomes on some servers, which trim it, cut it at NUL or
+/// `[`, put `_` for a space, `.` or `[` (PHP does all of these), or ignore case.
+pub fn meant(name: &str, mut list: impl Iterator<Item = &'static str>) -> Option<&'static str> {
+    let trimmed = trim(name);
+    let whole = trim(trimmed.split('\0').next().unwrap_or_default());
+    let cut = trim(whole.split('[').next().unwrap_or_default());
+    let readings = [cut, whole].map(|reading| without_case(&reading.replace([' ', '.', '['], "_")));
+    list.find(|listed| *listed != name && readings.iter().any(|reading| *reading == without_case(listed)))
+}
+
+/// [`meant`], for every known name.
+pub fn meant_of_all(name: &str) -> Option<&'static str> {
+    meant(name, known())
+}
+
+/// White space, controls, and characters that nobody sees.
+fn trim(name: &str) -> &str {
+    name.trim_matches(|character: char| {
+        character.is_whitespace()
+            || character.is_control()
+            || matches!(character, '\u{ad}' | '\u{200b}'..='\u{200f}' | '\u{2060}' | '\u{feff}')
+    })
+}
+
+/// Both ways, since a few characters have their ASCII letter in one direction only.
+fn without_case(name: &str) -> String {
+    name.to_uppercase().to_lowercase()
+}
+
+/// The `=` signs of a text that end a name, and the text before each.
+pub fn signs_after_names(text: &str) -> impl Iterator<Item = &str> {
+    let mut from = 0;
+    iter::from_fn(move || {
+        loop {
+            let at = from + text[from..].find('=')?;
+            from = at + 1;
+            if text[..at].ends_with(is_of_a_name) {
+                return Some(&text[..at]);
+            }
+        }
+    })
+}
+
+/// Whether names are made of this character.
+pub fn is_of_a_name(character: char) -> bool {
+    character.is_ascii_alphanumeric() || character == '_'
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_known_name_ends_with_another() {
+        for name in known() {
+            assert!(name.chars().all(is_of_a_name));
+            assert_eq!(known().find(|other| *other != name && name.ends_with(other)), None, "{name}");
+        }
+    }
+
+    #[test]
+    fn other_spellings() {
+        for name in [
+            " vid",
+            "vid ",
+            "+vid\0",
+            "\u{a0}vid",
+            "\u{feff}vid",
+            "vid\0x",
+            "\0vid",
+            "vid[]",
+            "vid[x]",
+            "vid [",
+            "VID",
+            "Vid",
+            "vİd",
+            "v\u{131}d",
+            "\tvid\0[]",
+        ] {
+            let expected = (!name.starts_with('+') && name != "vİd").then_some("vid");
+            assert_eq!(meant(name, LAUNCH.into_iter()), expected, "{name:?}");
+        }
+        for name in ["session.key", "session key", "session[key", "SESSION.KEY[]", "\u{17f}ession_\u{212a}ey"] {
+            assert_eq!(meant(name, LAUNCH.into_iter()), Some("session_key"), "{name:?}");
+        }
+        for name in ["vid", "page", "video", "avid", "vid2", "v_id", "utm-source", "зима", "", "[", "a[vid]"] {
+            assert_eq!(meant(name, LAUNCH.into_iter()), None, "{name:?}");
+        }
+    }
+
+    #[test]
+    fn signs_and_names() {
+        let found = |text| signs_after_names(text).collect::<Vec<_>>();
+        assert_eq!(found("a=b=c&=d==e_=я="), ["a", "a=b", "a=b=c&=d", "a=b=c&=d==e_"]);
+        assert_eq!(found("=x"), Vec::<&str>::new());
+    }
+}

@@ -1,0 +1,66 @@
+//! `mailru.hpp` against `mailru.h`: the classes offer each function, with its arguments in its order, and no other code.
+
+use std::collections::BTreeSet;
+use std::fs;
+
+use crate::header::{functions, root};
+use crate::lists;
+
+/// The only function without a counterpart: C++ has the constant.
+const NOT_OFFERED: [&str; 1] = ["mailru_abi_version"];
+
+/// The text without comments.
+fn classes() -> String {
+    let text = fs::read_to_string(root().join("include/mailru.hpp")).expect("the classes");
+    let mut code = String::new();
+    for part in text.split("/*") {
+        code.push_str(if code.is_empty() { part } else { part.split_once("*/").expect("a comment ends").1 });
+    }
+    code
+}
+
+/// The words of a text that begin with a prefix.
+fn words<'a>(text: &'a str, prefix: &str) -> BTreeSet<&'a str> {
+    let is_end = |character: char| !character.is_ascii_alphanumeric() && character != '_';
+    text.split(is_end).filter(|word| word.starts_with(prefix)).collect()
+}
+
+#[test]
+fn the_classes_offer_each_function_and_code_of_the_header() {
+    let classes = classes();
+    let functions: Vec<_> = functions().into_iter().map(|function| function.name).collect();
+    let offered = words(&classes, "mailru_");
+    for function in &functions {
+        let is_offered = offered.contains(function.as_str());
+        assert_eq!(is_offered, !NOT_OFFERED.contains(&function.as_str()), "mailru.hpp and {function}");
+    }
+    let types = ["mailru_session", "mailru_queue", "mailru_cancel"];
+    for word in offered.iter().filter(|word| !word.starts_with("mailru_hpp_") && !types.contains(word)) {
+        assert!(functions.iter().any(|function| function == word), "mailru.hpp uses {word}, which mailru.h lacks");
+    }
+    let codes = lists::codes();
+    for code in words(&classes, "MAILRU_").into_iter().filter(|word| *word != "MAILRU_HPP") {
+        assert!(codes.iter().any(|(name, _)| *name == code), "mailru.hpp uses {code}, which mailru.h lacks");
+    }
+}
+
+/// The arguments of a session's constructors are all texts, so the compiler finds no two that changed places.
+#[test]
+fn the_sessions_constructors_pass_each_argument_in_its_place() {
+    let classes = classes().split_whitespace().collect::<Vec<_>>().join(" ");
+    let mut constructors = 0;
+    for function in functions().iter().filter(|function| function.name.ends_with("_session_new")) {
+        let parameters: Vec<_> = function.parameter_names().filter(|name| *name != "error").collect();
+        let expected = parameters.join(", ").replace("options_json", "options");
+        let (before, after) = classes.split_once(&format!("made(outcome, {}, ", function.name)).expect(&function.name);
+        let passed = after.split(')').next().unwrap_or_default();
+        assert_eq!(passed, expected, "{}", function.name);
+        let (_, declared) = before.rsplit_once("static session ").expect("a static function");
+        let declared = declared.split_once('(').expect("parameters").1.split(')').next().unwrap_or_default();
+        let declared = declared.split(", ").filter_map(|parameter| parameter.strip_prefix("text "));
+        let names: Vec<_> = declared.filter_map(|parameter| parameter.split(' ').next()).collect();
+        assert_eq!(names.join(", "), expected, "{}", function.name);
+        constructors += 1;
+    }
+    assert_eq!(constructors, 13);
+}
