@@ -24,7 +24,7 @@ program() {
 payment_callback() {
     program payment_callback
     echo "== payment_callback, with a price that was changed on the way"
-    if program payment_callback '{"uid":"104","other_price":"1","sig":"961a705e28008186d443fe211608184c"}'; then
+    if program payment_callback 'app_id=524632&transaction_id=3751&service_id=10&uid=104&other_price=1&sig=961a705e28008186d443fe211608184c'; then
         echo "a forged payment was accepted" >&2
         exit 1
     fi

@@ -114,6 +114,7 @@
  *     client_secret         secret_key, else private_key          what grants send as client_secret
  *     refresh_token         none                                  token sessions: renews the token
  *     expires_in            none                                  token sessions: the token's life in seconds
+ *     token_file            none                                  processes share tokens in this file
  *     auto_refresh          true                                  renew tokens without being asked
  *     timeout_ms            30000                                 the limit of a whole call
  *     connect_timeout_ms    10000                                 the limit of making a connection
@@ -225,10 +226,12 @@ typedef uint64_t mailru_cancel;
 
 /*
  Told of each new set of tokens, as the JSON of mailru_tokens, before any of them is used: the
- place to store them. tokens_json is valid until the function returns. Runs on a thread of the
- library's; mailru_tokens may be called in it, while a call that needs the session's token is
- MAILRU_REENTERED. It must return: an exception, longjmp, pthread_exit or another way out of it ends
- the process.
+ place to store them. A member is null if the answer lacked it. tokens_json is valid until the
+ function returns. Runs on a thread of the library's; mailru_tokens may be called in it, while a call
+ that needs the session's token, and its submission to a queue, is MAILRU_REENTERED. That is noticed
+ on this thread only, where the log, renewal and release callbacks of the same renewal run, too: a
+ call on another thread waits for this function to return, so do not wait for it here.
+ It must return: an exception, longjmp, pthread_exit or another way out of it ends the process.
  */
 typedef void (*mailru_token_callback)(void *user_data, const char *tokens_json);
 
@@ -238,6 +241,13 @@ typedef void (*mailru_token_callback)(void *user_data, const char *tokens_json);
  pthread_exit or another way out of it ends the process.
  */
 typedef void (*mailru_release_callback)(void *user_data);
+
+/*
+ Told of a renewal: phase is 1 before its request and 0 when it is over. Runs on a thread of the
+ library's; the same rules hold as for mailru_token_callback, and mailru_session_set_tokens may be
+ called in it.
+ */
+typedef void (*mailru_renewal_callback)(void *user_data, int32_t phase);
 
 /*
  A queue of calls: a number, 0 is none.
@@ -450,6 +460,25 @@ mailru_session mailru_refresh_server_session_new(const char *app_id,
                                                  char **error);
 
 /*
+ A session that goes on with the tokens of an earlier one: the restart. The circuit is chosen as for
+ mailru_token_session_new, with the uid that is stored. An access token that has expired, or is
+ missing, is renewed with the refresh token on the first call that needs it.
+
+ app_id: required. private_key, secret_key: NULL means the same as empty, not given.
+ tokens_json: what the token callback was told or mailru_tokens showed, as JSON, with access_token,
+ refresh_token or both; other members are ignored. NULL or empty if the option token_file names a
+ file that holds tokens. Of two sets the one that ends later is used; where that is not known, the
+ file's.
+ options_json, error and the result: as for mailru_public_session_new.
+ */
+mailru_session mailru_stored_session_new(const char *app_id,
+                                         const char *private_key,
+                                         const char *secret_key,
+                                         const char *tokens_json,
+                                         const char *options_json,
+                                         char **error);
+
+/*
  Calls a method of the platform and waits for its answer.
 
  session: a handle from one of the constructors.
@@ -653,13 +682,18 @@ void mailru_cancel_free(mailru_cancel cancel);
 
 /*
  Gets the tokens of a code, password or refresh session, if it has none yet; renews those of a
- session that holds a refresh token; else answers with the tokens as they are. One request is made
- however many threads ask, and all get its outcome. Calls do this by themselves.
+ session that holds a refresh token; else answers with the tokens as they are, unless they are of no
+ use any more and the session has a password. One request is made however many threads ask, and all
+ get its outcome. Calls do this by themselves.
 
  code: receives the outcome's code; may be NULL.
  Returns the JSON of mailru_tokens, or the error's; release either with mailru_string_free.
- Blocks until the outcome is there, at most for the option timeout_ms. A cancellation ends only the
- waiting. A remembered refusal is tried again, except for a code, which is sent once.
+ Blocks until the outcome is there, at most for the option timeout_ms. A request that was sent goes
+ on when the waiting for it ends, for 30 seconds or timeout_ms if that is longer, and its tokens
+ reach the token callback; one of which no byte was sent ends with the session, or when the last
+ call that waits for it is cancelled. A remembered refusal is tried again, except for a code, which
+ is sent once. After a failure that may pass (429, 503, say) the server is not asked again before
+ the pause is over that it asked for, or one that grows: until then the answer is that failure.
  Codes: MAILRU_OK, MAILRU_INVALID_ARGUMENT (a public session), MAILRU_INVALID_HANDLE,
  MAILRU_REENTERED, MAILRU_OAUTH_ERROR, and those of mailru_call for the network and the answer.
  */
@@ -677,9 +711,24 @@ char *mailru_authorize(mailru_session session, int32_t *code);
 char *mailru_tokens(mailru_session session, int32_t *code);
 
 /*
+ Gives a session newer tokens, such as another process got: from now on its calls use them, and a
+ refusal of the authorization server that it remembers is forgotten. If a renewal waits, this very
+ thread's in the renewal callback included, it uses them instead of asking the server.
+
+ tokens_json: as for mailru_stored_session_new; required. Without access_token only the refresh
+ token is replaced. The tokens of another user than the session's are refused.
+ error: receives NULL, or on failure the error's JSON, to be released with mailru_string_free. It
+ may be NULL.
+ The token callback is not called. Tokens for a session with the option token_file go into the file.
+ Returns MAILRU_OK, MAILRU_INVALID_ARGUMENT or MAILRU_INVALID_HANDLE. Does not block.
+ */
+int32_t mailru_session_set_tokens(mailru_session session, const char *tokens_json, char **error);
+
+/*
  Has a function called for every new set of tokens, before any of them is used, on a thread of
- the library's; also for a grant that outlived its callers or its session. A long stay in it harms
- no other session.
+ the library's; also for a grant that outlived its callers or its session, and for tokens that came
+ in an answer that lacks something else. A slow callback delays only its own session: a call that
+ waits for it to return in vain is MAILRU_TIMEOUT with a message that says so.
 
  callback: replaces the one set before; NULL removes it.
  user_data: handed to the callback, and never looked at.
@@ -693,6 +742,21 @@ int32_t mailru_session_on_token(mailru_session session,
                                 mailru_token_callback callback,
                                 void *user_data,
                                 mailru_release_callback release);
+
+/*
+ Has a function called around each renewal, so that processes that share tokens in a database or a
+ keyring renew one at a time: with phase 1 before the request, with phase 0 when the renewal is over,
+ always and after the token callback. In phase 1 the host takes a lock of its own, loads the stored
+ tokens and hands them to mailru_session_set_tokens: if they serve, no request is made. In phase 0 it
+ releases the lock. A first grant by code or password is no renewal.
+
+ callback: replaces the one set before; NULL removes it. It runs on a thread of the library's.
+ user_data, release, the result and the codes: as for mailru_session_on_token.
+ */
+int32_t mailru_session_on_renewal(mailru_session session,
+                                  mailru_renewal_callback callback,
+                                  void *user_data,
+                                  mailru_release_callback release);
 
 /*
  A queue: many calls for few threads of the host, such as the one of an event loop.

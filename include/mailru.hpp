@@ -81,6 +81,10 @@ public:
     std::int32_t code() const noexcept { return code_; }
     /** {"error":{"error_code":N,"error_msg":"...",...}} */
     const std::string &json() const noexcept { return *json_; }
+    /** The platform's number, or minus the code. */
+    std::int64_t number() const noexcept { return mailru_error_number(json_->c_str()); }
+    /** Whether the same call may succeed later. */
+    bool transient() const noexcept { return mailru_error_transient(json_->c_str()) == 1; }
 
 private:
     std::int32_t code_;
@@ -198,6 +202,8 @@ inline const std::uint8_t *bytes(std::optional<std::string_view> data) noexcept 
 
 /** What a host's own function is told: new tokens as JSON. It may not throw. */
 using token_function = std::function<void(const std::string &tokens_json)>;
+/** What a host's own function is told around a renewal: 1 before its request, 0 when it is over. It may not throw. */
+using renewal_function = std::function<void(std::int32_t phase)>;
 /** What a log function is told: 1 error, 2 warning, 3 info, 4 debug, and a line. It may not throw. */
 using log_function = std::function<void(std::int32_t level, const std::string &message)>;
 
@@ -208,6 +214,10 @@ inline void mailru_hpp_tokens(void *user_data, const char *tokens_json) noexcept
     (*static_cast<token_function *>(user_data))(tokens_json);
 }
 inline void mailru_hpp_forget_tokens(void *user_data) noexcept { delete static_cast<token_function *>(user_data); }
+inline void mailru_hpp_renewal(void *user_data, std::int32_t phase) noexcept {
+    (*static_cast<renewal_function *>(user_data))(phase);
+}
+inline void mailru_hpp_forget_renewal(void *user_data) noexcept { delete static_cast<renewal_function *>(user_data); }
 inline void mailru_hpp_log(void *user_data, std::int32_t level, const char *message) noexcept {
     (*static_cast<log_function *>(user_data))(level, message);
 }
@@ -297,6 +307,10 @@ public:
                                   result *outcome = nullptr) {
         return made(outcome, mailru_refresh_server_session_new, app_id, secret_key, refresh_token, options);
     }
+    static session stored(text app_id, text private_key, text secret_key, text tokens_json, text options = {},
+                          result *outcome = nullptr) {
+        return made(outcome, mailru_stored_session_new, app_id, private_key, secret_key, tokens_json, options);
+    }
 
     /** Calls a method of the platform. */
     result try_call(text method, text params = {}) const {
@@ -381,6 +395,25 @@ public:
     }
     void on_token(token_function function) const { try_on_token(std::move(function)).value(); }
 
+    /** Has a function told of each renewal, before its request and afterwards; an empty one removes it. */
+    result try_on_renewal(renewal_function function) const {
+        if (!function) {
+            return detail::coded(mailru_session_on_renewal(get(), nullptr, nullptr, nullptr));
+        }
+        auto *kept = new renewal_function(std::move(function));
+        return detail::coded(mailru_session_on_renewal(get(), detail::mailru_hpp_renewal, kept,
+                                                       detail::mailru_hpp_forget_renewal));
+    }
+    void on_renewal(renewal_function function) const { try_on_renewal(std::move(function)).value(); }
+
+    /** Gives the session newer tokens. */
+    result try_set_tokens(text tokens_json) const {
+        char *error = nullptr;
+        const std::int32_t code = mailru_session_set_tokens(get(), tokens_json.c_str(), &error);
+        return {code, detail::taken(error)};
+    }
+    void set_tokens(text tokens_json) const { try_set_tokens(tokens_json).value(); }
+
     /** Ends the calls of other threads within 50 ms; later calls work. */
     void cancel() const noexcept { mailru_session_cancel(get()); }
 
@@ -402,7 +435,7 @@ struct completion {
 /** Many calls for few threads, such as the one of an event loop. */
 class queue : public detail::handle<mailru_queue_free> {
 public:
-    /** workers: the most threads that perform calls; capacity: the most submissions not handed out yet; 0: defaults. */
+    /** workers: how many calls are in flight at most; capacity: the most submissions not handed out yet; 0: defaults. */
     explicit queue(std::uint32_t workers = 0, std::uint32_t capacity = 0, result *outcome = nullptr)
         : handle(detail::made(outcome, [&](char **error) { return mailru_queue_new(workers, capacity, error); })) {}
 
@@ -459,6 +492,14 @@ public:
 
 /** The library's version, such as "0.1.0". */
 inline std::string version() { return mailru_version(); }
+
+/** The platform's errors: an array of {code, meaning, transient, advice}. */
+inline std::string errors() { return detail::answer(mailru_errors).value(); }
+
+/** The text of an error's JSON alone. */
+inline std::string error_message(const std::string &error_json) {
+    return detail::answer([&](std::int32_t *code) { return mailru_error_message(error_json.c_str(), code); }).value();
+}
 
 /** The catalogue of the platform's methods. */
 inline std::string methods() { return detail::answer(mailru_methods).value(); }

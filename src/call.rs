@@ -2,7 +2,7 @@
 #![forbid(unsafe_code)]
 
 use std::mem;
-use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, OnceLock, PoisonError, Weak};
 use std::time::{Duration, Instant};
 
@@ -31,7 +31,7 @@ pub struct Call {
     deadline: OnceLock<Instant>,
     limit: Duration,
     cancelled: AtomicBool,
-    sent: AtomicBool,
+    sending: AtomicU8,
     /// How many retries are left, once it is known how many there may be.
     retries: OnceLock<AtomicU32>,
     progress: OnceLock<BodyProgress>,
@@ -41,6 +41,12 @@ pub struct Call {
     /// Wakes the task that performs the call, if an engine does.
     waker: OnceLock<Waker>,
 }
+
+/// Values of [`Call::sending`]: no byte of a request was sent; one is about to be; one was; none is to be.
+const UNSENT: u8 = 0;
+const ABOUT_TO_SEND: u8 = 1;
+const SENT: u8 = 2;
+const NOT_TO_BE_SENT: u8 = 3;
 
 /// How much of the request bodies of some calls was sent.
 #[derive(Debug, Default)]
@@ -89,7 +95,7 @@ impl Call {
             deadline: OnceLock::new(),
             limit,
             cancelled: AtomicBool::new(false),
-            sent: AtomicBool::new(false),
+            sending: AtomicU8::new(UNSENT),
             retries: OnceLock::new(),
             progress: OnceLock::new(),
             blocked_in: Mutex::new(None),
@@ -127,6 +133,11 @@ impl Call {
         self.progress.get()
     }
 
+    /// How long the call may last.
+    pub fn limit(&self) -> Duration {
+        self.limit
+    }
+
     /// When the call's time is over.
     pub fn deadline(&self) -> Instant {
         *self.deadline.get_or_init(|| after(self.limit))
@@ -148,14 +159,33 @@ impl Call {
         self.cancelled.load(Ordering::SeqCst)
     }
 
-    /// Says that a byte of a request of this call was sent.
-    pub fn note_sent(&self) {
-        self.sent.store(true, Ordering::Relaxed);
+    /// A byte of a request of this call is about to be sent; fails after [`Self::cancel_unsent`].
+    pub fn about_to_send(&self) -> Outcome<()> {
+        let former = self.sending.compare_exchange(UNSENT, ABOUT_TO_SEND, Ordering::SeqCst, Ordering::SeqCst);
+        if former == Err(NOT_TO_BE_SENT) { Err(cancelled()) } else { Ok(()) }
+    }
+
+    /// Says whether a byte was sent.
+    pub fn note_sent(&self, any: bool) {
+        let now = if any { SENT } else { UNSENT };
+        let _ = self.sending.compare_exchange(ABOUT_TO_SEND, now, Ordering::SeqCst, Ordering::SeqCst);
     }
 
     /// Whether a byte of a request of this call may have reached a server.
     pub fn was_sent(&self) -> bool {
-        self.sent.load(Ordering::Relaxed)
+        self.sending.load(Ordering::Relaxed) == SENT
+    }
+
+    /// Ends the call unless a byte of a request was sent: what a server does for it would be lost.
+    pub fn cancel_unsent(&self) {
+        loop {
+            match self.sending.compare_exchange(UNSENT, NOT_TO_BE_SENT, Ordering::SeqCst, Ordering::SeqCst) {
+                // Nobody waits between the two steps of sending.
+                Err(ABOUT_TO_SEND) => std::thread::yield_now(),
+                Err(SENT) => return,
+                _ => return self.cancel(),
+            }
+        }
     }
 
     /// Fails if the call was cancelled or its time is over.
@@ -332,11 +362,6 @@ impl<T: Clone> SharedTask<T> {
     pub fn new() -> Arc<SharedTask<T>> {
         let state = TaskState { outcome: None, waiting: Vec::new() };
         Arc::new(SharedTask(OfThisProcess::new(Mutex::new(state))))
-    }
-
-    /// Whether the work is done in this process: what a fork left behind is never completed.
-    pub fn is_here(&self) -> bool {
-        self.0.is_here()
     }
 
     /// Ends the work and wakes those who wait for it.

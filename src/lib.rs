@@ -10,7 +10,7 @@
 //!    the sessions of an application share.
 //! 3. `http`: a request out, a checked answer back.
 //! 4. `oauth`: tokens obtained, kept, renewed.
-//! 5. `request`, `keys`, `session`: what the platform is asked for, and with which keys.
+//! 5. `request`, `keys`, `identity`, `session`: what the platform is asked for, and with which keys.
 //! 6. `queue`: many calls for few threads of the program that uses the library.
 //! 7. `ffi`: every exported function, and all `unsafe` but that of `engine/task.rs`.
 // The standard streams belong to the program that uses the library.
@@ -32,6 +32,7 @@ mod environment;
 mod error;
 mod error_json;
 mod fork;
+mod identity;
 mod json;
 mod json_scan;
 mod keys;
@@ -48,7 +49,10 @@ mod verify;
 
 #[cfg(test)]
 mod tests {
+    use std::time::Instant;
+
     use crate::oauth::grant::Grant;
+    use crate::oauth::now::Now;
     use crate::oauth::tokens::Tokens;
     use crate::options::Options;
     use crate::secret::Secret;
@@ -65,7 +69,7 @@ mod tests {
             format!("{:?}", Grant::Code { code: secret(), redirect_uri: "u".into() }),
             format!("{:?}", Grant::Password { email: "e".into(), password: secret(), scope: "s".into() }),
             format!("{:?}", Grant::Refresh(secret())),
-            format!("{:#?}", Tokens::given("hunter2", "1", secret(), Some(1))),
+            format!("{:#?}", Tokens::given(secret(), "1", secret(), Some(1), Now::since(Instant::now()))),
             format!("{:?}", Signer { circuit: Circuit::ServerServer, uid: "1", key: &secret() }),
         ];
         for shown in shown {

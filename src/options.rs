@@ -36,6 +36,8 @@ pub struct Options {
     pub refresh_token: Secret,
     /// A token session's access token lives this many seconds from now on.
     pub expires_in: Option<u64>,
+    /// A file in which processes share tokens.
+    pub token_file: Option<String>,
     /// Whether tokens are renewed without being asked.
     pub auto_refresh: bool,
     /// The time limit of a whole call.
@@ -95,6 +97,7 @@ impl Default for Options {
             client_secret: Secret::default(),
             refresh_token: Secret::default(),
             expires_in: None,
+            token_file: None,
             auto_refresh: true,
             timeout: Duration::from_millis(30_000),
             connect_timeout: Duration::from_millis(10_000),
@@ -132,6 +135,7 @@ impl Options {
                 "client_secret" => options.client_secret = value.secret()?,
                 "refresh_token" => options.refresh_token = value.secret()?,
                 "expires_in" => options.expires_in = Some(value.number(0, LONGEST_MS / 1000)?),
+                "token_file" => options.token_file = Some(value.text()?),
                 "auto_refresh" => options.auto_refresh = value.flag()?,
                 "timeout_ms" => options.timeout = Duration::from_millis(value.number(1, LONGEST_MS)?),
                 "connect_timeout_ms" => options.connect_timeout = Duration::from_millis(value.number(1, LONGEST_MS)?),
@@ -209,7 +213,7 @@ impl Value<'_> {
 
     fn secret(&self) -> Outcome<Secret> {
         let text: Option<Text> = serde_json::from_str(self.raw.get()).ok();
-        text.map(|text| Secret::new(&text.0)).ok_or_else(|| self.wrong("a string"))
+        text.map(|text| Secret::taken(text.0)).ok_or_else(|| self.wrong("a string"))
     }
 
     fn address(&self) -> Outcome<Address> {

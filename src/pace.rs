@@ -54,7 +54,9 @@ impl Turns {
 
     /// Gives a turn back that was not used, if none was given out after it.
     fn give_back(&mut self, turn: Instant) {
-        self.0.pop_back_if(|last| *last == turn);
+        if self.0.back() == Some(&turn) {
+            self.0.pop_back();
+        }
     }
 }
 

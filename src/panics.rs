@@ -132,10 +132,10 @@ mod tests {
         let options = r#"{"api_url":"https://planted.example","token_url":"http://127.0.0.1:1","retries":0}"#;
         let options = crate::options::Options::parse(Some(options)).expect("valid");
         let grant = crate::oauth::grant::Grant::Refresh(crate::secret::Secret::new("r"));
-        let token = ("t".to_owned(), String::new());
+        let token = crate::secret::Secret::new("t");
         let source = match planted.as_str() {
             "token" => Source::Grant(grant),
-            _ => Source::Host { access_token: token.0, uid: token.1 },
+            _ => Source::Host { access_token: token, uid: String::new() },
         };
         let keys = Keys {
             app_id: "1".into(),

@@ -1,6 +1,7 @@
 //! Text that never shows itself: keys, passwords, codes and tokens.
 #![forbid(unsafe_code)]
 
+use std::borrow::Cow;
 use std::fmt;
 
 use zeroize::Zeroizing;
@@ -16,6 +17,11 @@ impl Secret {
     /// Takes a copy of the text into custody.
     pub fn new(text: &str) -> Secret {
         Secret(Zeroizing::new(text.to_owned()))
+    }
+
+    /// Takes a text into custody; one of its own is not copied.
+    pub fn taken(text: Cow<'_, str>) -> Secret {
+        Secret(Zeroizing::new(text.into_owned()))
     }
 
     /// The text itself.

@@ -1,11 +1,11 @@
 //! A session: an application's keys, a user's tokens, and what can be done with them.
 #![forbid(unsafe_code)]
 
-use std::borrow::Cow;
 use std::sync::Arc;
 use std::time::Duration;
 
 use serde_json::json;
+use zeroize::Zeroizing;
 
 use crate::address::{Address, encode_into};
 use crate::call::{Call, CallGroup, Membership};
@@ -14,43 +14,19 @@ use crate::error::{Code, Failure, Outcome};
 use crate::http::answer::Answer;
 use crate::http::multipart::Upload;
 use crate::http::{self, Client, RequestBody, RetrySafety};
+use crate::identity::Identity;
+pub use crate::identity::Source;
 use crate::json::Json;
 pub use crate::keys::Keys;
-use crate::log::{self, Level, Line};
-use crate::oauth::grant::{Grant, OauthClient};
-use crate::oauth::store::TokenStore;
+pub use crate::oauth::store::RenewalListener;
+use crate::oauth::store::TokenListener;
 use crate::oauth::tokens::Tokens;
 use crate::options::Options;
-use crate::pace::Pace;
 use crate::params::{self, Parameters};
 use crate::request::{self, Action, Request};
-use crate::signature::Circuit;
-
-/// The platform's "session key or uid incorrect": the token is of no use.
-const TOKEN_REFUSED: i64 = 102;
 
 /// Told of each new set of tokens, as JSON.
 pub type TokenCallback = Arc<dyn Fn(&str) + Send + Sync>;
-
-/// Where a session's tokens come from.
-pub enum Source {
-    /// The host gives them.
-    Host {
-        /// Sent as `session_key`, unless empty.
-        access_token: String,
-        /// The session user; may be empty.
-        uid: String,
-    },
-    /// The authorization server gives them.
-    Grant(Grant),
-}
-
-/// What signs and names the calls of a session that is not public.
-struct Identity {
-    keys: Keys,
-    store: Arc<TokenStore>,
-    pace: Pace,
-}
 
 /// A session; any number of threads may use it at once.
 pub struct Session {
@@ -88,38 +64,8 @@ impl Session {
 
     /// A session that signs. Nothing is sent yet.
     pub fn new(keys: Keys, source: Source, options: Options) -> Outcome<Session> {
-        keys.check()?;
         let client = Arc::new(Client::new(&options)?);
-        let oauth_client = OauthClient {
-            client_id: keys.app_id.clone(),
-            client_secret: [&options.client_secret, &keys.secret_key, &keys.private_key]
-                .into_iter()
-                .find(|secret| !secret.is_empty())
-                .cloned()
-                .unwrap_or_default(),
-            token_url: options.token_url.clone(),
-            keys: [keys.private_key.clone(), keys.secret_key.clone()],
-            needs_uid: keys.sign_only_for_a_user(),
-        };
-        let (auto_refresh, timeout) = (options.auto_refresh, options.timeout);
-        let store = match source {
-            Source::Host { access_token, uid } => {
-                let tokens = Tokens::given(&access_token, &uid, options.refresh_token.clone(), options.expires_in);
-                TokenStore::with_tokens(tokens, oauth_client, auto_refresh, timeout, Arc::clone(&client))
-            }
-            Source::Grant(grant) => {
-                let grant = grant.checked()?;
-                if !options.refresh_token.is_empty() || options.expires_in.is_some() {
-                    log::event(Level::Warning, || {
-                        let message = "refresh_token and expires_in are for sessions made with an access token";
-                        Line::new("ignored_options").with("message", message)
-                    });
-                }
-                TokenStore::with_grant(grant, oauth_client, auto_refresh, timeout, Arc::clone(&client))
-            }
-        };
-        let pace = Pace::of(&keys.app_id, options.max_calls_per_second);
-        let identity = Identity { keys, store: Arc::new(store), pace };
+        let identity = Identity::new(keys, source, &options, &client)?;
         Ok(Session::assemble(Some(Arc::new(identity)), client, options))
     }
 
@@ -154,6 +100,9 @@ impl Session {
     /// While the prepared request exists, whoever ends the session's calls ends this one, too.
     pub fn prepare(&self, request: Request<'_>, data: Vec<u8>, cancel: Option<&CallGroup>) -> Outcome<PreparedRequest> {
         self.check(&request.action)?;
+        if !matches!(request.action, Action::Public { .. }) {
+            self.identity()?.store.refuse_reentry()?;
+        }
         let (call, membership) = self.begin(&request, cancel)?;
         Ok(PreparedRequest { request: request.into_owned(), data, call, _membership: membership })
     }
@@ -167,9 +116,7 @@ impl Session {
     fn check(&self, action: &Action<'_>) -> Outcome<()> {
         match (action, &self.identity) {
             (Action::Public { .. }, _) | (_, Some(_)) => Ok(()),
-            (Action::Authorize, None) => {
-                Err(Failure::argument("session", "is a public session, which has no tokens; make one of another kind"))
-            }
+            (Action::Authorize, None) => self.with_tokens().map(|_| ()),
             (_, None) => Err(signs_nothing()),
         }
     }
@@ -206,13 +153,15 @@ impl Session {
 
     fn call_method(&self, action: &request::Call<'_>, call: &Arc<Call>) -> Outcome<Answer> {
         let identity = self.identity()?;
-        identity.with_tokens(call, |tokens| self.send_signed(identity, tokens, action, call))
+        identity.with_tokens(call, &action.method, &action.parameters, |tokens| {
+            self.send_signed(identity, tokens, action, call)
+        })
     }
 
     fn upload(&self, action: &request::Call<'_>, upload: &Upload<'_>, call: &Arc<Call>) -> Outcome<Answer> {
         let identity = self.identity()?;
         let method = action.method.as_ref();
-        identity.with_tokens(call, |tokens| {
+        identity.with_tokens(call, method, &action.parameters, |tokens| {
             let signed = identity.sign(tokens, method, &action.parameters)?;
             let multipart = upload.multipart(&signed)?;
             let url = self.api_url.as_str().to_owned();
@@ -266,29 +215,47 @@ impl Session {
         .to_string())
     }
 
+    /// Gives the session newer tokens, as the JSON of `mailru_tokens`.
+    pub fn set_tokens(&self, tokens_json: &str) -> Outcome<()> {
+        let store = &self.with_tokens()?.store;
+        store.set_tokens(Tokens::stored("tokens_json", tokens_json, store.now())?)
+    }
+
     /// Has each new set of tokens told to the host before it is used; `None` ends that.
     pub fn on_token(&self, callback: Option<TokenCallback>) -> Outcome<()> {
-        let Some(identity) = &self.identity else {
-            return Err(Failure::argument("session", "is a public session, which has no tokens"));
-        };
-        let listener = callback.map(|callback| {
-            let circuits = identity.keys.circuits();
-            let tell: Arc<dyn Fn(&Tokens) + Send + Sync> =
-                Arc::new(move |tokens: &Tokens| callback(&tokens.to_json(circuits.of(tokens))));
+        let identity = self.with_tokens()?;
+        let circuits = identity.keys.circuits();
+        identity.store.listen(callback.map(|callback| {
+            let tell: TokenListener =
+                Arc::new(move |tokens| callback(&Zeroizing::new(tokens.to_json(circuits.of(tokens)))));
             tell
-        });
-        identity.store.listen(listener);
+        }));
         Ok(())
+    }
+
+    /// Has the host told of each renewal; `None` ends that.
+    pub fn on_renewal(&self, callback: Option<RenewalListener>) -> Outcome<()> {
+        self.with_tokens()?.store.listen_to_renewals(callback);
+        Ok(())
+    }
+
+    /// Who the session is, for what has a meaning only where there are tokens.
+    fn with_tokens(&self) -> Outcome<&Arc<Identity>> {
+        self.identity.as_ref().ok_or_else(|| {
+            Failure::argument("session", "is a public session, which has no tokens; make one of another kind")
+        })
     }
 
     /// Ends the calls under way; later ones work.
     pub fn cancel(&self) {
         self.calls.cancel();
+        self.identity.iter().for_each(|identity| identity.store.cancel());
     }
 
     /// Ends the calls under way and refuses later ones: the host freed the session.
     pub fn end(&self) {
         self.calls.end();
+        self.identity.iter().for_each(|identity| identity.store.end());
     }
 
     fn identity(&self) -> Outcome<&Arc<Identity>> {
@@ -310,7 +277,7 @@ impl Session {
         if self.api_url.request_line(&url) <= self.get_limit {
             return self.send(http::Request { name: method, url, body: RequestBody::None, retry_safety, pace }, call);
         }
-        let mut form = String::with_capacity(url.len());
+        let mut form = Zeroizing::new(String::with_capacity(url.len()));
         encode_into(&mut form, pairs(&signed));
         let url = self.api_url.as_str().to_owned();
         self.send(http::Request { name: method, url, body: RequestBody::Form(&form), retry_safety, pace }, call)
@@ -318,51 +285,6 @@ impl Session {
 
     fn send(&self, request: http::Request, call: &Arc<Call>) -> Outcome<Answer> {
         Ok(self.client.send(request, call)?)
-    }
-}
-
-impl Identity {
-    /// Runs a request with the session's tokens; if the platform refuses them, once more with others.
-    fn with_tokens(&self, call: &Arc<Call>, request: impl Fn(&Tokens) -> Outcome<Answer>) -> Outcome<Answer> {
-        self.keys.check_use()?;
-        let tokens = self.store.tokens_for(call)?;
-        let answer = request(&tokens)?;
-        if answer.platform_code() != Some(TOKEN_REFUSED) {
-            return Ok(answer);
-        }
-        match self.store.tokens_instead_of(&tokens, call) {
-            Some(others) => request(&*others?),
-            None => Ok(answer),
-        }
-    }
-
-    /// All parameters of a call, sorted, with their signature.
-    fn sign<'a>(
-        &'a self,
-        tokens: &'a Tokens,
-        method: &'a str,
-        parameters: &'a Parameters<'_>,
-    ) -> Outcome<Parameters<'a>> {
-        let signer = self.keys.signer(tokens)?;
-        let borrowed = |name: &'static str, value: &'a str| (Cow::Borrowed(name), Cow::Borrowed(value));
-        let mut all = Parameters::with_capacity(parameters.len() + 5);
-        all.extend(
-            parameters.iter().map(|(name, value)| (Cow::Borrowed(name.as_ref()), Cow::Borrowed(value.as_ref()))),
-        );
-        all.push(borrowed("method", method));
-        all.push(borrowed("app_id", &self.keys.app_id));
-        if !tokens.access_token.is_empty() {
-            all.push(borrowed("session_key", tokens.access_token.expose()));
-        }
-        if signer.circuit == Circuit::ServerServer {
-            all.push(borrowed("secure", "1"));
-        }
-        signer.sign(&mut all);
-        Ok(all)
-    }
-
-    fn show(&self, tokens: &Tokens) -> String {
-        tokens.to_json(self.keys.circuits().of(tokens))
     }
 }
 

@@ -22,6 +22,30 @@ struct Common {
     options_json: *const c_char,
 }
 
+impl Common {
+    /// For a session that signs as its keys and its user allow at each call.
+    fn inferred(
+        app_id: *const c_char,
+        private_key: *const c_char,
+        secret_key: *const c_char,
+        options_json: *const c_char,
+    ) -> Common {
+        Common { app_id, private_key, secret_key, circuit: None, options_json }
+    }
+
+    /// For a session that signs for its user.
+    fn client(app_id: *const c_char, private_key: *const c_char, options_json: *const c_char) -> Common {
+        let circuit = Some(Circuit::ClientServer);
+        Common { circuit, ..Common::inferred(app_id, private_key, std::ptr::null(), options_json) }
+    }
+
+    /// For a session that signs for the application.
+    fn server(app_id: *const c_char, secret_key: *const c_char, options_json: *const c_char) -> Common {
+        let circuit = Some(Circuit::ServerServer);
+        Common { circuit, ..Common::inferred(app_id, std::ptr::null(), secret_key, options_json) }
+    }
+}
+
 /// Makes a signing session.
 ///
 /// # Safety
@@ -55,7 +79,7 @@ unsafe fn construct(
 unsafe fn host(access_token: *const c_char, uid: *const c_char) -> Outcome<Source> {
     // SAFETY: the caller's promise.
     let (access_token, uid) = unsafe { (text("access_token", access_token)?, or_empty("uid", uid)?) };
-    Ok(Source::Host { access_token: access_token.to_owned(), uid: uid.to_owned() })
+    Ok(Source::Host { access_token: Secret::new(access_token), uid: uid.to_owned() })
 }
 
 /// # Safety
@@ -82,6 +106,13 @@ unsafe fn refresh_grant(refresh_token: *const c_char) -> Outcome<Source> {
     // SAFETY: the caller's promise.
     let refresh_token = unsafe { text("refresh_token", refresh_token)? };
     Ok(Source::Grant(Grant::Refresh(Secret::new(refresh_token))))
+}
+
+/// # Safety
+/// As for [`construct`].
+unsafe fn stored(tokens_json: *const c_char) -> Outcome<Source> {
+    // SAFETY: the caller's promise.
+    Ok(Source::Stored(Secret::new(unsafe { or_empty("tokens_json", tokens_json) }?)))
 }
 
 /// A session for public pages: mailru_public works on it, signed calls are
@@ -126,7 +157,7 @@ pub unsafe extern "C" fn mailru_token_session_new(
     options_json: *const c_char,
     error: *mut *mut c_char,
 ) -> mailru_session {
-    let common = Common { app_id, private_key, secret_key, circuit: None, options_json };
+    let common = Common::inferred(app_id, private_key, secret_key, options_json);
     // SAFETY: the header makes the pointers the caller's promise.
     unsafe { construct(common, || host(access_token, uid), error) }
 }
@@ -146,13 +177,7 @@ pub unsafe extern "C" fn mailru_client_session_new(
     options_json: *const c_char,
     error: *mut *mut c_char,
 ) -> mailru_session {
-    let common = Common {
-        app_id,
-        private_key,
-        secret_key: std::ptr::null(),
-        circuit: Some(Circuit::ClientServer),
-        options_json,
-    };
+    let common = Common::client(app_id, private_key, options_json);
     // SAFETY: the header makes the pointers the caller's promise.
     unsafe { construct(common, || host(access_token, uid), error) }
 }
@@ -171,13 +196,7 @@ pub unsafe extern "C" fn mailru_server_session_new(
     options_json: *const c_char,
     error: *mut *mut c_char,
 ) -> mailru_session {
-    let common = Common {
-        app_id,
-        private_key: std::ptr::null(),
-        secret_key,
-        circuit: Some(Circuit::ServerServer),
-        options_json,
-    };
+    let common = Common::server(app_id, secret_key, options_json);
     // SAFETY: the header makes the pointers the caller's promise.
     unsafe { construct(common, || host(access_token, std::ptr::null()), error) }
 }
@@ -200,7 +219,7 @@ pub unsafe extern "C" fn mailru_code_session_new(
     options_json: *const c_char,
     error: *mut *mut c_char,
 ) -> mailru_session {
-    let common = Common { app_id, private_key, secret_key, circuit: None, options_json };
+    let common = Common::inferred(app_id, private_key, secret_key, options_json);
     // SAFETY: the header makes the pointers the caller's promise.
     unsafe { construct(common, || code_grant(code, redirect_uri), error) }
 }
@@ -218,13 +237,7 @@ pub unsafe extern "C" fn mailru_code_client_session_new(
     options_json: *const c_char,
     error: *mut *mut c_char,
 ) -> mailru_session {
-    let common = Common {
-        app_id,
-        private_key,
-        secret_key: std::ptr::null(),
-        circuit: Some(Circuit::ClientServer),
-        options_json,
-    };
+    let common = Common::client(app_id, private_key, options_json);
     // SAFETY: the header makes the pointers the caller's promise.
     unsafe { construct(common, || code_grant(code, redirect_uri), error) }
 }
@@ -242,13 +255,7 @@ pub unsafe extern "C" fn mailru_code_server_session_new(
     options_json: *const c_char,
     error: *mut *mut c_char,
 ) -> mailru_session {
-    let common = Common {
-        app_id,
-        private_key: std::ptr::null(),
-        secret_key,
-        circuit: Some(Circuit::ServerServer),
-        options_json,
-    };
+    let common = Common::server(app_id, secret_key, options_json);
     // SAFETY: the header makes the pointers the caller's promise.
     unsafe { construct(common, || code_grant(code, redirect_uri), error) }
 }
@@ -273,7 +280,7 @@ pub unsafe extern "C" fn mailru_password_session_new(
     options_json: *const c_char,
     error: *mut *mut c_char,
 ) -> mailru_session {
-    let common = Common { app_id, private_key, secret_key, circuit: None, options_json };
+    let common = Common::inferred(app_id, private_key, secret_key, options_json);
     // SAFETY: the header makes the pointers the caller's promise.
     unsafe { construct(common, || password_grant(email, password, scope), error) }
 }
@@ -292,13 +299,7 @@ pub unsafe extern "C" fn mailru_password_client_session_new(
     options_json: *const c_char,
     error: *mut *mut c_char,
 ) -> mailru_session {
-    let common = Common {
-        app_id,
-        private_key,
-        secret_key: std::ptr::null(),
-        circuit: Some(Circuit::ClientServer),
-        options_json,
-    };
+    let common = Common::client(app_id, private_key, options_json);
     // SAFETY: the header makes the pointers the caller's promise.
     unsafe { construct(common, || password_grant(email, password, scope), error) }
 }
@@ -317,13 +318,7 @@ pub unsafe extern "C" fn mailru_password_server_session_new(
     options_json: *const c_char,
     error: *mut *mut c_char,
 ) -> mailru_session {
-    let common = Common {
-        app_id,
-        private_key: std::ptr::null(),
-        secret_key,
-        circuit: Some(Circuit::ServerServer),
-        options_json,
-    };
+    let common = Common::server(app_id, secret_key, options_json);
     // SAFETY: the header makes the pointers the caller's promise.
     unsafe { construct(common, || password_grant(email, password, scope), error) }
 }
@@ -344,7 +339,7 @@ pub unsafe extern "C" fn mailru_refresh_session_new(
     options_json: *const c_char,
     error: *mut *mut c_char,
 ) -> mailru_session {
-    let common = Common { app_id, private_key, secret_key, circuit: None, options_json };
+    let common = Common::inferred(app_id, private_key, secret_key, options_json);
     // SAFETY: the header makes the pointers the caller's promise.
     unsafe { construct(common, || refresh_grant(refresh_token), error) }
 }
@@ -361,13 +356,7 @@ pub unsafe extern "C" fn mailru_refresh_client_session_new(
     options_json: *const c_char,
     error: *mut *mut c_char,
 ) -> mailru_session {
-    let common = Common {
-        app_id,
-        private_key,
-        secret_key: std::ptr::null(),
-        circuit: Some(Circuit::ClientServer),
-        options_json,
-    };
+    let common = Common::client(app_id, private_key, options_json);
     // SAFETY: the header makes the pointers the caller's promise.
     unsafe { construct(common, || refresh_grant(refresh_token), error) }
 }
@@ -384,13 +373,31 @@ pub unsafe extern "C" fn mailru_refresh_server_session_new(
     options_json: *const c_char,
     error: *mut *mut c_char,
 ) -> mailru_session {
-    let common = Common {
-        app_id,
-        private_key: std::ptr::null(),
-        secret_key,
-        circuit: Some(Circuit::ServerServer),
-        options_json,
-    };
+    let common = Common::server(app_id, secret_key, options_json);
     // SAFETY: the header makes the pointers the caller's promise.
     unsafe { construct(common, || refresh_grant(refresh_token), error) }
+}
+
+/// A session that goes on with the tokens of an earlier one: the restart. The circuit is chosen as for
+/// mailru_token_session_new, with the uid that is stored. An access token that has expired, or is
+/// missing, is renewed with the refresh token on the first call that needs it.
+///
+/// app_id: required. private_key, secret_key: NULL means the same as empty, not given.
+/// tokens_json: what the token callback was told or mailru_tokens showed, as JSON, with access_token,
+/// refresh_token or both; other members are ignored. NULL or empty if the option token_file names a
+/// file that holds tokens. Of two sets the one that ends later is used; where that is not known, the
+/// file's.
+/// options_json, error and the result: as for mailru_public_session_new.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn mailru_stored_session_new(
+    app_id: *const c_char,
+    private_key: *const c_char,
+    secret_key: *const c_char,
+    tokens_json: *const c_char,
+    options_json: *const c_char,
+    error: *mut *mut c_char,
+) -> mailru_session {
+    let common = Common::inferred(app_id, private_key, secret_key, options_json);
+    // SAFETY: the header makes the pointers the caller's promise.
+    unsafe { construct(common, || stored(tokens_json), error) }
 }

@@ -22,7 +22,9 @@ mod thread;
 mod tokens;
 mod version;
 
-pub use self::callbacks::{mailru_log_callback, mailru_release_callback, mailru_token_callback};
+pub use self::callbacks::{
+    mailru_log_callback, mailru_release_callback, mailru_renewal_callback, mailru_token_callback,
+};
 pub use self::calls::*;
 pub use self::cancels::*;
 pub use self::constructors::*;

@@ -4,6 +4,8 @@ use std::alloc::{self, Layout};
 use std::ffi::{CStr, CString, c_char};
 use std::mem::ManuallyDrop;
 
+use zeroize::Zeroize;
+
 use crate::error::{Code, Failure, Outcome};
 use crate::json::Json;
 use crate::memory;
@@ -96,13 +98,19 @@ pub fn c_string(text: String) -> CString {
     })
 }
 
-/// Takes back what [`to_c`] handed over.
+/// A longer text is an answer of the platform's, and wiping it would take time.
+const LONGEST_WIPED: usize = 64 * 1024;
+
+/// Takes back what [`to_c`] handed over, and wipes it: it may hold tokens.
 ///
 /// # Safety
 /// `pointer` is NULL or came from [`to_c`] and was not given back before.
 pub unsafe fn take_back(pointer: *mut c_char) {
     if !pointer.is_null() {
         // SAFETY: the caller's promise.
-        drop(unsafe { CString::from_raw(pointer) });
+        let mut bytes = unsafe { CString::from_raw(pointer) }.into_bytes();
+        if bytes.len() <= LONGEST_WIPED {
+            bytes.zeroize();
+        }
     }
 }

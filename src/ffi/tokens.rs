@@ -3,18 +3,24 @@
 use std::ffi::{c_char, c_void};
 use std::sync::Arc;
 
-use super::callbacks::{HostData, mailru_release_callback, mailru_token_callback};
-use super::{handles, mailru_session, return_code, return_json};
+use super::callbacks::{HostData, mailru_release_callback, mailru_renewal_callback, mailru_token_callback};
+use super::strings::text;
+use super::{handles, mailru_session, return_code, return_code_and_error, return_json};
 use crate::request::Action;
 
 /// Gets the tokens of a code, password or refresh session, if it has none yet; renews those of a
-/// session that holds a refresh token; else answers with the tokens as they are. One request is made
-/// however many threads ask, and all get its outcome. Calls do this by themselves.
+/// session that holds a refresh token; else answers with the tokens as they are, unless they are of no
+/// use any more and the session has a password. One request is made however many threads ask, and all
+/// get its outcome. Calls do this by themselves.
 ///
 /// code: receives the outcome's code; may be NULL.
 /// Returns the JSON of mailru_tokens, or the error's; release either with mailru_string_free.
-/// Blocks until the outcome is there, at most for the option timeout_ms. A cancellation ends only the
-/// waiting. A remembered refusal is tried again, except for a code, which is sent once.
+/// Blocks until the outcome is there, at most for the option timeout_ms. A request that was sent goes
+/// on when the waiting for it ends, for 30 seconds or timeout_ms if that is longer, and its tokens
+/// reach the token callback; one of which no byte was sent ends with the session, or when the last
+/// call that waits for it is cancelled. A remembered refusal is tried again, except for a code, which
+/// is sent once. After a failure that may pass (429, 503, say) the server is not asked again before
+/// the pause is over that it asked for, or one that grows: until then the answer is that failure.
 /// Codes: MAILRU_OK, MAILRU_INVALID_ARGUMENT (a public session), MAILRU_INVALID_HANDLE,
 /// MAILRU_REENTERED, MAILRU_OAUTH_ERROR, and those of mailru_call for the network and the answer.
 #[unsafe(no_mangle)]
@@ -36,9 +42,30 @@ pub unsafe extern "C" fn mailru_tokens(session: mailru_session, code: *mut i32) 
     unsafe { return_json(code, || Ok(handles::session(session)?.tokens())) }
 }
 
+/// Gives a session newer tokens, such as another process got: from now on its calls use them, and a
+/// refusal of the authorization server that it remembers is forgotten. If a renewal waits, this very
+/// thread's in the renewal callback included, it uses them instead of asking the server.
+///
+/// tokens_json: as for mailru_stored_session_new; required. Without access_token only the refresh
+/// token is replaced. The tokens of another user than the session's are refused.
+/// error: receives NULL, or on failure the error's JSON, to be released with mailru_string_free. It
+/// may be NULL.
+/// The token callback is not called. Tokens for a session with the option token_file go into the file.
+/// Returns MAILRU_OK, MAILRU_INVALID_ARGUMENT or MAILRU_INVALID_HANDLE. Does not block.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn mailru_session_set_tokens(
+    session: mailru_session,
+    tokens_json: *const c_char,
+    error: *mut *mut c_char,
+) -> i32 {
+    // SAFETY: the header makes the pointers the caller's promise.
+    unsafe { return_code_and_error(error, || handles::session(session)?.set_tokens(text("tokens_json", tokens_json)?)) }
+}
+
 /// Has a function called for every new set of tokens, before any of them is used, on a thread of
-/// the library's; also for a grant that outlived its callers or its session. A long stay in it harms
-/// no other session.
+/// the library's; also for a grant that outlived its callers or its session, and for tokens that came
+/// in an answer that lacks something else. A slow callback delays only its own session: a call that
+/// waits for it to return in vain is MAILRU_TIMEOUT with a message that says so.
 ///
 /// callback: replaces the one set before; NULL removes it.
 /// user_data: handed to the callback, and never looked at.
@@ -64,6 +91,35 @@ pub unsafe extern "C" fn mailru_session_on_token(
         session.on_token(Some(Arc::new(move |tokens: &str| {
             // SAFETY: the host gave the function for this data, which lives as long as this closure.
             data.tell(tokens, |user_data, tokens| unsafe { callback(user_data, tokens) });
+        })))
+    })
+}
+
+/// Has a function called around each renewal, so that processes that share tokens in a database or a
+/// keyring renew one at a time: with phase 1 before the request, with phase 0 when the renewal is over,
+/// always and after the token callback. In phase 1 the host takes a lock of its own, loads the stored
+/// tokens and hands them to mailru_session_set_tokens: if they serve, no request is made. In phase 0 it
+/// releases the lock. A first grant by code or password is no renewal.
+///
+/// callback: replaces the one set before; NULL removes it. It runs on a thread of the library's.
+/// user_data, release, the result and the codes: as for mailru_session_on_token.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn mailru_session_on_renewal(
+    session: mailru_session,
+    callback: mailru_renewal_callback,
+    user_data: *mut c_void,
+    release: mailru_release_callback,
+) -> i32 {
+    let data = HostData::new(user_data, release);
+    return_code(move || {
+        let session = handles::session(session)?;
+        let Some(callback) = callback else {
+            drop(data);
+            return session.on_renewal(None);
+        };
+        session.on_renewal(Some(Arc::new(move |phase: i32| {
+            // SAFETY: the host gave the function for this data, which lives as long as this closure.
+            data.call(|user_data| unsafe { callback(user_data, phase) });
         })))
     })
 }

@@ -35,6 +35,8 @@ pub struct Answer {
     pub status: u16,
     /// The body without outer white space; empty if it is not UTF-8.
     pub body: Json,
+    /// The body likewise, if it is not UTF-8; else empty.
+    pub not_utf8: Vec<u8>,
     /// What the body is.
     pub verdict: Verdict,
     /// How many bytes the body had.
@@ -60,11 +62,16 @@ impl Answer {
     pub fn judge(status: u16, mut bytes: Vec<u8>) -> Answer {
         let size = bytes.len();
         trim(&mut bytes);
-        let (verdict, body) = match from_utf8(&bytes) {
-            Ok(text) => (verdict(text.as_bytes()), Json::checked(bytes)),
-            Err(_) => (Verdict::Malformed("is not UTF-8".into()), Json::default()),
+        let (verdict, body, not_utf8) = match from_utf8(&bytes) {
+            Ok(text) => (verdict(text.as_bytes()), Json::checked(bytes), Vec::new()),
+            Err(_) => (Verdict::Malformed("is not UTF-8".into()), Json::default(), bytes),
         };
-        Answer { status, body, verdict, size, retry_after: None }
+        Answer { status, body, not_utf8, verdict, size, retry_after: None }
+    }
+
+    /// The body as it came, but for outer white space.
+    pub fn into_bytes(self) -> Vec<u8> {
+        if self.not_utf8.is_empty() { self.body.into_bytes() } else { self.not_utf8 }
     }
 
     /// Whether the status says success.

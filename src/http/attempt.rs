@@ -41,6 +41,8 @@ pub struct Plan {
     pub purpose: Use,
     /// How long its body is.
     pub body_length: usize,
+    /// Whether it sends codes or passwords and gets tokens, so that no trace of it may be left.
+    pub is_secret: bool,
     /// The longest body that the answer may have.
     pub max_response_bytes: u64,
 }
@@ -172,10 +174,16 @@ impl Attempt {
         }
     }
 
-    /// Bytes were written to the connection.
-    pub fn sent_bytes(&self) {
-        if self.phase.get() == Phase::Request && !self.sent.replace(true) {
-            self.call.note_sent();
+    /// Bytes are about to be written to the connection; fails if the call was ended because none had been.
+    pub fn about_to_send(&self) -> Outcome<()> {
+        if self.phase.get() == Phase::Request && !self.sent.get() { self.call.about_to_send() } else { Ok(()) }
+    }
+
+    /// Whether any were written.
+    pub fn sent_bytes(&self, any: bool) {
+        if self.phase.get() == Phase::Request && !self.sent.get() {
+            self.sent.set(any);
+            self.call.note_sent(any);
         }
     }
 

@@ -4,10 +4,13 @@
 use std::io::{self, BufRead, Read};
 
 use flate2::bufread::GzDecoder;
+use zeroize::Zeroizing;
 
 use super::framed::{Framed, Marked};
 use super::head::{Framing, Head};
 
+/// Room for a body of unknown length: tokens fit, and are not moved.
+const FIRST: usize = 2 * 1024;
 /// How much is decompressed between two looks at the time.
 const PIECE: usize = 32 * 1024;
 
@@ -49,7 +52,8 @@ pub fn read(
     match &head.encoding {
         Ok(0) => {
             // The length is the server's word: believed up to a size that does no harm.
-            let expected = if let Framing::Length(length) = head.framing { length.min(1 << 20) as usize } else { 0 };
+            let expected =
+                if let Framing::Length(length) = head.framing { length.min(1 << 20) as usize } else { FIRST };
             let bytes = read_plain(framed, limit, expected)?;
             Ok(Content { bytes, undecoded: None })
         }
@@ -94,7 +98,7 @@ fn read_compressed(
     for _ in 1..layers {
         decoder = Box::new(Members::new(io::BufReader::new(decoder)));
     }
-    let mut piece = vec![0; PIECE];
+    let mut piece = Zeroizing::new(vec![0; PIECE]);
     loop {
         look()?;
         match decoder.read(&mut piece) {

@@ -32,8 +32,10 @@ use std::mem;
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
+use bytes::Bytes;
 use ureq::SendBody;
 use ureq::http::{self, HeaderValue, Uri, header};
+use zeroize::Zeroize;
 
 use self::agent::AgentSource;
 use self::answer::Answer;
@@ -111,12 +113,18 @@ impl Client {
 
     /// A line of the log about a call of this session.
     pub fn line(&self, event: &str, call: &Call) -> Line {
-        Line::new(event).with("session", self.session.get().unwrap_or(&0)).with("call", call.number())
+        self.session_line(event).with("call", call.number())
+    }
+
+    /// A line of the log about this session.
+    pub fn session_line(&self, event: &str) -> Line {
+        Line::new(event).with("session", self.session.get().unwrap_or(&0))
     }
 
     /// Sends a request, and again where that is safe and may help, until its time is over.
     pub fn send(&self, mut request: Request, call: &Arc<Call>) -> Result<Answer, AttemptError> {
-        let uri = Uri::try_from(mem::take(&mut request.url)).map_err(|_| {
+        let url = SecretAddress(Bytes::from(mem::take(&mut request.url)));
+        let uri = Uri::from_maybe_shared(url.0.clone()).map_err(|_| {
             // Longer signed calls go as a POST; a public page is read in no other way.
             let problem = "makes an address longer than 64 KiB; give fewer or shorter parameters";
             AttemptError::unsent(Failure::argument("params_json", problem))
@@ -177,6 +185,7 @@ impl Client {
             target: uri.clone(),
             purpose: if request.retry_safety == RetrySafety::ReadOnly { Use::Read } else { Use::Write },
             body_length: request.body.length(),
+            is_secret: request.retry_safety == RetrySafety::OneTime,
             max_response_bytes: self.max_response_bytes,
         }
     }
@@ -218,6 +227,18 @@ impl Client {
             }
         }
         Ok(())
+    }
+}
+
+/// The text of an address, which holds the session key. It is wiped when nobody shares it any more: whatever is made
+/// of it must be dropped before.
+struct SecretAddress(Bytes);
+
+impl Drop for SecretAddress {
+    fn drop(&mut self) {
+        if let Ok(mut text) = mem::take(&mut self.0).try_into_mut() {
+            text.zeroize();
+        }
     }
 }
 

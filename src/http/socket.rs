@@ -222,10 +222,12 @@ impl SocketStream {
         self.claim(attempt);
         loop {
             let left = attempt.time_left().map_err(ended)?;
-            match self.socket.send_now(bytes) {
+            attempt.about_to_send().map_err(ended)?;
+            let sent = self.socket.send_now(bytes);
+            attempt.sent_bytes(sent.as_ref().is_ok_and(|count| *count > 0));
+            match sent {
                 Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
                 Ok(count) => {
-                    attempt.sent_bytes();
                     self.expects_nothing = self.is_fresh && count == bytes.len();
                     return Ok(Sent::Bytes(count));
                 }

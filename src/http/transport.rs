@@ -12,6 +12,7 @@ use std::time::{Duration, Instant};
 use ureq::Error;
 use ureq::http::uri::Authority;
 use ureq::unversioned::transport::{Buffers, NextTimeout, Transport};
+use zeroize::Zeroize;
 
 use super::attempt::Attempt;
 use super::attempt_error::{io_failure, read_failure};
@@ -52,12 +53,14 @@ pub struct Connection {
     input: Input,
     output: Vec<u8>,
     has_answered: bool,
+    /// Whether it is used by a token request.
+    is_secret: bool,
 }
 
 impl Connection {
     /// A connection that was just made.
     pub fn new(stream: Stream) -> Connection {
-        Connection { stream, input: Input::default(), output: Vec::new(), has_answered: false }
+        Connection { stream, input: Input::default(), output: Vec::new(), has_answered: false, is_secret: false }
     }
 
     /// Whether an unused connection still stands after so long.
@@ -101,8 +104,9 @@ impl HttpTransport {
         let output = if attempt.plan().body_length > LARGE_OUTPUT { LARGE_OUTPUT } else { OUTPUT };
         let needed = output.max(attempt.address_length() + head_room);
         if connection.output.len() < needed {
-            connection.output.resize(needed, 0);
+            connection.output = vec![0; needed];
         }
+        connection.is_secret = attempt.plan().is_secret;
         let connection = Some(connection);
         HttpTransport { connection, server, kept, unused_since, told: &[], keep_alive: None, is_released: false }
     }
@@ -194,6 +198,9 @@ impl Drop for HttpTransport {
     fn drop(&mut self) {
         let Some(mut connection) = self.connection.take().filter(|_| self.is_released) else { return };
         connection.stream.release();
+        if connection.is_secret {
+            connection.wipe();
+        }
         connection.shrink();
         let has_answered_before = std::mem::replace(&mut connection.has_answered, true);
         self.kept.put(&self.server, connection, self.keep_alive, has_answered_before);
@@ -210,6 +217,23 @@ impl Connection {
         if engine::is_task() && self.input.kept().is_empty() {
             self.input = Input::default();
         }
+    }
+}
+
+impl Connection {
+    /// Wipes what went out and came in: codes, passwords and tokens, if it was a token request.
+    fn wipe(&mut self) {
+        self.output.zeroize();
+        if std::mem::take(&mut self.is_secret) {
+            self.input.bytes.zeroize();
+            self.input = Input::default();
+        }
+    }
+}
+
+impl Drop for Connection {
+    fn drop(&mut self) {
+        self.wipe();
     }
 }
 

@@ -3,12 +3,15 @@
 
 use std::sync::Arc;
 
-use super::mask::masked;
-use super::tokens::{Tokens, flat_members};
+use zeroize::Zeroizing;
+
+use super::now::Now;
+pub use super::reply::TokenError;
+use super::reply::{self, Expected};
+use super::tokens::Tokens;
 use crate::address::{Address, encode_into};
 use crate::call::Call;
-use crate::error::{Code, Failure, Outcome};
-use crate::http::answer::{Answer, Verdict};
+use crate::error::{Failure, Outcome};
 use crate::http::{AttemptError, Client, Request, RequestBody, RetrySafety};
 use crate::secret::Secret;
 
@@ -16,7 +19,7 @@ use crate::secret::Secret;
 pub const FULL_SCOPE: &str = "photos guestbook stream messages events";
 
 /// What a session trades for its first tokens.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Grant {
     /// The code of a redirect, which works once.
     Code {
@@ -86,6 +89,15 @@ impl Grant {
         }
     }
 
+    /// What it trades.
+    fn secret(&self) -> &Secret {
+        match self {
+            Grant::Code { code: secret, .. } | Grant::Password { password: secret, .. } | Grant::Refresh(secret) => {
+                secret
+            }
+        }
+    }
+
     fn fields(&self) -> Vec<(&'static str, &str)> {
         match self {
             Grant::Code { code, redirect_uri } => vec![("code", code.expose()), ("redirect_uri", redirect_uri)],
@@ -111,37 +123,27 @@ pub struct OauthClient {
     pub needs_uid: bool,
 }
 
-/// Why no tokens came.
-#[derive(Debug)]
-pub struct TokenError {
-    /// What the host is told.
-    pub failure: Failure,
-    /// Whether the authorization server may have seen what was traded.
-    pub sent: bool,
-    /// Whether asking again with the same cannot help.
-    pub is_final: bool,
-    /// The next refresh token, from an answer that lacks something else: the former one may be spent.
-    pub next: Option<Secret>,
-}
-
-impl From<AttemptError> for TokenError {
-    fn from(error: AttemptError) -> TokenError {
-        let failure = error.failure.sent(error.sent);
-        TokenError { failure, sent: error.sent, is_final: false, next: None }
-    }
-}
-
 impl OauthClient {
-    /// Asks for tokens, once.
-    pub fn ask(&self, client: &Client, grant: &Grant, former: &Tokens, call: &Arc<Call>) -> Result<Tokens, TokenError> {
+    /// Asks for tokens, once; `clock` tells when the answer has come.
+    pub fn ask(
+        &self,
+        client: &Client,
+        grant: &Grant,
+        former: &Tokens,
+        call: &Arc<Call>,
+        clock: impl Fn() -> Now,
+    ) -> Result<Tokens, TokenError> {
         let url = self.token_url.as_ref().map_or(grant.address(), Address::as_str).to_owned();
         let common = [
             ("grant_type", grant.name()),
             ("client_id", &self.client_id),
             ("client_secret", self.client_secret.expose()),
         ];
-        let mut form = zeroize::Zeroizing::new(String::with_capacity(512));
-        encode_into(&mut form, common.into_iter().chain(grant.fields()));
+        let fields: Vec<_> = common.into_iter().chain(grant.fields()).collect();
+        // A buffer that grew would leave copies of secrets behind.
+        let room = fields.iter().map(|(name, value)| name.len() + 3 * value.len() + 2).sum();
+        let mut form = Zeroizing::new(String::with_capacity(room));
+        encode_into(&mut form, fields.into_iter());
         let request = Request {
             name: grant.name(),
             url,
@@ -149,69 +151,32 @@ impl OauthClient {
             retry_safety: RetrySafety::OneTime,
             pace: None,
         };
-        let answer = client.send(request, call)?;
-        self.read(&answer, grant, former).map_err(|failure| TokenError {
-            is_final: answer.status < 500 && failure.code() == Code::OauthError,
-            next: next_refresh_token(&answer, grant),
-            failure: failure.status(answer.status).retry_after(answer.retry_after).sent(true),
-            sent: true,
-        })
-    }
-
-    fn read(&self, answer: &Answer, grant: &Grant, former: &Tokens) -> Outcome<Tokens> {
-        let is_error = matches!(answer.verdict, Verdict::PlatformError(_) | Verdict::OtherError);
-        let members = flat_members(answer.body.as_str());
-        if is_error || (!answer.is_success_status() && answer.status < 500 && members.is_some()) {
-            let shown = self.without_secrets(grant, former, answer.body.as_str());
-            let named = flat_members(&shown).unwrap_or_default();
-            let reason = |name: &str| named.iter().find(|member| member.0 == name).map(|member| &member.1);
-            let mut message = "the authorization server refused".to_owned();
-            let reasons = [reason("error"), reason("error_description")];
-            for text in reasons.into_iter().flatten().filter(|text| !text.is_empty()) {
-                message.push_str(": ");
-                message.push_str(text);
-            }
-            let failure = Failure::new(Code::OauthError, message).transient(answer.status >= 500);
-            return Err(failure.oauth(&shown));
-        }
-        if !answer.is_success_status() {
-            let message = format!("the authorization server answered with HTTP status {}", answer.status);
-            return Err(Failure::new(Code::HttpError, message).transient(answer.status >= 500));
-        }
-        match (&answer.verdict, members) {
-            (Verdict::NoBody, _) => {
-                Err(Failure::new(Code::EmptyResponse, "the authorization server's answer is empty"))
-            }
-            (_, Some(members)) => {
-                let mut tokens = Tokens::read(&members, former, self.needs_uid)?;
-                if let (true, Grant::Refresh(sent)) = (tokens.refresh_token.is_empty(), grant) {
-                    tokens.refresh_token = sent.clone();
-                }
-                Ok(tokens)
-            }
-            (_, None) => {
-                Err(Failure::new(Code::MalformedResponse, "the authorization server's answer is not a JSON object"))
-            }
-        }
-    }
-
-    /// A refusal is shown to people, and may quote what was sent.
-    fn without_secrets(&self, grant: &Grant, former: &Tokens, body: &str) -> String {
-        let sent = match grant {
-            Grant::Code { code: secret, .. } | Grant::Password { password: secret, .. } | Grant::Refresh(secret) => {
-                secret
-            }
+        let answer = client.send(request, call).map_err(|error| lost(error, grant))?;
+        let mut secrets = vec![grant.secret(), &self.client_secret, &former.access_token, &former.refresh_token];
+        secrets.extend(&self.keys);
+        let expected = Expected {
+            former,
+            sent_refresh_token: matches!(grant, Grant::Refresh(_)).then(|| grant.secret()),
+            needs_uid: self.needs_uid,
+            secrets: &secrets,
         };
-        let others = [sent, &self.client_secret, &former.access_token, &former.refresh_token];
-        masked(body, others.into_iter().chain(&self.keys))
+        let (status, retry_after) = (answer.status, answer.retry_after);
+        let body = Zeroizing::new(answer.into_bytes());
+        reply::read(status, &String::from_utf8_lossy(&body), &expected, clock()).map_err(|error| TokenError {
+            failure: error.failure.sent(true),
+            retry_after,
+            ..error
+        })
     }
 }
 
-fn next_refresh_token(answer: &Answer, grant: &Grant) -> Option<Secret> {
-    if !matches!(grant, Grant::Refresh(_)) || !answer.is_success_status() {
-        return None;
+/// No whole answer came.
+fn lost(error: AttemptError, grant: &Grant) -> TokenError {
+    let mut failure = error.failure.sent(error.sent);
+    if let (true, Grant::Refresh(_)) = (error.sent, grant) {
+        failure = failure.because(
+            "(the refresh token was sent and may be used up: if the next renewal is refused, a new login is needed)",
+        );
     }
-    let members = flat_members(answer.body.as_str())?;
-    let next = members.iter().find(|member| member.0 == "refresh_token")?;
-    Some(Secret::new(&next.1)).filter(|next| !next.is_empty())
+    TokenError { sent: error.sent, ..TokenError::unsent(failure) }
 }

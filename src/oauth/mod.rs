@@ -1,8 +1,15 @@
 //! OAuth: how a session gets its tokens, keeps them, and renews them once for all its threads.
+//!
+//! `state` decides and does nothing else; `store` does what it decides; the other files are what both stand on.
 #![forbid(unsafe_code)]
 
+pub mod file;
 pub mod grant;
 mod mask;
+pub mod now;
 pub mod redirect;
+mod reply;
+mod share;
+pub mod state;
 pub mod store;
 pub mod tokens;

@@ -1,8 +1,7 @@
-//! The store of a session's tokens: obtained once for all threads, renewed once, never lost.
+//! The store of a session's tokens: it does what [`super::state`] decides.
 //!
-//! A request to the authorization server runs on a thread of its own, the *request*. The calls that
-//! want its tokens wait for it and may leave early; the request goes on, hands the tokens to the
-//! host's listener, and only then lets calls use them.
+//! A token request runs on a thread of its own. The calls that want its tokens wait for it and may leave early; the
+//! request goes on, stores the tokens, has the host told, and only then lets calls use them.
 #![forbid(unsafe_code)]
 
 use std::cell::Cell;
@@ -10,368 +9,419 @@ use std::mem;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use super::grant::{Grant, OauthClient, TokenError};
+use zeroize::Zeroize;
+
+use super::file::{self, Lock, TokenFile};
+use super::grant::OauthClient;
+use super::now::Now;
+use super::state::{Decision, End, RefusedCall, Step, TokenSet, TokenState};
 use super::tokens::Tokens;
 use crate::background;
 use crate::call::{Call, SharedTask};
 use crate::error::{Code, Failure, Outcome};
-use crate::fork::ForkMutex;
+use crate::fork::{ForkMutex, OfThisProcess};
 use crate::http::Client;
 use crate::log::{self, Level};
 use crate::panics;
 
-/// Whoever is told of each new set of tokens before it is used.
-pub type Listener = Arc<dyn Fn(&Tokens) + Send + Sync>;
+/// Told of each new set of tokens before it is used.
+pub type TokenListener = Arc<dyn Fn(&Tokens) + Send + Sync>;
+/// Told 1 before a renewal's request and 0 when it is over.
+pub type RenewalListener = Arc<dyn Fn(i32) + Send + Sync>;
 
-type TokenRequest = SharedTask<Outcome<Arc<Tokens>>>;
+/// The least time limit of a request to the authorization server: what the server does for it must not be lost.
+const LEAST_LIMIT: Duration = Duration::from_secs(30);
+
+type TokenRequest = SharedTask<End>;
 
 thread_local! {
-    /// The store whose listener runs on this thread, by address.
-    static TELLING: Cell<usize> = const { Cell::new(0) };
+    /// The store for which this thread fetches tokens, by address: what waits for them here waits for itself.
+    static FETCHING: Cell<usize> = const { Cell::new(0) };
 }
 
 /// A session's tokens and how it gets others.
 pub struct TokenStore {
     oauth_client: OauthClient,
-    grant: Option<Grant>,
-    auto_refresh: bool,
-    time_limit: Duration,
     client: Arc<Client>,
-    state: ForkMutex<State>,
-    listener: ForkMutex<Option<Listener>>,
+    limit: Duration,
+    beginning: Instant,
+    pub(super) file: Option<TokenFile>,
+    pub(super) shared: ForkMutex<Shared>,
+    tokens_listener: ForkMutex<Option<TokenListener>>,
+    renewal_listener: ForkMutex<Option<RenewalListener>>,
 }
 
-#[derive(Default)]
-struct State {
-    /// What calls use.
-    usable: Option<Arc<Tokens>>,
-    /// What the authorization server gave last; the listener may still be busy with it.
-    latest: Option<Arc<Tokens>>,
-    request: Option<Arc<TokenRequest>>,
-    /// Why the grant, or the renewal, cannot succeed again.
-    refused: Option<Failure>,
-    /// The tokens that the platform refused last.
-    unfit: Option<Arc<Tokens>>,
-    /// The code was sent, or may have been.
-    code_is_spent: bool,
+pub(super) struct Shared {
+    pub(super) state: TokenState,
+    pub(super) running: OfThisProcess<Option<Running>>,
 }
 
-impl State {
-    /// Why the present tokens, which the platform refused, cannot be replaced.
-    fn dead_end(&self) -> Option<Failure> {
-        let are_unfit = match (&self.usable, &self.unfit) {
-            (Some(usable), Some(unfit)) => Arc::ptr_eq(usable, unfit),
-            _ => false,
-        };
-        self.refused.clone().filter(|_| are_unfit)
-    }
+/// The token request under way.
+pub(super) struct Running {
+    pub(super) request: Arc<TokenRequest>,
+    /// What it waits in, for those who may stop it.
+    asking: Option<Arc<Call>>,
+    stage: Stage,
 }
 
-/// What a thread finds when it wants tokens.
-enum Found {
-    Ready(Arc<Tokens>),
-    Refused(Failure),
-    UnderWay(Arc<TokenRequest>),
-    Begun(Arc<TokenRequest>),
+/// What the calls wait for that wait for a token request.
+#[derive(Clone, Copy, PartialEq)]
+enum Stage {
+    OtherProcess,
+    RenewalCallback,
+    Server,
+    TokenCallback,
 }
 
 impl TokenStore {
-    /// A store with tokens that the host gave.
-    pub fn with_tokens(
-        tokens: Tokens,
+    /// A store at its beginning. `timeout` is the session's time limit.
+    pub fn new(
+        state: TokenState,
+        file: Option<TokenFile>,
         oauth_client: OauthClient,
-        auto_refresh: bool,
-        time_limit: Duration,
         client: Arc<Client>,
+        timeout: Duration,
     ) -> TokenStore {
-        let tokens = Arc::new(tokens);
-        let state = State { usable: Some(Arc::clone(&tokens)), latest: Some(tokens), ..State::default() };
         TokenStore {
             oauth_client,
-            grant: None,
-            auto_refresh,
-            time_limit,
             client,
-            state: ForkMutex::new(state),
-            listener: ForkMutex::default(),
+            limit: timeout.max(LEAST_LIMIT),
+            beginning: Instant::now(),
+            file,
+            shared: ForkMutex::new(Shared { state, running: OfThisProcess::default() }),
+            tokens_listener: ForkMutex::default(),
+            renewal_listener: ForkMutex::default(),
         }
     }
 
-    /// A store that gets its first tokens by a grant.
-    pub fn with_grant(
-        grant: Grant,
-        oauth_client: OauthClient,
-        auto_refresh: bool,
-        time_limit: Duration,
-        client: Arc<Client>,
-    ) -> TokenStore {
-        let state = ForkMutex::default();
-        TokenStore {
-            oauth_client,
-            grant: Some(grant),
-            auto_refresh,
-            time_limit,
-            client,
-            state,
-            listener: ForkMutex::default(),
-        }
-    }
-
-    /// Replaces the listener; the former one may still be in use by an request.
-    pub fn listen(&self, listener: Option<Listener>) {
-        let former = self.listener.with(|slot| mem::replace(slot, listener));
+    /// Replaces who is told of tokens; the former one may still be in use by a token request.
+    pub fn listen(&self, listener: Option<TokenListener>) {
+        let former = self.tokens_listener.with(|slot| mem::replace(slot, listener));
         drop(former);
     }
 
+    /// Replaces who is told of renewals, likewise.
+    pub fn listen_to_renewals(&self, listener: Option<RenewalListener>) {
+        let former = self.renewal_listener.with(|slot| mem::replace(slot, listener));
+        drop(former);
+    }
+
+    /// The present moment, as the state counts it.
+    pub fn now(&self) -> Now {
+        Now::since(self.beginning)
+    }
+
     /// The newest tokens, if there are any.
-    pub fn latest(&self) -> Option<Arc<Tokens>> {
-        self.state.with(|state| state.latest.clone())
+    pub fn latest(&self) -> Option<TokenSet> {
+        self.shared.with(|shared| shared.state.latest().cloned())
     }
 
     /// The tokens that a call would use now, without asking anybody.
-    pub fn usable(&self) -> Outcome<Option<Arc<Tokens>>> {
+    pub fn usable(&self) -> Outcome<Option<TokenSet>> {
         self.refuse_reentry()?;
-        Ok(self.state.with(|state| state.usable.clone()))
+        Ok(self.shared.with(|shared| shared.state.usable().cloned()))
     }
 
-    /// Tokens for a call: at once if they are good, else after a grant or renewal.
-    pub fn tokens_for(self: &Arc<Self>, call: &Arc<Call>) -> Outcome<Arc<Tokens>> {
+    /// Tokens for a call: at once if they are good, else after a token request.
+    pub fn tokens_for(self: &Arc<Self>, call: &Arc<Call>) -> Outcome<TokenSet> {
         self.refuse_reentry()?;
-        let (present, dead_end) = self.state.with(|state| (state.usable.clone(), state.dead_end()));
-        match &present {
-            Some(tokens) if !self.auto_refresh || !can_renew(tokens) => return Ok(Arc::clone(tokens)),
-            Some(tokens) if !tokens.want_renewal() => return dead_end.map_or_else(|| Ok(Arc::clone(tokens)), Err),
-            _ => {}
+        if self.file.is_some() && self.shared.with(|shared| shared.state.lacks_tokens(self.now())) {
+            self.look_into_file();
         }
-        // Renewal ahead of time is a courtesy: while the present tokens work, its failure is not the
-        // call's, and a slow one takes no more than half of the call's time.
-        let ahead = present.as_ref().is_some_and(|tokens| !tokens.have_expired());
-        let now = Instant::now();
-        let patience = call.deadline().saturating_duration_since(now);
-        let until = now + if ahead { patience / 2 } else { patience };
-        let outcome = self.others_than(present.as_ref(), call, until);
-        match present {
-            Some(tokens) if outcome.is_err() && !tokens.have_expired() && call.check().is_ok() => Ok(tokens),
-            _ => outcome,
-        }
-    }
-
-    /// Other tokens than these, which the platform refused; `None` if there is no way to get any.
-    pub fn tokens_instead_of(
-        self: &Arc<Self>,
-        refused: &Arc<Tokens>,
-        call: &Arc<Call>,
-    ) -> Option<Outcome<Arc<Tokens>>> {
-        let renewed_meanwhile = self.state.with(|state| {
-            let usable = state.usable.clone().filter(|tokens| !Arc::ptr_eq(tokens, refused));
-            if usable.is_none() {
-                state.unfit = Some(Arc::clone(refused));
-            }
-            usable
-        });
-        match renewed_meanwhile {
-            Some(tokens) => Some(Ok(tokens)),
-            None if self.auto_refresh && can_renew(refused) => {
-                Some(self.others_than(Some(refused), call, call.deadline()))
-            }
-            None => None,
-        }
-    }
-
-    fn others_than(
-        self: &Arc<Self>,
-        former: Option<&Arc<Tokens>>,
-        call: &Arc<Call>,
-        until: Instant,
-    ) -> Outcome<Arc<Tokens>> {
-        let found = self.find(|state| {
-            let others =
-                state.usable.as_ref().filter(|tokens| !former.is_some_and(|former| Arc::ptr_eq(tokens, former)));
-            match others {
-                Some(tokens) => Some(Found::Ready(Arc::clone(tokens))),
-                None => state.refused.clone().map(Found::Refused),
-            }
-        });
-        self.outcome(found, call, until)
+        self.wait_for(call, TokenState::for_call)?.ok_or_else(no_tokens)
     }
 
     /// What `mailru_authorize` does: asks for tokens, also where that was refused before.
-    pub fn authorize(self: &Arc<Self>, call: &Arc<Call>) -> Outcome<Arc<Tokens>> {
+    pub fn authorize(self: &Arc<Self>, call: &Arc<Call>) -> Outcome<TokenSet> {
         self.refuse_reentry()?;
-        let found = self.find(|state| match &state.usable {
-            Some(tokens) if !can_renew(tokens) => Some(Found::Ready(Arc::clone(tokens))),
-            None if state.code_is_spent => state.refused.clone().map(Found::Refused),
-            _ => None,
-        });
-        self.outcome(found, call, call.deadline())
+        self.wait_for(call, TokenState::authorize)?.ok_or_else(no_tokens)
     }
 
-    fn refuse_reentry(&self) -> Outcome<()> {
-        if TELLING.with(Cell::get) == std::ptr::from_ref(self) as usize {
-            let message =
-                "this session's token callback must return before its tokens are used; mailru_tokens shows them";
+    /// Other tokens than those that the platform refused; `None` if the call keeps its answer.
+    pub fn tokens_instead_of(self: &Arc<Self>, refused: &RefusedCall, call: &Arc<Call>) -> Outcome<Option<TokenSet>> {
+        if self.file.is_some() {
+            self.look_into_file();
+        }
+        let outcome = self.wait_for(call, |state, now| state.refused(refused, now));
+        let Err(failure) = outcome else { return outcome };
+        let keeps = if call.check().is_err() {
+            // It need not wait to the end of its time for other tokens: it has an answer.
+            refused.names_an_id && !call.is_cancelled()
+        } else {
+            let verdict = self.shared.with(|shared| shared.state.verdict(refused, failure.clone()));
+            matches!(verdict, Decision::Keep)
+        };
+        if keeps { Ok(None) } else { Err(failure) }
+    }
+
+    /// The host ended the session's calls: a token request of which no byte was sent ends with them.
+    pub fn cancel(&self) {
+        self.abandon(TokenState::abandon);
+    }
+
+    /// The host freed the session: likewise.
+    pub fn end(&self) {
+        self.abandon(TokenState::end_session);
+    }
+
+    /// Refuses what would wait for the tokens that this very thread fetches.
+    pub fn refuse_reentry(&self) -> Outcome<()> {
+        if FETCHING.with(Cell::get) == std::ptr::from_ref(self) as usize {
+            let message = "a callback on the thread that fetches this session's tokens must return before they are \
+                           used; mailru_tokens shows them";
             return Err(Failure::new(Code::Reentered, message));
         }
         Ok(())
     }
 
-    /// Looks whether there is an answer at hand; else joins the request under way or begins one.
-    fn find(self: &Arc<Self>, at_hand: impl FnOnce(&State) -> Option<Found>) -> Found {
-        let found = self.state.with(|state| {
-            if let Some(found) = at_hand(state) {
-                return found;
+    /// Does what the state decides for a call until it has tokens, or `None` if it keeps its answer.
+    fn wait_for(
+        self: &Arc<Self>,
+        call: &Arc<Call>,
+        judge: impl Fn(&mut TokenState, Now) -> Decision,
+    ) -> Outcome<Option<TokenSet>> {
+        loop {
+            let (decision, request) = self.decide(&judge);
+            match (decision, request) {
+                (Decision::Use(tokens), _) => return Ok(Some(tokens)),
+                (Decision::UseAndRenew(tokens), Some(request)) => {
+                    self.start(request);
+                    return Ok(Some(tokens));
+                }
+                (Decision::Keep, _) => return Ok(None),
+                // Nothing was sent for this call.
+                (Decision::Fail(failure), _) => return Err(failure.sent(false)),
+                (Decision::Pause(length), _) if call.time_left()? <= length => {
+                    return Err(call.timed_out().because("(the authorization server is not asked again so soon)"));
+                }
+                (Decision::Pause(length), _) => call.pause(length)?,
+                (Decision::Begin, Some(request)) => {
+                    self.start(Arc::clone(&request));
+                    if let End::With(outcome) = self.wait(&request, call)? {
+                        return outcome.map(Some);
+                    }
+                }
+                (Decision::Join, Some(request)) => {
+                    if let End::With(outcome) = self.wait(&request, call)? {
+                        return outcome.map(Some);
+                    }
+                }
+                _ => return Err(Failure::new(Code::InternalError, "a token request is lost; please report it")),
             }
-            // A request from before a fork runs in the parent.
-            let inherited = state.request.take_if(|request| !request.is_here()).is_some();
-            if let Some(failure) = inherited.then(|| self.code_of_the_parent(state)).flatten() {
-                return Found::Refused(failure);
+        }
+    }
+
+    /// Has the state decide, and notes a token request that begins.
+    fn decide(&self, judge: impl FnOnce(&mut TokenState, Now) -> Decision) -> (Decision, Option<Arc<TokenRequest>>) {
+        let now = self.now();
+        let (decided, is_child) = self.shared.with(|Shared { state, running }| {
+            let is_child = !running.is_here();
+            if is_child {
+                state.forked();
             }
-            if let Some(request) = &state.request {
-                return Found::UnderWay(Arc::clone(request));
+            let running = running.get_or_renew();
+            let decision = judge(state, now);
+            if matches!(decision, Decision::Begin | Decision::UseAndRenew(_)) {
+                *running = Some(Running { request: SharedTask::new(), asking: None, stage: Stage::OtherProcess });
             }
-            let request = SharedTask::new();
-            state.request = Some(Arc::clone(&request));
-            Found::Begun(request)
+            let request = running.as_ref().map(|running| Arc::clone(&running.request));
+            ((decision, request), is_child)
         });
-        if let Found::Begun(request) = &found {
-            self.begin(Arc::clone(request));
+        if is_child {
+            file::close_inherited();
         }
-        found
+        decided
     }
 
-    /// A code that the parent was trading when it forked is the parent's: it works once.
-    fn code_of_the_parent(&self, state: &mut State) -> Option<Failure> {
-        if state.latest.is_some() || !self.grant.as_ref().is_some_and(Grant::is_code) {
-            return None;
+    /// Waits for a token request on behalf of a call.
+    fn wait(&self, request: &Arc<TokenRequest>, call: &Arc<Call>) -> Outcome<End> {
+        let waited = request.wait(call, call.deadline());
+        if let Ok(Some(end)) = waited {
+            return Ok(end);
         }
-        let message = "this process was forked while its parent traded the code, which works once; get a new one";
-        let failure = Failure::new(Code::OauthError, message);
-        state.code_is_spent = true;
-        state.refused = Some(failure.clone());
-        Some(failure)
+        let was_cancelled = call.is_cancelled();
+        let (stage, asking) = self.shared.with(|shared| {
+            let running = shared.running.get().and_then(Option::as_ref);
+            let Some(running) = running.filter(|running| Arc::ptr_eq(&running.request, request)) else {
+                return (Stage::Server, None);
+            };
+            let may_stop = shared.state.left(was_cancelled);
+            (running.stage, running.asking.clone().filter(|_| may_stop))
+        });
+        if let Some(asking) = asking {
+            asking.cancel_unsent();
+        }
+        Err(match waited {
+            Err(failure) if was_cancelled => failure,
+            _ => too_late(stage, call),
+        })
     }
 
-    fn outcome(&self, found: Found, call: &Arc<Call>, until: Instant) -> Outcome<Arc<Tokens>> {
-        match found {
-            Found::Ready(tokens) => Ok(tokens),
-            // Remembered: nothing is sent now.
-            Found::Refused(failure) => Err(failure.sent(false)),
-            Found::UnderWay(request) | Found::Begun(request) => {
-                let waited = request.wait(call, until).and_then(|outcome| outcome.ok_or_else(|| call.timed_out()));
-                waited.unwrap_or_else(|failure| {
-                    Err(match failure.code() {
-                        Code::Timeout => {
-                            failure.because("(the request for tokens goes on; a later call may find them)")
-                        }
-                        _ => failure,
-                    })
-                })
-            }
+    /// Stops the token request under way if nothing of it was sent.
+    fn abandon(&self, event: impl FnOnce(&mut TokenState) -> bool) {
+        let asking = self.shared.with(|shared| {
+            let may_stop = event(&mut shared.state);
+            let running = shared.running.get()?.as_ref()?;
+            running.asking.clone().filter(|_| may_stop)
+        });
+        if let Some(asking) = asking {
+            asking.cancel_unsent();
         }
     }
 
-    fn begin(self: &Arc<Self>, request: Arc<TokenRequest>) {
+    /// Runs a token request on a thread of its own.
+    fn start(self: &Arc<Self>, request: Arc<TokenRequest>) {
         let store = Arc::clone(self);
-        let landing = Arc::clone(&request);
+        let own = Arc::clone(&request);
         let started = background::spawn("token", move || {
-            let outcome = panics::catch(|| store.run());
-            store.settle(&outcome);
+            FETCHING.with(|fetching| fetching.set(std::ptr::from_ref(&*store) as usize));
+            let end = panics::catch(|| Ok(store.run()));
+            wipe_stack();
+            let end = end.unwrap_or_else(|bug| End::With(Err(bug)));
+            store.finish();
             // First whatever is the host's: once the waiting calls return, it may be about to exit.
             drop(store);
-            landing.complete(outcome);
+            FETCHING.with(|fetching| fetching.set(0));
+            own.complete(end);
         });
         if let Err(failure) = started {
-            let outcome = Err(failure);
-            self.settle(&outcome);
-            request.complete(outcome);
+            self.finish();
+            request.complete(End::With(Err(failure)));
         }
     }
 
-    /// Takes over what the request brought, and lets another begin.
-    fn settle(&self, outcome: &Outcome<Arc<Tokens>>) {
-        let done = self.state.with(|state| {
-            let former = outcome.as_ref().ok().map(|tokens| {
-                state.refused = None;
-                (state.usable.replace(Arc::clone(tokens)), state.unfit.take())
-            });
-            (state.request.take(), former)
+    /// Lets another token request begin.
+    fn finish(&self) {
+        let done = self.shared.with(|shared| {
+            shared.state.end();
+            shared.running.get_mut().and_then(Option::take)
         });
         drop(done);
     }
 
-    /// The request: asks the authorization server, and tells the listener.
-    fn run(&self) -> Outcome<Arc<Tokens>> {
+    /// A token request: asks the authorization server, unless others did, and has the host told.
+    fn run(&self) -> End {
         panics::planted("token");
-        let call = Call::new(self.time_limit);
-        let former = self.latest().unwrap_or_default();
-        let tokens = match self.ask(&former, &call) {
-            Ok(tokens) => Arc::new(tokens),
-            Err(refusal) => return Err(self.remember(&former, refusal, &call)),
+        let lock = match self.lock_file() {
+            Ok(lock) => lock,
+            Err(failure) => return self.follow(|state, now| state.cannot_ask(failure, now), None),
         };
-        let listener = self.listener.with(|slot| slot.clone());
-        self.state.with(|state| state.latest = Some(Arc::clone(&tokens)));
-        log::event(Level::Info, || self.client.line("new_tokens", &call));
-        if let Some(listener) = listener {
-            TELLING.with(|telling| telling.set(std::ptr::from_ref(self) as usize));
-            // A panic in telling is no reason to lose the tokens.
-            let _ = panics::catch(|| {
-                listener(&tokens);
-                Ok(())
-            });
-            TELLING.with(|telling| telling.set(0));
+        self.read_file(lock.as_ref());
+        let is_settled = self.shared.with(|shared| shared.state.is_settled(self.now()));
+        let is_renewal = self.shared.with(|shared| shared.state.is_renewal());
+        let listener = self.renewal_listener.with(|slot| slot.clone()).filter(|_| is_renewal && !is_settled);
+        if let Some(listener) = &listener {
+            self.enter(Stage::RenewalCallback);
+            tell(|| listener(1));
+            self.write_file(lock.as_ref());
         }
-        Ok(tokens)
+        let end = self.follow(TokenState::first_step, lock.as_ref());
+        if let Some(listener) = &listener {
+            tell(|| listener(0));
+        }
+        drop(lock);
+        end
     }
 
-    fn ask(&self, former: &Tokens, call: &Arc<Call>) -> Result<Tokens, TokenError> {
-        let ask = |grant: &Grant| self.oauth_client.ask(&self.client, grant, former, call);
-        if can_renew(former) {
-            let renewed = ask(&Grant::Refresh(former.refresh_token.clone()));
-            return match (&renewed, &self.grant) {
-                (Err(refusal), Some(password @ Grant::Password { .. })) if refusal.is_final => ask(password),
-                _ => renewed,
+    /// Does what the state decides for the token request, from this event on.
+    fn follow(&self, event: impl FnOnce(&mut TokenState, Now) -> Step, lock: Option<&Lock>) -> End {
+        let mut step = self.event(event);
+        let mut call = Call::new(self.limit);
+        loop {
+            step = match step {
+                Step::Ask(grant, former) => {
+                    self.enter(Stage::Server);
+                    let reply = self.stoppable(|asking| {
+                        call = Arc::clone(asking);
+                        self.oauth_client.ask(&self.client, &grant, &former, asking, || self.now())
+                    });
+                    self.event(|state, now| state.replied(&grant, reply, now))
+                }
+                Step::Tell(tokens) => {
+                    log::event(Level::Info, || self.client.line("new_tokens", &call));
+                    self.file.iter().for_each(TokenFile::fall_behind);
+                    self.write_file(lock);
+                    self.enter(Stage::TokenCallback);
+                    if let Some(listener) = self.tokens_listener.with(|slot| slot.clone()) {
+                        tell(|| listener(&tokens));
+                    }
+                    self.event(|state, now| state.told(&tokens, now))
+                }
+                Step::End(end) => {
+                    if let End::With(Err(failure)) = &end {
+                        log::event(Level::Error, || self.client.line("no_tokens", &call).with_failure(failure));
+                    }
+                    return end;
+                }
             };
         }
-        match &self.grant {
-            Some(grant) if !grant.is_code() || !self.state.with(|state| state.code_is_spent) => ask(grant),
-            _ => Err(TokenError { failure: self.no_way_on(), sent: false, is_final: true, next: None }),
-        }
     }
 
-    fn no_way_on(&self) -> Failure {
-        Failure::new(
-            Code::OauthError,
-            "the access token is of no use any more and there is no refresh token; authorize anew",
-        )
+    pub(super) fn event<T>(&self, event: impl FnOnce(&mut TokenState, Now) -> T) -> T {
+        let now = self.now();
+        self.shared.with(|shared| event(&mut shared.state, now))
     }
 
-    fn remember(&self, former: &Tokens, refusal: TokenError, call: &Call) -> Failure {
-        let mut failure = refusal.failure;
-        let code_is_lost = self.grant.as_ref().is_some_and(Grant::is_code) && refusal.sent && self.latest().is_none();
-        if code_is_lost {
-            failure = failure.because("(the code was sent and may be used up; get a new one)").transient(false);
-        } else if refusal.is_final {
-            failure = failure.because("(remembered: only mailru_authorize asks again; else a new login is needed)");
-        }
-        log::event(Level::Error, || self.client.line("no_tokens", call).with_failure(&failure));
-        // The server may have spent the former refresh token for an answer that lacks something else.
-        let kept = refusal.next.map(|next| {
-            let mut kept = former.clone();
-            kept.refresh_token = next;
-            Arc::new(kept)
-        });
-        let replaced = self.state.with(|state| {
-            state.code_is_spent |= code_is_lost;
-            if refusal.is_final || code_is_lost {
-                state.refused = Some(failure.clone());
+    fn enter(&self, stage: Stage) {
+        self.shared.with(|shared| {
+            if let Some(running) = shared.running.get_mut().and_then(Option::as_mut) {
+                running.stage = stage;
             }
-            kept.and_then(|kept| state.latest.replace(kept))
         });
-        drop(replaced);
-        failure
+    }
+
+    /// Waits for others on behalf of the token request: until its own limit, or until nobody wants it before
+    /// anything was sent.
+    pub(super) fn stoppable<T>(&self, wait: impl FnOnce(&Arc<Call>) -> T) -> T {
+        let call = Call::new(self.limit);
+        let note = |call: Option<&Arc<Call>>| {
+            self.shared.with(|shared| {
+                if let Some(running) = shared.running.get_mut().and_then(Option::as_mut) {
+                    running.asking = call.cloned();
+                }
+                shared.state.is_unwanted()
+            })
+        };
+        // Who stopped it a moment earlier did not find the call.
+        if note(Some(&call)) {
+            call.cancel_unsent();
+        }
+        let outcome = wait(&call);
+        note(None);
+        outcome
     }
 }
 
-fn can_renew(tokens: &Tokens) -> bool {
-    !tokens.refresh_token.is_empty()
+/// Wipes what functions that have returned left on this thread's stack, which the system keeps for another thread.
+#[inline(never)]
+fn wipe_stack() {
+    let mut left = [0_u8; 128 * 1024];
+    left.zeroize();
+    std::hint::black_box(&left);
+}
+
+/// Runs a callback of the host. A panic around it is no reason to lose tokens.
+fn tell(callback: impl FnOnce()) {
+    let _ = panics::catch(|| {
+        callback();
+        Ok(())
+    });
+}
+
+/// The failure of a call whose time ended while it waited for a token request.
+fn too_late(stage: Stage, call: &Call) -> Failure {
+    let kept_by = |who: &str| {
+        let message = format!("{who} within the call's time limit of {} ms", call.limit().as_millis());
+        Failure::new(Code::Timeout, message)
+    };
+    match stage {
+        Stage::TokenCallback => kept_by("this session's token callback did not return"),
+        Stage::RenewalCallback => kept_by("this session's renewal callback did not return"),
+        Stage::OtherProcess => kept_by("the lock of token_file did not come free, or no thread its turn,"),
+        Stage::Server => call.timed_out().because("(the request for tokens goes on; a later call may find them)"),
+    }
+}
+
+fn no_tokens() -> Failure {
+    Failure::new(Code::InternalError, "the token state gave no tokens; please report it")
 }

@@ -2,19 +2,21 @@
 #![forbid(unsafe_code)]
 
 use std::borrow::Cow;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
 
-use serde_json::json;
+use serde::Serialize;
 use serde_json::value::RawValue;
+use zeroize::Zeroizing;
 
+use super::now::Now;
 use crate::error::{Code, Failure, Outcome};
-use crate::json::{LossyText, all_members};
+use crate::json::{LossyText, members};
 use crate::secret::Secret;
 use crate::signature::Circuit;
 
 /// A token that lives shorter than this is renewed; of a short-lived one the last tenth is "short".
 const MARGIN: Duration = Duration::from_secs(60);
-
 /// A century, in seconds. What claims to live longer tells nothing of its end.
 const LONGEST_LIFE: f64 = 100.0 * 365.0 * 86400.0;
 
@@ -29,159 +31,396 @@ pub struct Tokens {
     pub uid: String,
     token_type: Option<String>,
     lifetime: Option<Lifetime>,
+    accepted: Accepted,
 }
 
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, PartialEq)]
 struct Lifetime {
     seconds: u64,
-    end: SystemTime,
+    /// Since 1970.
+    end: Duration,
 }
 
-impl Lifetime {
-    fn from_now(seconds: u64) -> Lifetime {
-        let now = SystemTime::now();
-        let end = now.checked_add(Duration::from_secs(seconds)).unwrap_or(now + Duration::from_secs(u32::MAX.into()));
-        Lifetime { seconds, end }
+/// The calls with these tokens that the platform accepted. A copy of a set of tokens begins without: it may differ.
+#[derive(Debug, Default)]
+struct Accepted {
+    /// When the last of them began: milliseconds of [`Now::steady`] plus 1, or 0.
+    last: AtomicU64,
+    /// Which calls they were, as far as there is room: each has its place by its number.
+    calls: [AtomicU64; 16],
+}
+
+impl Clone for Accepted {
+    fn clone(&self) -> Accepted {
+        Accepted::default()
     }
+}
+
+impl Accepted {
+    fn place(&self, call: u64) -> &AtomicU64 {
+        &self.calls[call as usize % self.calls.len()]
+    }
+}
+
+fn millis(steady: Duration) -> u64 {
+    steady.as_millis() as u64 + 1
+}
+
+/// Why an answer is no whole set of tokens, and what of it must not be lost.
+#[derive(Debug)]
+pub struct Incomplete {
+    /// What is missing or wrong.
+    pub failure: Failure,
+    /// The former set with what came in place of it.
+    pub rest: Option<Box<Tokens>>,
 }
 
 impl Tokens {
-    /// Tokens that the host gives; `expires_in` counts from now.
-    pub fn given(access_token: &str, uid: &str, refresh_token: Secret, expires_in: Option<u64>) -> Tokens {
-        Tokens {
-            access_token: Secret::new(access_token),
-            refresh_token,
-            uid: uid.to_owned(),
-            token_type: None,
-            lifetime: expires_in.map(Lifetime::from_now),
-        }
+    /// Tokens that the host gives; `expires_in` counts from now, 0 is a token that has ended.
+    pub fn given(access_token: Secret, uid: &str, refresh_token: Secret, expires_in: Option<u64>, now: Now) -> Tokens {
+        let lifetime = expires_in.map(|seconds| Lifetime::from_now(seconds, now));
+        Tokens { access_token, refresh_token, uid: uid.to_owned(), lifetime, ..Tokens::default() }
+    }
+
+    /// The same tokens with another refresh token.
+    pub fn with_refresh_token(&self, refresh_token: Secret) -> Tokens {
+        Tokens { refresh_token, ..self.clone() }
     }
 
     /// Whether the access token is known to be of no use any more.
-    pub fn have_expired(&self) -> bool {
-        self.lifetime.is_some_and(|lifetime| lifetime.end <= SystemTime::now())
+    pub fn have_expired(&self, now: Now) -> bool {
+        self.lifetime.is_some_and(|lifetime| lifetime.end <= now.wall)
     }
 
     /// Whether the access token has expired or is about to.
-    pub fn want_renewal(&self) -> bool {
+    pub fn want_renewal(&self, now: Now) -> bool {
         self.lifetime.is_some_and(|lifetime| {
             let margin = MARGIN.min(Duration::from_secs(lifetime.seconds) / 10);
-            lifetime.end <= SystemTime::now() + margin
+            lifetime.end <= now.wall + margin
         })
     }
 
-    /// Reads the authorization server's answer, or the parameters of a redirect.
+    /// When the access token ends, since 1970, if that is known.
+    pub fn end(&self) -> Option<Duration> {
+        self.lifetime.map(|lifetime| lifetime.end)
+    }
+
+    /// Whether both sets hold the same tokens, whatever else they hold.
+    pub fn are_same(&self, other: &Tokens) -> bool {
+        self.access_token == other.access_token && self.refresh_token == other.refresh_token
+    }
+
+    /// Notes that the platform accepted a call with these tokens. A number tells it from others: a hash of what it is.
+    pub fn note_accepted(&self, call: u64, began: Now) {
+        self.accepted.last.fetch_max(millis(began.steady), Ordering::Relaxed);
+        self.accepted.place(call).store(call, Ordering::Relaxed);
+    }
+
+    /// Whether the platform is known to have accepted this very call with these tokens.
+    pub fn served(&self, call: u64) -> bool {
+        self.were_accepted() && self.accepted.place(call).load(Ordering::Relaxed) == call
+    }
+
+    /// Whether the platform ever accepted a call with these tokens.
+    pub fn were_accepted(&self) -> bool {
+        self.accepted.last.load(Ordering::Relaxed) > 0
+    }
+
+    /// Whether the platform accepted a call with these tokens that began after this time.
+    pub fn were_accepted_after(&self, time: Now) -> bool {
+        self.accepted.last.load(Ordering::Relaxed) > millis(time.steady)
+    }
+
+    /// Reads the parameters of a redirect.
+    pub fn read(fields: &[(Cow<'_, str>, Cow<'_, str>)], former: &Tokens, needs_uid: bool) -> Outcome<Tokens> {
+        let find = |name: &str| fields.iter().find(|field| field.0 == name).map(|field| field.1.as_ref());
+        Tokens::from_fields(find, former, needs_uid, Now::since(Instant::now()))
+            .map_err(|incomplete| incomplete.failure)
+    }
+
+    /// Reads the fields of an authorization server's answer.
     ///
-    /// Unknown members are ignored, a number may be a string, and what a renewal does not name is
-    /// kept from the former set.
-    pub fn read(members: &[(Cow<'_, str>, Cow<'_, str>)], former: &Tokens, needs_uid: bool) -> Outcome<Tokens> {
-        let find = |name: &'static str| {
-            members
-                .iter()
-                .find(|member| member.0 == name)
-                .map(|member| member.1.as_ref())
-                .filter(|text| !text.is_empty())
-        };
-        let missing = |name: &'static str| {
-            Failure::new(Code::OauthError, format!("the authorization server's answer has no {name}")).field(name)
-        };
-        let access_token = find("access_token").ok_or_else(|| missing("access_token"))?;
-        let uid = find("x_mailru_vid").unwrap_or(&former.uid);
-        if needs_uid && uid.is_empty() {
-            return Err(missing("x_mailru_vid").because("(the user's id, without which this session cannot sign)"));
-        }
+    /// What a renewal does not name is kept from the former set. `x_mailru_vid` that is no string and no number is to
+    /// be found as some text that is no user id.
+    pub fn from_fields<'a>(
+        find: impl Fn(&'static str) -> Option<&'a str>,
+        former: &Tokens,
+        needs_uid: bool,
+        now: Now,
+    ) -> Result<Tokens, Incomplete> {
+        let find = |name| find(name).filter(|text| !text.is_empty());
         let seconds = find("expires_in").and_then(|text| text.parse::<f64>().ok());
-        let seconds = seconds.filter(|seconds| (0.0..=LONGEST_LIFE).contains(seconds));
-        Ok(Tokens {
-            access_token: Secret::new(access_token),
+        let seconds = seconds.filter(|seconds| (1.0..=LONGEST_LIFE).contains(seconds));
+        let mut tokens = Tokens {
+            access_token: find("access_token").map(Secret::new).unwrap_or_default(),
             refresh_token: find("refresh_token").map_or_else(|| former.refresh_token.clone(), Secret::new),
-            uid: uid.to_owned(),
+            uid: former.uid.clone(),
             token_type: find("token_type").map(str::to_owned).or_else(|| former.token_type.clone()),
-            lifetime: seconds.map(|seconds| Lifetime::from_now(seconds as u64)),
-        })
+            lifetime: seconds.map(|seconds| Lifetime::from_now(seconds as u64, now)),
+            accepted: Accepted::default(),
+        };
+        let oauth = |name: &'static str, message: String| Failure::new(Code::OauthError, message).field(name);
+        let missing = |name| oauth(name, format!("the authorization server's answer has no {name}"));
+        let mut wrong_uid = None;
+        match find("x_mailru_vid") {
+            Some(uid) if !is_user_id(uid) => {
+                let message = "x_mailru_vid in the authorization server's answer is no user id, which is digits only";
+                wrong_uid = Some(oauth("x_mailru_vid", message.into()));
+            }
+            // Another user's tokens are no host's of this session: they are told to nobody.
+            Some(uid) if !former.uid.is_empty() && former.uid != uid => {
+                let message = "the authorization server's answer is for another user (x_mailru_vid) than the session's";
+                return Err(Incomplete { failure: oauth("x_mailru_vid", message.into()), rest: None });
+            }
+            Some(uid) => tokens.uid = uid.to_owned(),
+            None => {}
+        }
+        if tokens.access_token.is_empty() {
+            let brought = find("refresh_token").is_some();
+            let rest = brought.then(|| Box::new(former.with_refresh_token(tokens.refresh_token)));
+            return Err(Incomplete { failure: missing("access_token"), rest });
+        }
+        let no_uid = || missing("x_mailru_vid").because("(the user's id, without which this session cannot sign)");
+        match wrong_uid.or_else(|| (needs_uid && tokens.uid.is_empty()).then(no_uid)) {
+            Some(failure) => Err(Incomplete { failure, rest: Some(Box::new(tokens)) }),
+            None => Ok(tokens),
+        }
+    }
+
+    /// Reads what [`Self::to_json`] wrote and a host stored; other members are ignored.
+    pub fn stored(argument: &str, json: &str, now: Now) -> Outcome<Tokens> {
+        let wrong = |name: &str, right: &str| Failure::argument(argument, format!("{name} must be {right}"));
+        let mut tokens = Tokens::default();
+        let (mut seconds, mut end) = (None, None);
+        for (name, raw) in members(argument, json)? {
+            let text = || text_of(raw).ok_or_else(|| wrong(&name, "a string or null"));
+            let number = || {
+                let number = text_of(raw).and_then(|text| text.parse::<f64>().ok()).filter(|number| *number >= 0.0);
+                number.map(|it| it.min(1e12)).ok_or_else(|| wrong(&name, "a number of seconds or null"))
+            };
+            match name.as_ref() {
+                _ if raw.get() == "null" => {}
+                "access_token" => tokens.access_token = Secret::new(&text()?),
+                "refresh_token" => tokens.refresh_token = Secret::new(&text()?),
+                "token_type" => tokens.token_type = Some(text()?.into_owned()),
+                "expires_in" => seconds = Some(number()? as u64),
+                "expires_at" => end = Some(Duration::from_secs_f64(number()?)),
+                "uid" => tokens.uid = text()?.into_owned(),
+                _ => {}
+            }
+        }
+        if !tokens.uid.is_empty() && !is_user_id(&tokens.uid) {
+            return Err(wrong("uid", "a user id, which is digits only"));
+        }
+        if tokens.access_token.is_empty() && tokens.refresh_token.is_empty() {
+            let problem = "holds neither access_token nor refresh_token; give what mailru_tokens showed";
+            return Err(Failure::argument(argument, problem));
+        }
+        tokens.lifetime = match (seconds, end) {
+            (seconds, Some(end)) => {
+                let left = end.saturating_sub(now.wall).as_secs();
+                Some(Lifetime { seconds: seconds.unwrap_or(left), end })
+            }
+            (Some(seconds), None) => Some(Lifetime::from_now(seconds, now)),
+            (None, None) => None,
+        };
+        Ok(tokens)
     }
 
     /// The tokens as JSON, for the host to store; `null` is unknown.
     pub fn to_json(&self, circuit: Option<Circuit>) -> String {
-        let known = |text: &str| (!text.is_empty()).then(|| text.to_owned());
-        let unix = |time: SystemTime| time.duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
-        json!({
-            "access_token": known(self.access_token.expose()),
-            "refresh_token": known(self.refresh_token.expose()),
-            "expires_in": self.lifetime.map(|lifetime| lifetime.seconds),
-            "expires_at": self.lifetime.map(|lifetime| unix(lifetime.end)),
-            "uid": known(&self.uid),
-            "token_type": self.token_type,
-            "circuit": circuit.map(Circuit::name),
-        })
-        .to_string()
+        let mut json = Members::with_capacity(self.json_room());
+        self.write_members(&mut json, self.lifetime.map(|lifetime| lifetime.end.as_secs()));
+        json.add("circuit", circuit.map(Circuit::name));
+        json.end()
+    }
+
+    /// The tokens as JSON for [`Self::stored`] to read, with the application that they belong to. The end is not
+    /// rounded: of tokens that live two seconds, a second would be half.
+    pub fn to_file(&self, app_id: &str) -> Zeroizing<String> {
+        let mut json = Members::with_capacity(self.json_room() + 6 * app_id.len());
+        json.add("app_id", app_id);
+        self.write_members(&mut json, self.lifetime.map(|lifetime| lifetime.end.as_secs_f64()));
+        Zeroizing::new(json.end())
+    }
+
+    /// Enough for all members, however they are escaped: a buffer that grew would leave copies of secrets behind.
+    fn json_room(&self) -> usize {
+        let texts = [self.access_token.expose(), self.refresh_token.expose(), &self.uid];
+        let texts = texts.into_iter().chain(self.token_type.as_deref());
+        texts.map(|text| 6 * text.len()).sum::<usize>() + 256
+    }
+
+    fn write_members(&self, json: &mut Members, expires_at: Option<impl Serialize>) {
+        let known = |text| Some(text).filter(|text: &&str| !text.is_empty());
+        json.add("access_token", known(self.access_token.expose()));
+        json.add("refresh_token", known(self.refresh_token.expose()));
+        json.add("expires_in", self.lifetime.map(|lifetime| lifetime.seconds));
+        json.add("expires_at", expires_at);
+        json.add("uid", known(&self.uid));
+        json.add("token_type", self.token_type.as_deref());
     }
 }
 
-/// The members of a JSON object that are strings or numbers, as texts.
-pub fn flat_members(json: &str) -> Option<Vec<(Cow<'_, str>, Cow<'_, str>)>> {
-    let text = |raw: &'_ RawValue| -> Option<String> {
-        match raw.get().as_bytes()[0] {
-            b'"' => serde_json::from_str::<LossyText>(raw.get()).ok().map(|text| text.0.into_owned()),
-            b'-' | b'0'..=b'9' => Some(raw.get().to_owned()),
-            _ => None,
-        }
-    };
-    let members = all_members(json)?;
-    Some(members.into_iter().filter_map(|(name, raw)| Some((name, Cow::Owned(text(raw)?)))).collect())
+impl Lifetime {
+    fn from_now(seconds: u64, now: Now) -> Lifetime {
+        let seconds = seconds.min(LONGEST_LIFE as u64);
+        Lifetime { seconds, end: now.wall + Duration::from_secs(seconds) }
+    }
+}
+
+/// A JSON object that is written member by member into one buffer.
+struct Members(Vec<u8>);
+
+impl Members {
+    fn with_capacity(bytes: usize) -> Members {
+        Members(Vec::with_capacity(bytes))
+    }
+
+    fn add(&mut self, name: &str, value: impl Serialize) {
+        self.0.push(if self.0.is_empty() { b'{' } else { b',' });
+        // Neither can fail: a text or a number into memory.
+        let _ = serde_json::to_writer(&mut self.0, name);
+        self.0.push(b':');
+        let _ = serde_json::to_writer(&mut self.0, &value);
+    }
+
+    fn end(mut self) -> String {
+        self.0.push(b'}');
+        String::from_utf8(self.0).unwrap_or_default()
+    }
+}
+
+fn is_user_id(text: &str) -> bool {
+    text.bytes().all(|byte| byte.is_ascii_digit())
+}
+
+/// A string or a number as text.
+pub fn text_of(raw: &RawValue) -> Option<Cow<'_, str>> {
+    match raw.get().as_bytes()[0] {
+        b'"' => serde_json::from_str::<LossyText>(raw.get()).ok().map(|text| text.0),
+        b'-' | b'0'..=b'9' => Some(Cow::Borrowed(raw.get())),
+        _ => None,
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::oauth::reply::Fields;
 
-    fn read(json: &str, former: &Tokens, needs_uid: bool) -> Outcome<Tokens> {
-        Tokens::read(&flat_members(json).expect("an object"), former, needs_uid)
+    const NOW: Now = Now { steady: Duration::from_secs(5), wall: Duration::from_secs(1_700_000_000) };
+
+    fn read(json: &str, former: &Tokens, needs_uid: bool) -> Result<Tokens, Incomplete> {
+        let fields = Fields::of(json).expect("an object");
+        Tokens::from_fields(|name| fields.find(name), former, needs_uid, NOW)
+    }
+
+    fn seconds(tokens: &Tokens) -> Option<u64> {
+        tokens.lifetime.map(|lifetime| lifetime.seconds)
     }
 
     #[test]
     fn answers_are_read_leniently() {
-        for (expires_in, seconds) in [
+        for (expires_in, expected) in [
             ("86400", Some(86400)),
             ("\"86400\"", Some(86400)),
             ("86400.0", Some(86400)),
+            ("1.9", Some(1)),
+            ("1e300", None),
             ("null", None),
             ("\"soon\"", None),
             ("-1", None),
-            ("1e308", None),
-            ("\"18446744073709551615\"", None),
-            ("3153600001", None),
-            ("3153600000", Some(3153600000)),
-            ("\"inf\"", None),
-            ("\"NaN\"", None),
+            // A token that ended when it came would be renewed for every call.
+            ("0", None),
+            ("\"0\"", None),
+            ("0.5", None),
         ] {
             let json = format!(r#"{{"new":{{"a":[]}},"access_token":"a","expires_in":{expires_in}}}"#);
             let tokens = read(&json, &Tokens::default(), false).expect("enough");
-            assert_eq!(tokens.lifetime.map(|lifetime| lifetime.seconds), seconds, "{expires_in}");
+            assert_eq!(seconds(&tokens), expected, "{expires_in}");
         }
-        let former = Tokens::given("old", "7", Secret::new("keep"), None);
+        let former = Tokens::given(Secret::new("old"), "7", Secret::new("keep"), None, NOW);
         let renewed = read(r#"{"access_token":"new"}"#, &former, true).expect("the uid is known");
         assert_eq!((renewed.refresh_token.expose(), renewed.uid.as_str()), ("keep", "7"));
     }
 
+    /// Given an answer in which something is missing or wrong, then the field is named and the rest is kept.
     #[test]
-    fn missing_fields_are_named() {
-        for (json, field) in [
-            ("{}", "access_token"),
-            (r#"{"access_token":""}"#, "access_token"),
-            (r#"{"access_token":"a"}"#, "x_mailru_vid"),
+    fn what_is_missing_or_wrong_is_named_and_the_rest_is_kept() {
+        let former = Tokens::given(Secret::new("old"), "7", Secret::new("r0"), None, NOW);
+        let none = Tokens::default();
+        for (json, former, field, rest) in [
+            ("{}", &none, "access_token", None),
+            (r#"{"access_token":""}"#, &none, "access_token", None),
+            (r#"{"access_token":["a"]}"#, &none, "access_token", None),
+            (r#"{"refresh_token":"r1"}"#, &former, "access_token", Some(("old", "r1", "7"))),
+            (r#"{"access_token":"a","refresh_token":"r1"}"#, &none, "x_mailru_vid", Some(("a", "r1", ""))),
+            (r#"{"access_token":"a","x_mailru_vid":"me"}"#, &former, "x_mailru_vid", Some(("a", "r0", "7"))),
+            (r#"{"access_token":"a","x_mailru_vid":1.5}"#, &none, "x_mailru_vid", Some(("a", "", ""))),
+            (r#"{"access_token":"a","x_mailru_vid":["7"]}"#, &none, "x_mailru_vid", Some(("a", "", ""))),
+            (r#"{"access_token":"a","x_mailru_vid":"8"}"#, &former, "x_mailru_vid", None),
         ] {
-            let failure = read(json, &Tokens::default(), true).expect_err(json).into_json();
-            assert!(failure.contains(&format!("\"field\":\"{field}\"")), "{failure}");
+            let incomplete = read(json, former, true).expect_err(json);
+            let told = incomplete.failure.into_json();
+            assert!(told.contains(&format!("\"field\":\"{field}\"")), "{told}");
+            let kept = incomplete.rest;
+            let kept = kept.as_ref().map(|it| (it.access_token.expose(), it.refresh_token.expose(), it.uid.as_str()));
+            assert_eq!(kept, rest, "{json}");
         }
     }
 
     #[test]
     fn short_lives_have_short_margins() {
-        let living = |seconds| Tokens::given("a", "", Secret::default(), Some(seconds));
-        assert!(living(0).have_expired() && living(0).want_renewal());
-        assert!(!living(30).want_renewal());
-        assert!(!living(86400).want_renewal());
-        assert!(!Tokens::given("a", "", Secret::default(), None).want_renewal());
+        let living = |seconds| Tokens::given(Secret::new("a"), "", Secret::default(), seconds, NOW);
+        let later = |seconds| Now { wall: NOW.wall + Duration::from_secs(seconds), ..NOW };
+        assert!(living(Some(0)).have_expired(NOW) && living(Some(0)).want_renewal(NOW));
+        for (life, renewed_from) in [(30, 27), (600, 540), (86400, 86340)] {
+            let tokens = living(Some(life));
+            assert!(!tokens.want_renewal(later(renewed_from - 1)) && tokens.want_renewal(later(renewed_from)));
+            assert!(!tokens.have_expired(later(life - 1)) && tokens.have_expired(later(life)));
+        }
+        assert!(!living(None).want_renewal(later(1 << 40)));
+    }
+
+    #[test]
+    fn what_is_stored_is_read_back() {
+        let tokens = read(
+            r#"{"access_token":"a\"\u044f","refresh_token":"r","expires_in":2,"x_mailru_vid":7,"token_type":"bearer"}"#,
+            &Tokens::default(),
+            true,
+        )
+        .expect("whole");
+        let now = Now { wall: NOW.wall + Duration::from_millis(300), ..NOW };
+        for json in [tokens.to_json(Some(Circuit::ClientServer)), tokens.to_file("777").to_string()] {
+            let read = Tokens::stored("tokens_json", &json, now).expect("what was written");
+            assert!(read.are_same(&tokens), "{json}");
+            assert_eq!(
+                (&read.uid, &read.token_type, read.lifetime),
+                (&tokens.uid, &tokens.token_type, tokens.lifetime)
+            );
+        }
+        for (json, told) in [
+            ("[]", "must be a JSON object"),
+            ("{}", "neither access_token nor refresh_token"),
+            (r#"{"access_token":null,"refresh_token":null}"#, "neither access_token nor refresh_token"),
+            (r#"{"access_token":["hunter2"]}"#, "access_token must be a string"),
+            (r#"{"access_token":"hunter2","uid":"me"}"#, "uid must be a user id"),
+            (r#"{"access_token":"hunter2","expires_at":"soon"}"#, "expires_at must be a number"),
+            (r#"{"access_token":"hunter2","expires_in":-1}"#, "expires_in must be a number"),
+        ] {
+            let failure = Tokens::stored("tokens_json", json, NOW).expect_err(json).into_json();
+            assert!(failure.contains(told) && failure.contains(r#""argument":"tokens_json""#), "{failure}");
+            assert!(!failure.contains("hunter2"), "{failure}");
+        }
+        // The past is no error; half a set is enough.
+        let past = Tokens::stored("t", r#"{"access_token":"a","expires_at":1,"expires_in":"5"}"#, NOW).expect("stored");
+        assert!(past.have_expired(NOW));
+        assert_eq!(
+            seconds(&Tokens::stored("t", r#"{"access_token":"a","expires_in":60}"#, NOW).expect("stored")),
+            Some(60)
+        );
+        assert!(Tokens::stored("t", r#"{"refresh_token":"r"}"#, NOW).is_ok());
+        assert!(Tokens::stored("t", r#"{"access_token":"a","expires_at":1e300}"#, NOW).is_ok());
     }
 }

@@ -63,7 +63,7 @@ pub fn meant(name: &str, mut list: impl Iterator<Item = &'static str>) -> Option
     let whole = trim(trimmed.split('\0').next().unwrap_or_default());
     let cut = trim(whole.split('[').next().unwrap_or_default());
     let readings = [cut, whole].map(|reading| without_case(&reading.replace([' ', '.', '['], "_")));
-    list.find(|listed| *listed != name && readings.iter().any(|reading| *reading == without_case(listed)))
+    list.find(|listed| *listed != name && readings.iter().any(|reading| reading.eq_ignore_ascii_case(listed)))
 }
 
 /// [`meant`], for every known name.

@@ -1,6 +1,7 @@
 //! A check of a query string as it came, and what the host may go on with.
 #![forbid(unsafe_code)]
 
+use std::collections::HashSet;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use serde_json::{Value, json};
@@ -42,7 +43,8 @@ fn fields(query: &str) -> Outcome<Received<'_>> {
     if query.starts_with('?') || query.contains(|other: char| other.is_ascii_control() || matches!(other, ' ' | '#')) {
         return wrong("holds what no query holds: ? in front, #, white space or a control character");
     }
-    let mut fields: Received = Vec::new();
+    // A set, since a stranger decides how many names there are.
+    let (mut fields, mut names) = (Received::new(), HashSet::new());
     for pair in query.split('&').filter(|pair| !pair.is_empty()) {
         let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
         let (Some(name), Some(value)) = (decoded(name), decoded(value)) else {
@@ -51,7 +53,7 @@ fn fields(query: &str) -> Outcome<Received<'_>> {
         if name.is_empty() {
             return wrong("has a value without a name");
         }
-        if fields.iter().any(|field| field.0 == name) {
+        if !names.insert(name.clone()) {
             return Err(Failure::argument(&name, "duplicate name in the query; servers differ in which one they use"));
         }
         fields.push((name, Some(value)));

@@ -237,16 +237,16 @@ fn it_may_be_replaced_removed_and_its_session_freed_inside_it() {
 #[test]
 fn it_may_be_set_and_removed_while_calls_run() {
     let sandbox = Sandbox::start();
-    sandbox.post("settings", json!({ "record": false, "expires_in": 0 }));
-    // Tokens that have ended when they come: every call renews them.
-    let session = refreshing(&sandbox, json!({ "expires_in": 0 }));
+    sandbox.post("settings", json!({ "record": false }));
+    let session = refreshing(&sandbox, json!({}));
     let recorders: Mutex<Vec<Arc<Recorder>>> = Mutex::default();
     let ended = std::sync::atomic::AtomicBool::new(false);
     std::thread::scope(|scope| {
         for _ in 0..3 {
             scope.spawn(|| {
                 while !ended.load(Ordering::SeqCst) {
-                    // The sandbox's tokens have ended, too: whatever it says, nobody may hang.
+                    // It renews each time, unlike a call.
+                    session.authorize();
                     session.call("friends.get", None);
                 }
             });

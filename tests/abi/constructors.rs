@@ -1,4 +1,4 @@
-//! The thirteen constructors: which arguments each needs, and how it refuses.
+//! The constructors: which arguments each needs, and how it refuses.
 
 use std::ffi::CString;
 use std::ptr::null;
@@ -51,15 +51,17 @@ fn each_argument_of_each_constructor_is_required_or_not_as_documented() {
 
 #[test]
 fn text_that_is_not_utf8_is_refused_by_name() {
-    let [good, bad] = [&b"text"[..], b"te\xd0xt"].map(|text| CString::new(text).expect("no NUL"));
+    let bad = CString::new(b"te\xd0xt").expect("no NUL");
     for constructor in CONSTRUCTORS {
+        let good: Vec<_> = constructor.arguments.iter().map(|argument| c(usual(argument))).collect();
+        let good = || good.iter().map(|text| text.as_ptr()).collect::<Vec<_>>();
         for position in 0..constructor.arguments.len() {
-            let mut pointers = vec![good.as_ptr(); constructor.arguments.len()];
+            let mut pointers = good();
             pointers[position] = bad.as_ptr();
             let error = constructor.refusal(&pointers, null());
             assert_eq!(error["argument"], constructor.arguments[position], "{}", constructor.name);
         }
-        let pointers = vec![good.as_ptr(); constructor.arguments.len()];
+        let pointers = good();
         assert_eq!(constructor.refusal(&pointers, bad.as_ptr())["argument"], "options_json", "{}", constructor.name);
         assert_eq!(constructor.make_raw(&pointers, bad.as_ptr()), 0, "the reason need not be wanted");
         let session = constructor.make_raw(&pointers, null());

@@ -62,5 +62,5 @@ fn the_sessions_constructors_pass_each_argument_in_its_place() {
         assert_eq!(names.join(", "), expected, "{}", function.name);
         constructors += 1;
     }
-    assert_eq!(constructors, 13);
+    assert_eq!(constructors, 14);
 }

@@ -284,8 +284,16 @@ fn calls_of_one_application_wait_their_turn() {
         one.public("mail/demo", None).expect_ok();
     }
     assert!(begun.elapsed() < std::time::Duration::from_millis(1500), "{:?}", begun.elapsed());
-    for _ in 0..10 {
-        one.call("sandbox.echo", None).expect_ok();
+    // All turns of a second are taken at once; on a busy machine that may need more than one try.
+    loop {
+        std::thread::sleep(std::time::Duration::from_millis(1100));
+        let begun = std::time::Instant::now();
+        for _ in 0..10 {
+            one.call("sandbox.echo", None).expect_ok();
+        }
+        if begun.elapsed() < std::time::Duration::from_millis(700) {
+            break;
+        }
     }
     let before = sandbox.requests().len();
     let answer = one.call_within("sandbox.echo", None, 100, 0).expect("MAILRU_TIMEOUT");
@@ -299,11 +307,11 @@ fn calls_of_one_application_wait_their_turn() {
     // A wait for a turn can be cancelled like any other.
     let cancel = mailru::ffi::mailru_cancel_new();
     std::thread::scope(|scope| {
-        let waiting = scope.spawn(|| (0..30).map(|_| one.call_within("sandbox.echo", None, 0, cancel).name()).last());
+        let waiting = scope.spawn(|| (0..30).fold("", |_, _| one.call_within("sandbox.echo", None, 0, cancel).name()));
         std::thread::sleep(std::time::Duration::from_millis(300));
         let fired = std::time::Instant::now();
         mailru::ffi::mailru_cancel_fire(cancel);
-        assert_eq!(waiting.join().expect("no panic"), Some("MAILRU_CANCELLED"));
+        assert_eq!(waiting.join().expect("no panic"), "MAILRU_CANCELLED");
         assert!(fired.elapsed() < std::time::Duration::from_millis(500), "{:?}", fired.elapsed());
     });
     mailru::ffi::mailru_cancel_free(cancel);

@@ -142,7 +142,9 @@ impl Search {
         let fields = request(choices);
         let whole = text(&fields);
         let sig = signature(&whole);
-        let mut accepted: Option<String> = None;
+        // A call needs no check: the application signs it itself, so its signature serves for nothing else.
+        let has = |name: &str| fields.iter().any(|field| field.0 == name);
+        let mut accepted = (has("method") && has("secure")).then(|| format!("call {fields:?}"));
         let mut readings = vec![fields];
         readings.extend((0..6).filter_map(|_| reading(choices, &whole)));
         readings.sort();
@@ -208,7 +210,7 @@ fn request(choices: &mut impl Choices) -> Fields {
         0 | 1 => &["app_id", "other_price", "service_id", "transaction_id", "uid"],
         2 | 3 => &["app_id", "is_app_user", "oid", "referer_type", "session_expire", "session_key", "vid"],
         4 | 5 => &["app_id", "exp", "is_app_user", "session_key", "ss", "state", "vid"],
-        6 | 7 => &["app_id", "method", "secure", "session_key", "text"],
+        6 | 7 => &["app_id", "ext_perm", "method", "secure", "session_key", "text"],
         _ => &[],
     };
     let mut fields = Fields::new();
@@ -224,6 +226,14 @@ fn request(choices: &mut impl Choices) -> Fields {
         let name = name(choices);
         let value = if choices.likely(50) { odd_value(choices) } else { value(choices, &name) };
         fields.push((name, value));
+    }
+    // Two unknown names side by side, whose border may be read elsewhere.
+    if choices.likely(30) {
+        let front = choices.one(&["b", "on", "x", "1", "2", "_"]);
+        for back in ["a", "b"] {
+            let value = choices.one(&["", "x", "1", "2", "a1", "1.5", "on", "!", front, front]);
+            fields.push(([front, back].concat(), value.to_owned()));
+        }
     }
     fields.sort();
     fields.dedup_by(|one, other| one.0 == other.0);
@@ -244,7 +254,8 @@ const NUMBERS: [&str; 6] = ["1", "0", "22", "1300000000", "18446744073709551616"
 /// A value that the name may have.
 fn value(choices: &mut impl Choices, name: &str) -> String {
     let texts = ["stream", "a1", "x", "", "1", "left_menu", "be6ef8", "я"];
-    let is_text = ["session_key", "ss", "state", "text", "method", "referer_type", "view", "debug"].contains(&name);
+    let is_text =
+        ["session_key", "ss", "state", "text", "method", "referer_type", "view", "debug", "ext_perm"].contains(&name);
     choices.one(if is_text { &texts } else { &NUMBERS }).to_owned()
 }
 
@@ -264,13 +275,20 @@ fn odd_value(choices: &mut impl Choices) -> String {
 
 /// Reads a text as parameters in some way that would be hashed as this text; `None` where the choices lead nowhere.
 fn reading(choices: &mut impl Choices, whole: &str) -> Option<Fields> {
+    // As one of these kinds, by its names alone, or by any.
+    let only: &[&str] = match choices.below(6) {
+        0 => &["app_id", "other_price", "profit", "service_id", "transaction_id", "uid"],
+        1 | 2 => &["app_id", "ext_perm", "is_app_user", "oid", "referer_type", "session_expire", "session_key", "vid"],
+        3 => &["app_id", "exp", "is_app_user", "session_key", "ss", "state", "vid"],
+        _ => &[],
+    };
     // Where names may end, and where the one that ends there begins.
     let mut fields = Fields::new();
     let mut begun: Option<(&str, usize)> = None;
     for (at, _) in whole.match_indices('=') {
         let from = begun.map_or(0, |(_, value_at)| value_at);
         let Some(run) = whole.get(from..at) else { continue };
-        let Some(name) = name_at_end(choices, run, begun.is_none()) else { continue };
+        let Some(name) = name_at_end(choices, run, begun.is_none(), only) else { continue };
         if let Some((former, value_at)) = begun {
             if name.as_bytes() <= former.as_bytes() {
                 continue;
@@ -285,18 +303,21 @@ fn reading(choices: &mut impl Choices, whole: &str) -> Option<Fields> {
 }
 
 /// A name with which the run ends, or none: then the sign behind it belongs to a value.
-fn name_at_end<'a>(choices: &mut impl Choices, run: &'a str, is_first: bool) -> Option<&'a str> {
+fn name_at_end<'a>(choices: &mut impl Choices, run: &'a str, is_first: bool, only: &[&str]) -> Option<&'a str> {
     let length = run.bytes().rev().take_while(|byte| byte.is_ascii_alphanumeric() || *byte == b'_').count();
     let word = &run[run.len() - length..];
     if is_first {
         return (length == run.len() && !word.is_empty()).then_some(word);
     }
-    if word.is_empty() || choices.likely(15) {
+    let longest = |names: &[&str]| names.iter().filter(|name| word.ends_with(*name)).map(|name| name.len()).max();
+    if !only.is_empty() {
+        return longest(only).map(|length| &word[word.len() - length..]);
+    }
+    if word.is_empty() || choices.likely(10) {
         return None;
     }
-    let known = NAMES.into_iter().filter(|name| word.ends_with(name)).max_by_key(|name| name.len());
-    match known {
-        Some(known) if choices.likely(75) => Some(&word[word.len() - known.len()..]),
+    match longest(&NAMES) {
+        Some(length) if choices.likely(85) => Some(&word[word.len() - length..]),
         _ => Some(&word[choices.below(word.len())..]),
     }
 }

@@ -54,12 +54,57 @@ fn marked(document: &str) -> Vec<(String, String)> {
     programs
 }
 
+/// The recipes for tokens: however often they are started, and in however many processes, there is one login.
+#[test]
+fn recipes_for_tokens_log_in_once() {
+    let text = fs::read_to_string(root().join("README.md")).expect("the README");
+    let recipes: Vec<_> = marked(&text)
+        .into_iter()
+        .filter(|(_, program)| program.contains("stored.json") || program.contains("token_file"))
+        .collect();
+    assert_eq!(recipes.len(), 2);
+    let script = |text: &str| Script::new(text, prefix());
+    if script("cc --version").run().is_err() {
+        assert!(!all_required(), "c is required");
+        return;
+    }
+    for (number, (_, program)) in recipes.iter().enumerate() {
+        let sandbox = Sandbox::start();
+        let folder = folder(&format!("recipe{number}"));
+        forget_tokens(&folder);
+        fs::write(folder.join("recipe.c"), program).expect("cargo's folder can be written");
+        let compile =
+            "cd \"$FOLDER\" && cc -Wall -Wextra -Werror recipe.c $(pkg-config --cflags --libs mailru) -o recipe";
+        script(compile).set("FOLDER", &folder).run().unwrap_or_else(|error| panic!("{error}\n{program}"));
+        for start in 0..3 {
+            if start == 2 {
+                // A day off: the access token has expired, here and there.
+                sandbox.post("expire", json!({}));
+            }
+            let run = script("cd \"$FOLDER\" && ./recipe").set("FOLDER", &folder);
+            let output = run.set("MAILRU_OPTIONS", sandbox.options(json!({}))).run();
+            let output = output.unwrap_or_else(|error| panic!("{error}\n{program}"));
+            let workers = if program.contains("fork()") { 4 } else { 1 };
+            assert_eq!(output.matches("15410773191172635989").count(), workers, "{output}");
+        }
+        assert_eq!(sandbox.get("stats")["token_requests"], json!({ "password": 1, "refresh_token": 1 }), "{program}");
+    }
+}
+
+/// Removes what the programs stored when the tests ran before, with another sandbox's tokens.
+fn forget_tokens(folder: &std::path::Path) {
+    for file in ["stored.json", "tokens.json", "tokens.json.lock"] {
+        let _ = fs::remove_file(folder.join(file));
+    }
+}
+
 #[test]
 fn programs_of_the_documents_run() {
     let documents = DOCUMENTS.iter().filter_map(|name| fs::read_to_string(root().join(name)).ok());
     let programs: Vec<_> = documents.flat_map(|text| marked(&text)).collect();
     let sandbox = Sandbox::start();
     let folder = folder("programs");
+    forget_tokens(&folder);
     for (language, program) in &programs {
         let Some([_, file, tools, run]) = LANGUAGES.iter().find(|[name, ..]| name == language) else {
             panic!("no way to run {language} is known");

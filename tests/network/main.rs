@@ -16,6 +16,7 @@ mod host;
 mod hostile;
 mod log;
 mod matrix;
+mod memory;
 mod names;
 mod process;
 mod proxy;

@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 use crate::answer::Answer;
 use crate::demo_users::{self, DEMO_UID};
 use crate::faults::{Fault, Rule};
-use crate::grants::{Account, App, Consent, DEMO_APP, FULL_SCOPE, token};
+use crate::grants::{Account, App, Consent, DEMO_APP, FULL_SCOPE, Family, token};
 use crate::oauth;
 use crate::params::Params;
 use crate::state::{SharedState, Spelling};
@@ -58,6 +58,7 @@ fn answer(sandbox: &SharedState, method: &str, path: &str, query: &str, body: &[
         ("POST", "settings") => settings(sandbox, parse(body)?),
         ("POST", "users") => user(sandbox, parse(body)?),
         ("POST", "apps") => app(sandbox, parse(body)?),
+        ("GET", "tokens") => Ok(json!({ "newest": sandbox.state().grants.newest })),
         ("POST", "tokens") => tokens(sandbox, parse(body)?),
         ("POST", "codes") => code(sandbox, parse(body)?),
         ("POST", "expire") => expire(sandbox, parse(body)?),
@@ -104,6 +105,9 @@ struct NewSettings {
     expires_in_as: Option<Spelling>,
     omit: Option<Vec<String>>,
     rotate: Option<bool>,
+    detect_reuse: Option<bool>,
+    end_former: Option<bool>,
+    check_ids: Option<bool>,
     /// `null` is told from absent: it lifts the fixed scope.
     #[serde(default, deserialize_with = "given")]
     scope: Option<Option<String>>,
@@ -122,6 +126,9 @@ fn settings(sandbox: &SharedState, new: NewSettings) -> Answered {
     settings.expires_in = new.expires_in.unwrap_or(settings.expires_in);
     settings.expires_in_as = new.expires_in_as.unwrap_or(settings.expires_in_as);
     settings.rotate = new.rotate.unwrap_or(settings.rotate);
+    settings.detect_reuse = new.detect_reuse.unwrap_or(settings.detect_reuse);
+    settings.end_former = new.end_former.unwrap_or(settings.end_former);
+    settings.check_ids = new.check_ids.unwrap_or(settings.check_ids);
     if let Some(omit) = new.omit {
         settings.omit = omit;
     }
@@ -185,7 +192,7 @@ fn consent(uid: Option<String>, app_id: Option<String>, scope: Option<String>) -
 fn tokens(sandbox: &SharedState, new: NewTokens) -> Answered {
     let mut state = sandbox.state();
     let expires_in = new.expires_in.unwrap_or(state.settings.expires_in);
-    let issued = state.grants.issue(consent(new.uid, new.app_id, new.scope), expires_in, None);
+    let issued = state.grants.issue(consent(new.uid, new.app_id, new.scope), expires_in, Family::New);
     // Whole, whatever the settings leave out of the authorization server's answers.
     Ok(Value::Object(oauth::members(&issued, &Default::default())))
 }

@@ -110,6 +110,15 @@ pub enum Fault {
         #[serde(default = "bad_request")]
         status: u16,
     },
+    /// 429, with the seconds after which to come back.
+    TooMany {
+        #[serde(default)]
+        retry_after: Option<u64>,
+    },
+    /// The normal answer without these members.
+    Omit {
+        members: Vec<String>,
+    },
     Redirect {
         location: String,
         #[serde(default = "found")]

@@ -1,6 +1,6 @@
 //! Applications, accounts, and what was granted: authorization codes, access tokens, refresh tokens.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 use std::time::{Duration, Instant};
 
 use crate::demo_users::DEMO_UID;
@@ -46,6 +46,8 @@ pub struct Session {
     pub consent: Consent,
     /// `None`: never.
     pub expires_at: Option<Instant>,
+    /// The login that it comes from.
+    pub family: u64,
 }
 
 impl Session {
@@ -60,6 +62,8 @@ pub struct Voucher {
     pub consent: Consent,
     pub redirect_uri: Option<String>,
     pub spent: bool,
+    /// The login that it comes from: all tokens that were renewed from it are of its family.
+    pub family: u64,
 }
 
 /// A pair of tokens as issued.
@@ -76,6 +80,22 @@ pub struct Grants {
     pub sessions: HashMap<String, Session>,
     pub codes: HashMap<String, Voucher>,
     pub refresh_tokens: HashMap<String, Voucher>,
+    families: u64,
+    /// The access tokens that were issued last, newest first.
+    pub newest: VecDeque<String>,
+}
+
+/// How many of the newest access tokens are remembered.
+const NEWEST: usize = 2;
+
+/// Which tokens new ones join.
+pub enum Family<'a> {
+    /// None: a login.
+    New,
+    /// Those that are renewed; the refresh token stays as it is.
+    Keeping(u64, &'a str),
+    /// Those that are renewed, with a new refresh token.
+    Rotating(u64),
 }
 
 /// 32 hexadecimal digits.
@@ -91,31 +111,56 @@ impl Grants {
         Grants {
             apps: HashMap::from([(DEMO_APP.into(), app)]),
             accounts: HashMap::from([(DEMO_EMAIL.into(), account)]),
-            sessions: HashMap::from([(DEMO_SESSION_KEY.into(), Session { consent, expires_at: None })]),
+            sessions: HashMap::from([(DEMO_SESSION_KEY.into(), Session { consent, expires_at: None, family: 0 })]),
             codes: HashMap::new(),
             refresh_tokens: HashMap::new(),
+            families: 0,
+            newest: VecDeque::new(),
         }
     }
 
-    /// A new access token, and the refresh token to go with it: `keep`, or a new one.
-    pub fn issue(&mut self, consent: Consent, expires_in: u64, keep: Option<&str>) -> Issued {
+    /// A new access token, and the refresh token to go with it.
+    pub fn issue(&mut self, consent: Consent, expires_in: u64, family: Family<'_>) -> Issued {
+        let (family, refresh_token) = match family {
+            Family::New => {
+                self.families += 1;
+                (self.families, token())
+            }
+            Family::Keeping(family, refresh_token) => (family, refresh_token.to_owned()),
+            Family::Rotating(family) => (family, token()),
+        };
         let access_token = token();
         let expires_at = Instant::now().checked_add(Duration::from_secs(expires_in));
         let uid = consent.uid.clone();
-        self.sessions.insert(access_token.clone(), Session { consent: consent.clone(), expires_at });
-        let refresh_token = keep.map_or_else(token, str::to_owned);
+        self.sessions.insert(access_token.clone(), Session { consent: consent.clone(), expires_at, family });
         self.refresh_tokens.entry(refresh_token.clone()).or_insert(Voucher {
             consent,
             redirect_uri: None,
             spent: false,
+            family,
         });
+        self.newest.push_front(access_token.clone());
+        self.newest.truncate(NEWEST);
         Issued { access_token, refresh_token, expires_in, uid }
     }
 
     pub fn issue_code(&mut self, consent: Consent, redirect_uri: Option<String>, chosen: Option<String>) -> String {
         let code = chosen.unwrap_or_else(token);
-        self.codes.insert(code.clone(), Voucher { consent, redirect_uri, spent: false });
+        self.codes.insert(code.clone(), Voucher { consent, redirect_uri, spent: false, family: 0 });
         code
+    }
+
+    /// Ends every access token of a login.
+    pub fn end_access_tokens(&mut self, family: u64) {
+        let now = Instant::now();
+        let own = self.sessions.values_mut().filter(|session| session.family == family);
+        own.for_each(|session| session.expires_at = session.expires_at.map_or(Some(now), |at| Some(at.min(now))));
+    }
+
+    /// Ends every token of a login.
+    pub fn end_family(&mut self, family: u64) {
+        self.end_access_tokens(family);
+        self.refresh_tokens.retain(|_, voucher| voucher.family != family);
     }
 
     /// Expires one access token, or all of them; how many it was.

@@ -110,6 +110,7 @@ pub async fn inject(serving: &Serving<'_>, line: &Arc<Line>, fault: Fault, appli
             line.drain().await;
             over()
         }
+        Fault::Omit { members } => Ok(without(answer, &members).into_response()),
         Fault::Gzip {} if serving.request.accepts_gzip() => Ok(zipped(answer)?.into_response()),
         Fault::CloseAfter { ms } => {
             let mut response = answer.header("Connection", "keep-alive").into_response();
@@ -164,6 +165,7 @@ fn needs_answer(fault: &Fault) -> bool {
         | Fault::CloseDelimitedCut {}
         | Fault::HangBody {}
         | Fault::Gzip {}
+        | Fault::Omit { .. }
         | Fault::CloseAfter { .. } => true,
         _ => false,
     }
@@ -190,6 +192,10 @@ fn replacement(serving: &Serving, fault: &Fault) -> Option<Answer> {
         }
         Fault::PlatformError { code, status } => PlatformError::new(*code).answer(*status),
         Fault::OauthError { error, description, status } => Answer::oauth_error(*status, error, description),
+        Fault::TooMany { retry_after } => {
+            let answer = Answer::oauth_error(429, "rate_limited", "too many requests");
+            retry_after.iter().fold(answer, |answer, seconds| answer.header("Retry-After", seconds.to_string()))
+        }
         Fault::Redirect { location, status } => answer_like(*status, SCRIPT).header("Location", location),
         Fault::BadUtf8 {} => Answer::new(200, SCRIPT, &b"{\"text\":\"\xd0\xff\xfe\"}"[..], ""),
         Fault::Empty {} => answer_like(200, SCRIPT),
@@ -201,6 +207,15 @@ fn replacement(serving: &Serving, fault: &Fault) -> Option<Answer> {
         }
         _ => return None,
     })
+}
+
+/// The answer without some members of its object.
+fn without(mut answer: Answer, members: &[String]) -> Answer {
+    if let Ok(serde_json::Value::Object(mut object)) = serde_json::from_slice(&answer.body) {
+        object.retain(|name, _| !members.contains(name));
+        answer.body = serde_json::Value::Object(object).to_string().into();
+    }
+    answer
 }
 
 fn half(body: &Bytes) -> &[u8] {

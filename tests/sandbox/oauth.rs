@@ -4,7 +4,7 @@ use serde_json::{Map, Value, json};
 
 use crate::answer::{Answer, SCRIPT};
 use crate::demo_users::DEMO_UID;
-use crate::grants::{Consent, Issued, scope_or_default};
+use crate::grants::{Consent, Family, Issued, scope_or_default};
 use crate::params::Params;
 use crate::request::ReceivedRequest;
 use crate::state::{Settings, SharedState, Spelling, State};
@@ -98,7 +98,7 @@ fn by_code(state: &mut State, params: &Params, app_id: &str) -> Result<Issued, R
         return refuse("invalid_grant", "redirect_uri is not the one of the authorization");
     }
     let consent = voucher.consent.clone();
-    Ok(state.grants.issue(consent, state.settings.expires_in, None))
+    Ok(state.grants.issue(consent, state.settings.expires_in, Family::New))
 }
 
 fn by_password(state: &mut State, params: &Params, app_id: &str) -> Result<Issued, Refusal> {
@@ -109,7 +109,7 @@ fn by_password(state: &mut State, params: &Params, app_id: &str) -> Result<Issue
     };
     let scope = scope_or_default(params.get("scope"), &state.settings);
     let consent = Consent { uid: account.uid.clone(), app_id: app_id.to_owned(), scope };
-    Ok(state.grants.issue(consent, state.settings.expires_in, None))
+    Ok(state.grants.issue(consent, state.settings.expires_in, Family::New))
 }
 
 fn by_refresh_token(state: &mut State, params: &Params, app_id: &str) -> Result<Issued, Refusal> {
@@ -119,15 +119,24 @@ fn by_refresh_token(state: &mut State, params: &Params, app_id: &str) -> Result<
     };
     if voucher.spent {
         state.counts.spent_refresh_tokens_seen += 1;
+        if state.settings.detect_reuse {
+            // Somebody else has it: neither may go on.
+            state.counts.families_ended += 1;
+            let family = voucher.family;
+            state.grants.end_family(family);
+        }
         return refuse("invalid_grant", "the refresh_token was used before");
     }
     if voucher.consent.app_id != app_id {
         return refuse("invalid_grant", "the refresh_token is another application's");
     }
     voucher.spent = state.settings.rotate;
-    let consent = voucher.consent.clone();
-    let keep = (!state.settings.rotate).then_some(refresh_token);
-    Ok(state.grants.issue(consent, state.settings.expires_in, keep))
+    let (consent, family) = (voucher.consent.clone(), voucher.family);
+    if state.settings.end_former {
+        state.grants.end_access_tokens(family);
+    }
+    let family = if state.settings.rotate { Family::Rotating(family) } else { Family::Keeping(family, refresh_token) };
+    Ok(state.grants.issue(consent, state.settings.expires_in, family))
 }
 
 /// The members of a token answer.
@@ -186,7 +195,7 @@ fn redirect(sandbox: &SharedState, request: &ReceivedRequest) -> Result<String, 
             }
             Some("token") => {
                 let expires_in = state.settings.expires_in;
-                let issued = state.grants.issue(consent, expires_in, None);
+                let issued = state.grants.issue(consent, expires_in, Family::New);
                 state.counts.tokens_issued += 1;
                 mark = '#';
                 for (name, value) in members(&issued, &state.settings) {

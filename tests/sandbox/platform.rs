@@ -76,6 +76,9 @@ fn check<'a>(sandbox: &SharedState, request: &'a ReceivedRequest) -> Result<Call
     }
     let known = catalogue::find(method).ok_or(PlatformError::new(2))?;
     check_params(method, known, params)?;
+    if sandbox.state().settings.check_ids {
+        check_ids(sandbox, params)?;
+    }
     check_privilege(known, call.consent.as_ref())?;
     Ok(Call { write: known.write, ..call })
 }
@@ -139,6 +142,15 @@ fn check_params(method: &str, known: &Method, params: &Params) -> Result<(), Pla
         return Err(PlatformError::because(100, "img_url or img_file"));
     }
     Ok(())
+}
+
+/// Whoever a call is about is somebody: the platform's 102 speaks of "the session key or uid".
+fn check_ids(sandbox: &SharedState, params: &Params) -> Result<(), PlatformError> {
+    let ids = ["uid", "uid2", "uids"].iter().filter_map(|name| params.get(name)).flat_map(|ids| ids.split(','));
+    match ids.filter(|uid| !uid.is_empty()).all(|uid| sandbox.user(uid).is_some()) {
+        true => Ok(()),
+        false => Err(PlatformError::new(102)),
+    }
 }
 
 /// A session has the privileges of its scope; an application that acts by `uid` has all.

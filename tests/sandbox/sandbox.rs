@@ -55,10 +55,12 @@ The control API, JSON, on the base address and on the control listener:
   GET          /sandbox/stats                counters
   GET          /sandbox/applied              the writes that took effect
   POST         /sandbox/reset                back to the initial state
-  GET, POST    /sandbox/settings             {"record","expires_in","expires_in_as","omit","rotate","scope"}
+  GET, POST    /sandbox/settings             {"record","expires_in","expires_in_as","omit","rotate","scope",
+                                              "detect_reuse","end_former","check_ids"}
   POST         /sandbox/users                {"email","password","uid"}
   POST         /sandbox/apps                 {"app_id","private_key","secret_key"}
   POST         /sandbox/tokens               {"uid","app_id","scope","expires_in"}: a pair of tokens
+  GET          /sandbox/tokens               {"newest"}: the two access tokens issued last
   POST         /sandbox/codes                {"redirect_uri","uid","app_id","code","scope"}: an authorization code
   POST         /sandbox/expire               {"access_token"}, {"refresh_token"}, or {} for all access tokens
   GET, POST, DELETE  /sandbox/faults         {"on":{"path","method","grant","connection"},"times","skip",
@@ -73,6 +75,9 @@ A fault rule: "on" is a path prefix, a method (a * at its end stands for anythin
 for fresh connections; all that is given must match. "times" 1 unless told (null: for ever), "skip" lets the first
 pass, the first rule that strikes wins. A request whose answer is replaced has no effect, unless "applied" is true.
 
+Settings for tokens: "rotate": a refresh token works once; "detect_reuse": its second use ends every token of its login;
+"end_former": a renewal ends the access tokens before. "check_ids": an unknown uid, uid2 or uids is answered with 102.
+
 Kinds of fault for requests:
   close, reset            phase before (no effect; the default), after, head, body
   delay                   ms, phase before, head (the default), body
@@ -84,6 +89,8 @@ Kinds of fault for requests:
   raw                     base64: these bytes on the connection
   platform_error          code, status
   oauth_error             error, description, status
+  too_many                429; retry_after: seconds
+  omit                    members: the normal answer without these
   redirect                location, status
   huge, gzip_bomb, chunk_bomb      bytes
   many_headers            count

@@ -179,24 +179,88 @@ async fn rules_count_and_come_in_order() {
     assert_eq!(sandbox.applied().await, 2);
 }
 
+impl Sandbox {
+    /// The answer to a renewal, as it comes.
+    async fn renew(&self, refresh_token: &Value) -> String {
+        let refresh_token = refresh_token.as_str().expect("a token");
+        let form = format!(
+            "grant_type=refresh_token&client_id={DEMO_APP}&client_secret={DEMO_SECRET_KEY}&refresh_token={refresh_token}"
+        );
+        let request = format!(
+            "POST /oauth/token HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Length: {}\r\n\
+             Content-Type: application/x-www-form-urlencoded\r\n\r\n{form}",
+            form.len()
+        );
+        Self::exchange(self.port, &request).await
+    }
+
+    /// What a call with this access token is answered: a code, or 0.
+    async fn call_with(&self, access_token: &Value) -> i64 {
+        let key = access_token.as_str().expect("a token");
+        code(&self.call("friends.get", &[("session_key", key)], &CLIENT).await)
+    }
+}
+
 #[tokio::test]
 async fn a_refresh_token_is_for_one_use() {
     let sandbox = Sandbox::start().await;
     let token = sandbox.control("POST", "tokens", json!({})).await;
-    let refresh_token = token["refresh_token"].as_str().expect("a token");
-    let form = format!(
-        "grant_type=refresh_token&client_id={DEMO_APP}&client_secret={DEMO_SECRET_KEY}&refresh_token={refresh_token}"
-    );
-    let request = format!(
-        "POST /oauth/token HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Length: {}\r\n\
-         Content-Type: application/x-www-form-urlencoded\r\n\r\n{form}",
-        form.len()
-    );
-    let (status, first) = parts(&Sandbox::exchange(sandbox.port, &request).await);
+    let (status, first) = parts(&sandbox.renew(&token["refresh_token"]).await);
     assert_eq!((status, first["x_mailru_vid"].as_str()), (200, Some(DEMO_UID)));
-    let (status, second) = parts(&Sandbox::exchange(sandbox.port, &request).await);
+    let (status, second) = parts(&sandbox.renew(&token["refresh_token"]).await);
     assert_eq!((status, second["error"].as_str()), (400, Some("invalid_grant")));
     let stats = sandbox.control("GET", "stats", json!({})).await;
     assert_eq!(stats["spent_refresh_tokens_seen"], 1);
     assert_eq!(stats["token_requests"]["refresh_token"], 2);
+    assert_eq!(sandbox.call_with(&first["access_token"]).await, 0);
+}
+
+#[tokio::test]
+async fn a_refresh_token_that_is_reused_ends_its_login_and_no_other() {
+    let sandbox = Sandbox::start().await;
+    sandbox.control("POST", "settings", json!({ "detect_reuse": true, "end_former": true })).await;
+    let other = sandbox.control("POST", "tokens", json!({})).await;
+    let token = sandbox.control("POST", "tokens", json!({})).await;
+    let (_, first) = parts(&sandbox.renew(&token["refresh_token"]).await);
+    assert_eq!(sandbox.call_with(&token["access_token"]).await, 102, "a renewal ends it");
+    let (_, second) = parts(&sandbox.renew(&first["refresh_token"]).await);
+    assert_eq!(sandbox.call_with(&second["access_token"]).await, 0);
+    assert_eq!(parts(&sandbox.renew(&token["refresh_token"]).await).0, 400);
+    assert_eq!(sandbox.call_with(&second["access_token"]).await, 102);
+    assert_eq!(parts(&sandbox.renew(&second["refresh_token"]).await).0, 400);
+    assert_eq!(sandbox.control("GET", "stats", json!({})).await["families_ended"], 1);
+    assert_eq!(sandbox.call_with(&other["access_token"]).await, 0);
+    assert_eq!(parts(&sandbox.renew(&other["refresh_token"]).await).0, 200);
+}
+
+#[tokio::test]
+async fn ids_are_checked_on_request() {
+    let sandbox = Sandbox::start().await;
+    for (checked, param, expected) in [
+        (false, ("uids", "1"), 0),
+        (true, ("uids", "1"), 102),
+        (true, ("uids", "1324730981306483817,1"), 102),
+        (true, ("uids", "1324730981306483817,15410773191172635989"), 0),
+    ] {
+        sandbox.control("POST", "settings", json!({ "check_ids": checked })).await;
+        let params = [("session_key", DEMO_SESSION_KEY), param];
+        assert_eq!(code(&sandbox.call("users.getInfo", &params, &CLIENT).await), expected, "{param:?}");
+    }
+}
+
+#[tokio::test]
+async fn token_answers_may_be_late_or_lack_something() {
+    let sandbox = Sandbox::start().await;
+    let token = sandbox.control("POST", "tokens", json!({})).await;
+    let on = json!({ "path": "/oauth/token" });
+    sandbox.fault(json!({ "on": on, "fault": { "kind": "too_many", "retry_after": 7 } })).await;
+    let answer = sandbox.renew(&token["refresh_token"]).await;
+    assert!(answer.to_lowercase().contains("retry-after: 7\r\n"), "{answer}");
+    assert_eq!((parts(&answer).0, &parts(&answer).1["error"]), (429, &json!("rate_limited")));
+    sandbox.fault(json!({ "on": on, "fault": { "kind": "omit", "members": ["x_mailru_vid"] } })).await;
+    let (status, answer) = parts(&sandbox.renew(&token["refresh_token"]).await);
+    assert_eq!((status, answer.as_object().expect("an object").len()), (200, 4));
+    assert!(answer["x_mailru_vid"].is_null());
+    let (_, answer) = parts(&sandbox.renew(&answer["refresh_token"]).await);
+    assert_eq!(answer["x_mailru_vid"], DEMO_UID);
 }

@@ -34,6 +34,12 @@ pub struct Settings {
     pub omit: Vec<String>,
     /// Whether a refresh token is spent by its use.
     pub rotate: bool,
+    /// Whether the second use of a refresh token ends every token of its login.
+    pub detect_reuse: bool,
+    /// Whether a renewal ends the access tokens before.
+    pub end_former: bool,
+    /// Whether a user's id that nobody has is answered with 102.
+    pub check_ids: bool,
     /// The scope every new token gets, whatever was asked for.
     pub scope: Option<String>,
 }
@@ -46,6 +52,9 @@ impl Default for Settings {
             expires_in_as: Spelling::Number,
             omit: Vec::new(),
             rotate: true,
+            detect_reuse: false,
+            end_former: false,
+            check_ids: false,
             scope: None,
         }
     }
@@ -58,6 +67,7 @@ pub struct Counts {
     pub tokens_issued: u64,
     pub spent_refresh_tokens_seen: u64,
     pub spent_codes_seen: u64,
+    pub families_ended: u64,
     pub writes: u64,
 }
 
@@ -175,6 +185,7 @@ impl SharedState {
             "applied_total": journal.applied_counts.values().sum::<u64>(),
             "spent_refresh_tokens_seen": state.counts.spent_refresh_tokens_seen,
             "spent_codes_seen": state.counts.spent_codes_seen,
+            "families_ended": state.counts.families_ended,
             "faults_fired": state.faults.fired,
         })
     }

@@ -7,8 +7,11 @@ toolchain
 cat >"$work/nothing" <<'END'
 #!/bin/sh
 for word; do
-    case ${previous:-} in -o) : >"$word" ;; esac
-    case $word in *.a) : >"$word" ;; esac
+    case $word in
+    -out:* | -Fo*) word=${word#-out:} && : >"${word#-Fo}" ;;
+    *.a) : >"$word" ;;
+    *) [ "${previous:-}" != -o ] || : >"$word" ;;
+    esac
     previous=$word
 done
 END

@@ -185,6 +185,11 @@ static mailru_session refresh_server_session(char **error) {
                                              error);
 }
 
+static mailru_session stored_session(char **error) {
+    return mailru_stored_session_new(arg(0, APP_ID), arg(1, PRIVATE_KEY), arg(2, SECRET_KEY),
+                                     arg(3, "{\"refresh_token\":\"abc\"}"), arg(4, options), error);
+}
+
 static mailru_queue new_queue(char **error) {
     return mailru_queue_new(0, 0, error);
 }
@@ -233,6 +238,7 @@ static const struct {
      refresh_server_session,
      mailru_session_free,
      {"app_id", "secret_key", "refresh_token", ""}},
+    {"mailru_stored_session_new", stored_session, mailru_session_free, {"app_id", "", "", "tokens_json", ""}},
     {"mailru_queue_new", new_queue, mailru_queue_free, {NULL}},
 };
 
@@ -285,6 +291,17 @@ static void functions_that_make(void) {
     }
 }
 
+static void functions_that_change_a_session(void) {
+    char *error = poison;
+    int32_t code = mailru_session_set_tokens(session, NULL, &error);
+    answered("mailru_session_set_tokens", error, &code, MAILRU_INVALID_ARGUMENT, "\"argument\":\"tokens_json\"");
+    code = mailru_session_set_tokens(session, NULL, NULL);
+    check(code == MAILRU_INVALID_ARGUMENT, "mailru_session_set_tokens with error NULL: %d", code);
+    error = poison;
+    code = mailru_session_set_tokens(session, "{\"access_token\":\"" SESSION_KEY "\"}", &error);
+    check(code == MAILRU_OK && error == NULL, "mailru_session_set_tokens: %d", code);
+}
+
 static void functions_of_the_queue(void) {
     char *error = poison;
     int32_t code = mailru_queue_submit(queue, session, NULL, NULL, 1, &error);
@@ -317,6 +334,7 @@ static void functions_of_the_queue(void) {
 
 static void functions_with_callbacks(void) {
     check(mailru_session_on_token(session, NULL, NULL, NULL) == MAILRU_OK, "no token callback");
+    check(mailru_session_on_renewal(session, NULL, NULL, NULL) == MAILRU_OK, "no renewal callback");
     check(mailru_set_log(NULL, NULL, NULL, 4) == MAILRU_OK, "no log callback");
     check(mailru_set_log(NULL, NULL, NULL, 5) == MAILRU_INVALID_ARGUMENT, "no such level");
 }
@@ -327,6 +345,7 @@ void nulls(void) {
     queue = mailru_queue_new(1, 1, NULL);
     functions_that_answer();
     functions_that_make();
+    functions_that_change_a_session();
     functions_of_the_queue();
     functions_with_callbacks();
     mailru_string_free(NULL);

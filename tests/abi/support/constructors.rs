@@ -1,4 +1,4 @@
-//! The thirteen constructors as a table, so that a test can go through all of them.
+//! The constructors as a table, so that a test can go through all of them.
 
 use std::ffi::{CString, c_char};
 
@@ -52,10 +52,11 @@ constructors! {
     mailru_refresh_session_new(app_id, private_key, secret_key, refresh_token);
     mailru_refresh_client_session_new(app_id, private_key, refresh_token);
     mailru_refresh_server_session_new(app_id, secret_key, refresh_token);
+    mailru_stored_session_new(app_id, private_key, secret_key, tokens_json);
 }
 
 /// What an argument is unless the test says otherwise: the guide's user, who knows the sandbox.
-fn usual(argument: &str) -> &'static str {
+pub fn usual(argument: &str) -> &'static str {
     match argument {
         "app_id" => APP_ID,
         "private_key" => PRIVATE_KEY,
@@ -66,6 +67,7 @@ fn usual(argument: &str) -> &'static str {
         "email" => "demo@mail.ru",
         "password" => "demo",
         "scope" => "",
+        "tokens_json" => r#"{"access_token":"be6ef89965d58e56dec21acb9b62bdaa","uid":"1324730981306483817"}"#,
         _ => "to-be-given-by-the-test",
     }
 }

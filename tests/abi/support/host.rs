@@ -1,6 +1,6 @@
 //! The C functions, called as a host would, with their strings turned into Rust's.
 
-use std::ffi::{CStr, CString, c_char};
+use std::ffi::{CStr, CString, c_char, c_void};
 use std::ptr::null_mut;
 
 use mailru::ffi::*;
@@ -234,6 +234,33 @@ impl Session {
     pub fn authorize(&self) -> Answer {
         // SAFETY: the code is a local variable.
         Answer::of(|code| unsafe { mailru_authorize(self.0, code) })
+    }
+
+    /// `mailru_session_set_tokens`.
+    pub fn set_tokens(&self, tokens_json: &str) -> Answer {
+        let (tokens_json, mut error) = (c(tokens_json), null_mut());
+        // SAFETY: the string outlives the call; the error is a local variable.
+        let code = unsafe { mailru_session_set_tokens(self.0, tokens_json.as_ptr(), &mut error) };
+        assert_eq!(error.is_null(), code == MAILRU_OK, "an error where and only where it was refused");
+        Answer { code, json: if error.is_null() { String::new() } else { taken(error) } }
+    }
+
+    /// `mailru_session_on_renewal`, with a function that lives as long as the session.
+    pub fn on_renewal(&self, told: impl Fn(i32) + Send + Sync + 'static) {
+        type Told = Box<dyn Fn(i32) + Send + Sync>;
+        unsafe extern "C" fn tell(user_data: *mut c_void, phase: i32) {
+            // SAFETY: the data is a function until it is released.
+            unsafe { (*user_data.cast::<Told>())(phase) };
+        }
+        unsafe extern "C" fn release(user_data: *mut c_void) {
+            // SAFETY: the data came from `Box::into_raw`, and the library promises that this is the only release.
+            drop(unsafe { Box::from_raw(user_data.cast::<Told>()) });
+        }
+        let told: Told = Box::new(told);
+        let data = Box::into_raw(Box::new(told)).cast();
+        // SAFETY: the functions are for this data, which lives until the second is called.
+        let code = unsafe { mailru_session_on_renewal(self.0, Some(tell), data, Some(release)) };
+        assert_eq!(name(code), "MAILRU_OK");
     }
 
     /// `mailru_tokens`.

@@ -2,12 +2,14 @@
 
 pub mod constructors;
 pub mod host;
+pub mod process;
 pub mod recorder;
 pub mod sandbox;
 pub mod watch;
 
 pub use constructors::*;
 pub use host::*;
+pub use process::*;
 pub use recorder::*;
 pub use sandbox::Sandbox;
 

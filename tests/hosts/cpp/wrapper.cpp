@@ -53,6 +53,7 @@ static void constructors() {
         mailru::session::refresh("1", "p", "s", "r", options()),
         mailru::session::refresh_client("1", "p", "r", options()),
         mailru::session::refresh_server("1", "s", "r", options()),
+        mailru::session::stored("1", "p", "s", R"({"refresh_token":"r"})", options()),
     };
     for (const mailru::session &session : all) {
         check(bool(session), "every constructor is there");
@@ -100,6 +101,20 @@ static void functions() {
         check(witness.use_count() == 2, "a replaced function is forgotten");
     }
     check(witness.use_count() == 1, "a freed session forgets its function");
+    const auto stored = mailru::session::stored("423004", "7815696ecbf1c96e6894b779456d330e", nullptr,
+        R"({"access_token":"old","refresh_token":"old","uid":"1324730981306483817","expires_at":1})", options());
+    int phases = 0;
+    stored.on_renewal([&phases, &stored, witness](std::int32_t phase) {
+        phases += phase == 1 ? 10 : 1;
+        if (phase == 1) {
+            stored.set_tokens(R"({"access_token":"be6ef89965d58e56dec21acb9b62bdaa","refresh_token":"next"})");
+        }
+    });
+    stored.call("friends.get");
+    check(phases == 11, "a renewal is told of, and newer tokens serve instead of it");
+    check(stored.try_set_tokens("{}").code == MAILRU_INVALID_ARGUMENT, "no tokens at all");
+    stored.on_renewal(nullptr);
+    check(witness.use_count() == 1, "a removed function is forgotten");
     const auto pages = mailru::session::public_pages();
     check(pages.try_on_token([witness](const std::string &) {}).code == MAILRU_INVALID_ARGUMENT, "refused");
     std::string log;
@@ -117,7 +132,7 @@ static void queues() {
     mailru::queue queue;
     check(!queue.next(1us) && queue.descriptor() >= 0, "an empty queue");
     check(queue.try_submit(client(), "no name", nullptr, 1).code == MAILRU_INVALID_ARGUMENT, "refused at once");
-    check(thrown([] { mailru::queue(9999); }) == MAILRU_INVALID_ARGUMENT, "too many workers");
+    check(thrown([] { mailru::queue(65537); }) == MAILRU_INVALID_ARGUMENT, "too many calls in flight");
     const auto session = client();
     queue.submit(session, "sandbox.echo", nullptr, 7);
     const auto completed = queue.next();

@@ -12,8 +12,7 @@
 // error in it, too.
 //
 // A call blocks in C, which takes a thread of the operating system for as long. At most MaxInFlight do so at
-// a time; further goroutines wait without one. The library's queue would not need fewer: its workers are
-// threads as well.
+// a time; further goroutines wait without one.
 package mailru
 
 /*
@@ -22,6 +21,7 @@ package mailru
 #include <stdlib.h>
 
 int32_t mailru_go_on_token(mailru_session session, uintptr_t function);
+int32_t mailru_go_on_renewal(mailru_session session, uintptr_t function);
 */
 import "C"
 
@@ -227,6 +227,38 @@ func (session *Session) OnToken(function func(tokens json.RawMessage)) error {
 		return &Error{Code: code, JSON: "{}"}
 	}
 	return nil
+}
+
+// OnRenewal has a function told of each renewal: with 1 before its request, with 0 when it is over; nil removes it. In
+// the first, SetTokens gives the session what another process stored meanwhile: if it serves, no request is made.
+func (session *Session) OnRenewal(function func(phase int)) error {
+	var handle cgo.Handle
+	if function != nil {
+		handle = cgo.NewHandle(function)
+	}
+	if code := Code(C.mailru_go_on_renewal(session.number, C.uintptr_t(handle))); code != C.MAILRU_OK {
+		return &Error{Code: code, JSON: "{}"}
+	}
+	return nil
+}
+
+// SetTokens gives the session newer tokens, as OnToken's function was told or Tokens showed.
+func (session *Session) SetTokens(tokens json.RawMessage) error {
+	text := C.CString(string(tokens))
+	defer C.free(unsafe.Pointer(text))
+	var failure *C.char
+	code := C.mailru_session_set_tokens(session.number, text, &failure)
+	if code == C.MAILRU_OK {
+		return nil
+	}
+	told := C.GoString(failure)
+	C.mailru_string_free(failure)
+	return &Error{Code: Code(code), JSON: told}
+}
+
+//export goMailruRenewal
+func goMailruRenewal(function C.uintptr_t, phase C.int32_t) {
+	cgo.Handle(function).Value().(func(int))(int(phase))
 }
 
 //export goMailruTokens

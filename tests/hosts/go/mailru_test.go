@@ -108,6 +108,42 @@ func TestTokenFunctionsAreReplacedAndForgotten(t *testing.T) {
 	}
 }
 
+func TestTokensAreRestoredAndReplaced(t *testing.T) {
+	const stored = `{"access_token":"old","refresh_token":"old","uid":"1324730981306483817","expires_at":1}`
+	const newer = `{"access_token":"be6ef89965d58e56dec21acb9b62bdaa","refresh_token":"next"}`
+	session, err := NewStoredSession("423004", "7815696ecbf1c96e6894b779456d330e", "", json.RawMessage(stored),
+		os.Getenv("MAILRU_OPTIONS"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer session.Close()
+	phases := make(chan int, 2)
+	err = session.OnRenewal(func(phase int) {
+		if phase == 1 {
+			if err := session.SetTokens(json.RawMessage(newer)); err != nil {
+				t.Error(err)
+			}
+		}
+		phases <- phase
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := session.Call(context.Background(), "friends.get", nil); err != nil {
+		t.Error(err)
+	}
+	if first, second := <-phases, <-phases; first != 1 || second != 0 {
+		t.Errorf("phases %d and %d", first, second)
+	}
+	var failure *Error
+	if err := session.SetTokens(json.RawMessage("{}")); !errors.As(err, &failure) || failure.Code != InvalidArgument {
+		t.Errorf("no tokens were accepted: %v", err)
+	}
+	if _, err := NewStoredSession("423004", "", "", nil, ""); !errors.As(err, &failure) || failure.Code != InvalidArgument {
+		t.Errorf("a session of no tokens: %v", err)
+	}
+}
+
 func TestFilesAndPages(t *testing.T) {
 	session := client(t)
 	answer, err := session.Upload("photos.upload", map[string]any{"aid": "_myphoto"}, "img_file", "a.png", []byte("\x89PNG"))

@@ -59,6 +59,14 @@ func NewRefreshSession(appID, privateKey, secretKey, refreshToken, options strin
 	}, appID, privateKey, secretKey, refreshToken)
 }
 
+// NewStoredSession goes on with tokens that were stored: what OnToken's function was told or Tokens showed. It is nil
+// where the option token_file names a file that holds them.
+func NewStoredSession(appID, privateKey, secretKey string, tokens json.RawMessage, options string) (*Session, error) {
+	return open(options, func(text []*C.char, options *C.char, failure **C.char) C.mailru_session {
+		return C.mailru_stored_session_new(text[0], text[1], text[2], text[3], options, failure)
+	}, appID, privateKey, secretKey, string(tokens))
+}
+
 type constructor = func(texts []*C.char, options *C.char, failure **C.char) C.mailru_session
 
 // open runs a constructor with its texts as C's.

@@ -78,7 +78,7 @@ const calls = {
   watched: false,
 
   submit(session, method, params) {
-    // As many at a time as a server may want; the queue starts no more workers than it needs.
+    // As many at a time as a server may want; the queue has one thread for all of them.
     this.queue ||= made(mailru.queue, 256, 0xffffffff);
     const tag = ++this.tags;
     const error = [null];

@@ -1,0 +1,46 @@
+//! Tests that need a process of their own, or several: this program, run again for one of its tests.
+
+use std::process::{Child, Command, Stdio};
+
+const MARK: &str = "MAILRU_TEST_PROCESS";
+
+/// The command that runs one test of this program; `mark` tells that test why.
+pub fn command(test: &str, mark: &str) -> Command {
+    let mut command = Command::new(std::env::current_exe().expect("a test knows its path"));
+    command.args(["--exact", test, "--nocapture", "--test-threads=1"]).env(MARK, mark);
+    command
+}
+
+/// What a test run by [`command`] was told.
+pub fn mark() -> Option<String> {
+    std::env::var(MARK).ok()
+}
+
+/// Runs the body of the test of this name in a process of its own: for threads, the log, memory.
+pub fn in_a_process_of_its_own(test: &str, body: impl FnOnce()) {
+    if mark().is_some_and(|marked| marked == test) {
+        return body();
+    }
+    let output = command(test, test).output().expect("the program runs");
+    let [said, printed] = [&output.stdout, &output.stderr].map(|bytes| String::from_utf8_lossy(bytes).into_owned());
+    assert!(output.status.success() && said.contains("1 passed"), "{test}: {}\n{said}\n{printed}", output.status);
+    said.lines().filter(|line| line.contains("measured:")).for_each(|line| println!("{line}"));
+}
+
+/// A process that is killed when dropped.
+pub struct Worker(pub Child);
+
+impl Worker {
+    /// Starts one; what it prints is read by nobody.
+    pub fn start(test: &str, mark: &str) -> Worker {
+        let process = command(test, mark).stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::null()).spawn();
+        Worker(process.expect("the program runs"))
+    }
+}
+
+impl Drop for Worker {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
