@@ -99,20 +99,25 @@ fn codes() -> String {
     include!("src/codes.in")
 }
 
-/// Programs that are linked with the library look for it under this name when they start.
-fn recorded_name() -> String {
-    format!("libmailru.so.{}", version::MAILRU_ABI_VERSION)
+/// Programs that are linked with the library look for it under this name when they start; `None` where linkers know no
+/// such name, or (macOS) where it is a path that `make install` knows.
+fn recorded_name() -> Option<String> {
+    let variable = |name: &str| env::var(name).unwrap_or_default();
+    let (system, family, vendor) =
+        (variable("CARGO_CFG_TARGET_OS"), variable("CARGO_CFG_TARGET_FAMILY"), variable("CARGO_CFG_TARGET_VENDOR"));
+    if family != "unix" || vendor == "apple" {
+        return None;
+    }
+    // Packages for Android take no file whose name ends in a number.
+    let number = if system == "android" { String::new() } else { format!(".{}", version::MAILRU_ABI_VERSION) };
+    Some(format!("libmailru.so{number}"))
 }
 
-fn is_for_linux() -> bool {
-    env::var("CARGO_CFG_TARGET_OS").as_deref() == Ok("linux")
-}
-
-/// The name under which linkers record the library, and the promise that it is never unloaded: its
-/// threads and its fork hook outlive a dlclose.
+/// The name under which linkers record the library, and the promise that it is never unloaded: its threads and its fork
+/// hook outlive a dlclose. Windows and macOS have no such flag: src/ffi/process.rs.
 fn name_the_shared_object() {
-    if is_for_linux() {
-        println!("cargo:rustc-cdylib-link-arg=-Wl,-soname,{}", recorded_name());
+    if let Some(name) = recorded_name() {
+        println!("cargo:rustc-cdylib-link-arg=-Wl,-soname,{name}");
         println!("cargo:rustc-cdylib-link-arg=-Wl,-z,nodelete");
     }
 }
@@ -120,12 +125,10 @@ fn name_the_shared_object() {
 /// Makes the library's recorded name a link to it in cargo's output folder, so that a program linked against that
 /// folder also runs from there.
 fn link_under_the_recorded_name(folder: &Path) {
-    if !is_for_linux() {
-        return;
-    }
+    let Some(recorded) = recorded_name().filter(|name| name != "libmailru.so") else { return };
     #[cfg(unix)]
     {
-        let (link, library) = (folder.join(recorded_name()), Path::new("libmailru.so"));
+        let (link, library) = (folder.join(recorded), Path::new("libmailru.so"));
         if fs::read_link(&link).is_ok_and(|target| target == library) {
             return;
         }

@@ -10,15 +10,22 @@
  * After a restart the stored text goes into mailru_stored_session_new.
  * With MAILRU_SANDBOX in the environment, that server's login page takes the place of the real one.
  */
+#ifdef _WIN32
+#define _CRT_RAND_S
+#include "demo.h"
+#include <io.h>
+#include <windows.h>
+#else
 #define _POSIX_C_SOURCE 200112L
 #include "demo.h"
-
 #include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+#endif
+
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 /* Where the platform sends the browser: an address of the application's site. */
 static const char REDIRECT_URI[] = "https://example.org/mailru/login";
@@ -54,12 +61,42 @@ static bool read_line(char *line, size_t size) {
     return true;
 }
 
-/* Something nobody can guess: a redirect that brings it belongs to the login begun here. */
+/* What the systems do differently: bytes that nobody can guess, a file for its owner alone, and its way to the disk
+   and into another's place. */
+#ifdef _WIN32
+static bool random_bytes(unsigned char *bytes, size_t size) {
+    unsigned number;
+    for (size_t i = 0; i < size; i++) {
+        if (rand_s(&number) != 0) return false;
+        bytes[i] = (unsigned char)number;
+    }
+    return true;
+}
+
+/* The folder decides who may read it: in the user's profile it is the user. */
+static FILE *create(const char *file) { return fopen(file, "wb"); }
+static bool save(FILE *stream) { return fflush(stream) == 0 && _commit(_fileno(stream)) == 0; }
+static bool replace(const char *file, const char *by) { return MoveFileExA(by, file, MOVEFILE_REPLACE_EXISTING); }
+#else
+static bool random_bytes(unsigned char *bytes, size_t size) {
+    FILE *random = fopen("/dev/urandom", "rb");
+    bool fine = random != NULL && fread(bytes, size, 1, random) == 1;
+    if (random != NULL) fclose(random);
+    return fine;
+}
+
+static FILE *create(const char *file) {
+    int descriptor = open(file, O_WRONLY | O_CREAT | O_TRUNC, S_IRUSR | S_IWUSR);
+    return descriptor < 0 ? NULL : fdopen(descriptor, "wb");
+}
+static bool save(FILE *stream) { return fflush(stream) == 0 && fsync(fileno(stream)) == 0; }
+static bool replace(const char *file, const char *by) { return rename(by, file) == 0; }
+#endif
+
+/* A redirect that brings this state belongs to the login begun here. */
 static bool make_state(char *state) {
     unsigned char bytes[16];
-    FILE *random = fopen("/dev/urandom", "rb");
-    bool fine = random != NULL && fread(bytes, sizeof bytes, 1, random) == 1;
-    if (random != NULL) fclose(random);
+    bool fine = random_bytes(bytes, sizeof bytes);
     for (size_t i = 0; fine && i < sizeof bytes; i++) sprintf(state + 2 * i, "%02x", bytes[i]);
     return fine;
 }
@@ -69,12 +106,10 @@ static void store(void *user_data, const char *tokens_json) {
     const char *file = user_data;
     char fresh[TEXT];
     snprintf(fresh, sizeof fresh, "%s.new", file);
-    ssize_t length = (ssize_t)strlen(tokens_json);
-    int descriptor = open(fresh, O_WRONLY | O_CREAT | O_TRUNC, S_IRUSR | S_IWUSR);
-    bool written =
-        descriptor >= 0 && write(descriptor, tokens_json, (size_t)length) == length && fsync(descriptor) == 0;
-    if (descriptor >= 0) close(descriptor);
-    if (written && rename(fresh, file) == 0) {
+    FILE *stream = create(fresh);
+    bool written = stream != NULL && fputs(tokens_json, stream) >= 0 && save(stream);
+    if (stream != NULL) fclose(stream);
+    if (written && replace(file, fresh)) {
         printf("new tokens are stored in %s\n", file);
     } else {
         perror(fresh);
@@ -106,7 +141,7 @@ int main(int count, char **arguments) {
         fprintf(stderr, "usage: login FILE\n");
         return EXIT_FAILURE;
     }
-    setvbuf(stdout, NULL, _IOLBF, 0); /* lines come out at once, also into a pipe */
+    setvbuf(stdout, NULL, _IONBF, 0); /* lines come out at once, also into a pipe */
     char login_code[TEXT];
     if (!log_in(login_code)) return EXIT_FAILURE;
 

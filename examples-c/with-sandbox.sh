@@ -7,6 +7,7 @@
 #     MAILRU_OPTIONS          the options that lead a session to the sandbox
 #     MAILRU_SANDBOX          the sandbox's address
 #     MAILRU_SANDBOX_CONTROL  the address of its control API
+# SANDBOX_ARGUMENTS are further arguments of the sandbox's.
 set -eu
 
 sandbox=$1
@@ -26,7 +27,8 @@ trap 'exit 143' TERM
 
 # The sandbox ends with its input, so that not even a killed shell leaves it behind.
 mkfifo "$folder/input" "$folder/output"
-"$sandbox" --exit-with-stdin <"$folder/input" >"$folder/output" &
+# shellcheck disable=SC2086 # arguments
+"$sandbox" --exit-with-stdin ${SANDBOX_ARGUMENTS:-} <"$folder/input" >"$folder/output" &
 process=$!
 exec 3>"$folder/input" 4<"$folder/output"
 

@@ -59,12 +59,51 @@
  * answered with MAILRU_INVALID_HANDLE. Freeing twice is harmless, and so is freeing during calls on
  * other threads: they end with their answer or as MAILRU_CANCELLED. Numbers are not used again.
  *
- * THREADS, FORK, SIGNALS
+ * THREADS
  *
  * Any function may be called from any thread at any time, and one session serves many threads at
- * once. After a fork the child may go on with its sessions: it makes connections of its own. The
- * library installs no signal handler, changes no environment variable and prints nothing. Once
- * loaded it stays loaded: dlclose does not unload it.
+ * once. A call needs 64 KiB of the thread's stack, over http and over TLS, besides what callbacks
+ * need that run in it. The library's own threads have 2 MiB each and block every signal.
+ *
+ * A thread inside the library is not cancelled: pthread_cancel takes effect when the function has
+ * returned. A thread whose cancellation is asynchronous may not call the library.
+ *
+ * CALLBACKS
+ *
+ * A callback must return. A C++ exception, longjmp, pthread_exit, a cancellation or another way out
+ * of it ends the process; with the GNU C library at once, and a line on stderr says why. A jump that
+ * stays within the callback is none. Hosts whose threads are ended when the host shuts down, such as
+ * Python's, first remove their callbacks and wait until these are released.
+ *
+ * FORK
+ *
+ * After a fork the child may go on with its sessions: it makes connections of its own. Queues stay
+ * with the parent. A fork is noticed however it is made, also without pthread_atfork and in a signal
+ * handler.
+ *
+ * SIGNALS
+ *
+ * The library installs no signal handler, and none of its writes raises SIGPIPE. A signal handler may
+ * call mailru_version, mailru_abi_version and mailru_code_name, and nothing else: mailru_cancel_fire,
+ * too, takes locks. To end calls at a signal, have a thread wait for it with sigwait, or write to a
+ * pipe in the handler, and call mailru_cancel_fire or mailru_session_cancel outside of it.
+ *
+ * PROCESS
+ *
+ * The process may end at any time, with calls under way, too; functions may still be called in exit
+ * handlers and in the destructors of thread-specific data. Once loaded, the library stays loaded:
+ * dlclose and FreeLibrary do not unload it. It prints nothing, but for the line named above.
+ *
+ * Where a large buffer cannot be had, for parameters or an answer, say, that is
+ * MAILRU_OUT_OF_MEMORY. Where not even a few kilobytes are left, the process ends: no function returns
+ * NULL for that.
+ *
+ * The environment is never changed. Constructors read the proxy variables, which are used with
+ * "proxy":"env" only; with "tls_roots":"system" a session's first connection by TLS reads
+ * SSL_CERT_FILE and SSL_CERT_DIR, except on Windows, macOS and Android. Nothing else is read, and no
+ * other thread may change the environment meanwhile. In a program with more rights than its user
+ * (set-uid, set-gid, capabilities) none of these variables has an effect. The locale is neither read
+ * nor changed, and texts are English.
  *
  * OPTIONS of the constructors: a JSON object, NULL or ""; an unknown name or a wrong value is an error
  *
@@ -192,11 +231,14 @@ typedef uint64_t mailru_cancel;
  that needs the session's token, and its submission to a queue, is MAILRU_REENTERED. That is noticed
  on this thread only, where the log, renewal and release callbacks of the same renewal run, too: a
  call on another thread waits for this function to return, so do not wait for it here.
+ It must return: an exception, longjmp, pthread_exit or another way out of it ends the process.
  */
 typedef void (*mailru_token_callback)(void *user_data, const char *tokens_json);
 
 /*
- Called once, when user_data will not be used again; may be NULL.
+ Called once, when user_data will not be used again; may be NULL. Runs on the thread that used
+ user_data last, which may be one of the library's. It must return: an exception, longjmp,
+ pthread_exit or another way out of it ends the process.
  */
 typedef void (*mailru_release_callback)(void *user_data);
 
@@ -214,7 +256,9 @@ typedef uint64_t mailru_queue;
 
 /*
  Given one line of the log, with its level: 1 error, 2 warning, 3 info, 4 debug. message is valid
- until the function returns. Runs on whichever thread the line comes from, several at once.
+ until the function returns. Runs on whichever thread the line comes from, the library's own among
+ them, several at once. What it does itself by way of the library is not logged. It must return: an
+ exception, longjmp, pthread_exit or another way out of it ends the process.
  */
 typedef void (*mailru_log_callback)(void *user_data, int32_t level, const char *message);
 
@@ -448,7 +492,7 @@ mailru_session mailru_stored_session_new(const char *app_id,
  The attack: a user who may choose a name adds uid and so decides for whom the call is made.
  code: receives the outcome's code; may be NULL.
  Returns the platform's own JSON, byte for byte, or on failure the error's JSON: in both cases to
- be released with mailru_string_free. NULL only if memory ran out.
+ be released with mailru_string_free; never NULL.
 
  Blocks until the answer is there, at most for the option timeout_ms, retries and the renewal of
  the token included. mailru_session_cancel and mailru_session_free from another thread end it.
@@ -950,7 +994,9 @@ char *mailru_verify_query(const char *kind,
 
  callback: replaces the one set before; NULL switches the log off.
  user_data: handed to the callback, and never looked at.
- release: called once, when user_data will not be used again; may be NULL. On failure, too.
+ release: called once, when user_data will not be used again; may be NULL. On failure, too. A host
+ that ends foreign threads when it shuts down, such as Python, removes the callback and waits for
+ the release first.
  level: 0 off, 1 error, 2 warning, 3 info, 4 debug; lines up to it are told. It is off by default.
  Returns MAILRU_OK, or MAILRU_INVALID_ARGUMENT for another level. Does not block.
  */

@@ -9,7 +9,8 @@ use rustls::pki_types::ServerName;
 use ureq::http::Uri;
 
 use crate::error::{Failure, Outcome};
-use crate::large::{Look, pieces, text_with_room};
+use crate::large::{Look, pieces};
+use crate::memory::text_with_room;
 
 /// All but the characters that RFC 3986 calls unreserved.
 const ENCODED: AsciiSet = NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');

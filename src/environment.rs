@@ -9,6 +9,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 static IS_FOREIGN: AtomicBool = AtomicBool::new(false);
 
 /// Says that the environment comes from somebody with fewer rights than the process has.
+#[cfg(unix)]
 pub fn distrust() {
     IS_FOREIGN.store(true, Ordering::Relaxed);
 }

@@ -3,15 +3,17 @@
 //! The modules from the ground up. Each imports only from those that stand before it; `tests/abi/layers.rs` compares
 //! every `crate::` path with this list.
 //!
-//! 0. `environment`, `error`, `panics`, `background`, `secret`, `fork`, `engine`, `call`, `log`, `large`, `json`, `json_scan`:
-//!    failures, threads, secrets, what a fork and a cancellation mean, calls that are suspended, how JSON is read.
-//! 1. `address`, `options`, `params`, `signature`, `verify`, `catalogue`, `error_json`, `pace`: pure functions, and what
+//! 0. `environment`, `error`, `memory`, `panics`, `background`, `secret`, `fork`: failures, threads, secrets, what a fork
+//!    means, room for large buffers.
+//! 1. `engine`, `call`, `log`, `large`, `json`, `json_scan`: calls that are suspended, what a cancellation means, how
+//!    JSON is read.
+//! 2. `address`, `options`, `params`, `signature`, `verify`, `catalogue`, `error_json`, `pace`: pure functions, and what
 //!    the sessions of an application share.
-//! 2. `http`: a request out, a checked answer back.
-//! 3. `oauth`: tokens obtained, kept, renewed.
-//! 4. `request`, `keys`, `identity`, `session`: what the platform is asked for, and with which keys.
-//! 5. `queue`: many calls for few threads of the program that uses the library.
-//! 6. `ffi`: every exported function, and all `unsafe` but that of `engine/task.rs`.
+//! 3. `http`: a request out, a checked answer back.
+//! 4. `oauth`: tokens obtained, kept, renewed.
+//! 5. `request`, `keys`, `identity`, `session`: what the platform is asked for, and with which keys.
+//! 6. `queue`: many calls for few threads of the program that uses the library.
+//! 7. `ffi`: every exported function, and all `unsafe` but that of `engine/task.rs`.
 // The standard streams belong to the program that uses the library.
 #![cfg_attr(not(test), deny(clippy::print_stdout, clippy::print_stderr))]
 
@@ -37,6 +39,7 @@ mod json_scan;
 mod keys;
 mod large;
 mod log;
+mod memory;
 mod oauth;
 mod options;
 mod pace;

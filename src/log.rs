@@ -31,9 +31,9 @@ pub type Sink = Arc<dyn Fn(Level, &str) + Send + Sync>;
 const LONGEST_VALUE: usize = 1000;
 
 thread_local! {
-    /// Whether the sink runs on this thread. What it does itself by way of the library is not told to
-    /// it, or it would never end.
-    static TELLING: Cell<bool> = const { Cell::new(false) };
+    /// Where on the stack of this thread the sink runs; 0 if it does not. What it does itself by way of the library is
+    /// not told to it, or it would never end.
+    static TELLING: Cell<usize> = const { Cell::new(0) };
 }
 
 /// The sink's level once more, to find out without a lock that nobody reads a line.
@@ -50,20 +50,35 @@ pub fn set(sink: Option<Sink>, most: i32) {
     drop(former);
 }
 
+/// Says that the sink runs from here on the stack, which grows downwards.
+pub fn sink_runs_from(place: usize) {
+    TELLING.with(|telling| telling.set(place));
+}
+
+/// Notes that the host comes in at this place on the stack. If that is above the sink, the host left the sink by a jump,
+/// and lines are told again.
+pub fn entered(place: usize) {
+    TELLING.with(|telling| {
+        if telling.get() != 0 && place > telling.get() {
+            telling.set(0);
+        }
+    });
+}
+
 /// Tells of an event, if anybody reads it.
 pub fn event(level: Level, line: impl FnOnce() -> Line) {
-    if level as i32 > MOST.load(Ordering::Relaxed) || TELLING.with(Cell::get) {
+    if level as i32 > MOST.load(Ordering::Relaxed) || TELLING.with(Cell::get) != 0 {
         return;
     }
     let sink = SINK.with(|slot| slot.as_ref().filter(|(_, most)| level as i32 <= *most).map(|(sink, _)| sink.clone()));
     let Some(sink) = sink else { return };
-    TELLING.with(|telling| telling.set(true));
+    TELLING.with(|telling| telling.set(usize::MAX));
     // A bug in a line is no reason to lose the answer that it tells of.
     let _ = panics::catch(|| {
         sink(level, &line().0);
         Ok(())
     });
-    TELLING.with(|telling| telling.set(false));
+    TELLING.with(|telling| telling.set(0));
 }
 
 /// One event: `event=name`, and what is known of it.

@@ -7,7 +7,7 @@ use serde_json::value::RawValue;
 
 use crate::error::{Failure, Outcome};
 use crate::json::{MAX_DEPTH, Members, Text, members};
-use crate::large::check_room;
+use crate::memory::check_room;
 
 /// The names that each signed call sets itself.
 const RESERVED: [&str; 6] = ["method", "app_id", "session_key", "secure", "sig", "cb"];

@@ -25,11 +25,6 @@ pub fn is_task() -> bool {
     false
 }
 
-/// The waker of the task on this thread: none.
-pub fn waker() -> Option<Waker> {
-    None
-}
-
 /// Runs code of the host.
 pub fn on_thread_stack<R>(work: impl FnOnce() -> R) -> R {
     work()

@@ -22,7 +22,7 @@ use crate::request::{self, Action, Call, FilePart, Request, UNKNOWN_MEDIA_TYPE};
 /// The attack: a user who may choose a name adds uid and so decides for whom the call is made.
 /// code: receives the outcome's code; may be NULL.
 /// Returns the platform's own JSON, byte for byte, or on failure the error's JSON: in both cases to
-/// be released with mailru_string_free. NULL only if memory ran out.
+/// be released with mailru_string_free; never NULL.
 ///
 /// Blocks until the answer is there, at most for the option timeout_ms, retries and the renewal of
 /// the token included. mailru_session_cancel and mailru_session_free from another thread end it.

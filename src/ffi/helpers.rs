@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use super::callbacks::{HostData, mailru_log_callback, mailru_release_callback};
 use super::strings::{optional, take_back, text};
+use super::thread::stack_place;
 use super::version::MAILRU_ABI_VERSION;
 use super::{return_code, return_json};
 use crate::error::{Code, Failure, Outcome};
@@ -226,7 +227,9 @@ unsafe fn verified(
 ///
 /// callback: replaces the one set before; NULL switches the log off.
 /// user_data: handed to the callback, and never looked at.
-/// release: called once, when user_data will not be used again; may be NULL. On failure, too.
+/// release: called once, when user_data will not be used again; may be NULL. On failure, too. A host
+/// that ends foreign threads when it shuts down, such as Python, removes the callback and waits for
+/// the release first.
 /// level: 0 off, 1 error, 2 warning, 3 info, 4 debug; lines up to it are told. It is off by default.
 /// Returns MAILRU_OK, or MAILRU_INVALID_ARGUMENT for another level. Does not block.
 #[unsafe(no_mangle)]
@@ -246,8 +249,11 @@ pub unsafe extern "C" fn mailru_set_log(
             return Ok(());
         };
         let sink = move |level: log::Level, message: &str| {
-            // SAFETY: the host gave the function for this data, which lives as long as this closure.
-            data.tell(message, |user_data, message| unsafe { callback(user_data, level as i32, message) });
+            data.tell(message, |user_data, message| {
+                log::sink_runs_from(stack_place());
+                // SAFETY: the host gave the function for this data, which lives as long as this closure.
+                unsafe { callback(user_data, level as i32, message) }
+            });
         };
         log::set(Some(Arc::new(sink)), level);
         Ok(())

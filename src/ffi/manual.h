@@ -59,12 +59,51 @@
  * answered with MAILRU_INVALID_HANDLE. Freeing twice is harmless, and so is freeing during calls on
  * other threads: they end with their answer or as MAILRU_CANCELLED. Numbers are not used again.
  *
- * THREADS, FORK, SIGNALS
+ * THREADS
  *
  * Any function may be called from any thread at any time, and one session serves many threads at
- * once. After a fork the child may go on with its sessions: it makes connections of its own. The
- * library installs no signal handler, changes no environment variable and prints nothing. Once
- * loaded it stays loaded: dlclose does not unload it.
+ * once. A call needs 64 KiB of the thread's stack, over http and over TLS, besides what callbacks
+ * need that run in it. The library's own threads have 2 MiB each and block every signal.
+ *
+ * A thread inside the library is not cancelled: pthread_cancel takes effect when the function has
+ * returned. A thread whose cancellation is asynchronous may not call the library.
+ *
+ * CALLBACKS
+ *
+ * A callback must return. A C++ exception, longjmp, pthread_exit, a cancellation or another way out
+ * of it ends the process; with the GNU C library at once, and a line on stderr says why. A jump that
+ * stays within the callback is none. Hosts whose threads are ended when the host shuts down, such as
+ * Python's, first remove their callbacks and wait until these are released.
+ *
+ * FORK
+ *
+ * After a fork the child may go on with its sessions: it makes connections of its own. Queues stay
+ * with the parent. A fork is noticed however it is made, also without pthread_atfork and in a signal
+ * handler.
+ *
+ * SIGNALS
+ *
+ * The library installs no signal handler, and none of its writes raises SIGPIPE. A signal handler may
+ * call mailru_version, mailru_abi_version and mailru_code_name, and nothing else: mailru_cancel_fire,
+ * too, takes locks. To end calls at a signal, have a thread wait for it with sigwait, or write to a
+ * pipe in the handler, and call mailru_cancel_fire or mailru_session_cancel outside of it.
+ *
+ * PROCESS
+ *
+ * The process may end at any time, with calls under way, too; functions may still be called in exit
+ * handlers and in the destructors of thread-specific data. Once loaded, the library stays loaded:
+ * dlclose and FreeLibrary do not unload it. It prints nothing, but for the line named above.
+ *
+ * Where a large buffer cannot be had, for parameters or an answer, say, that is
+ * MAILRU_OUT_OF_MEMORY. Where not even a few kilobytes are left, the process ends: no function returns
+ * NULL for that.
+ *
+ * The environment is never changed. Constructors read the proxy variables, which are used with
+ * "proxy":"env" only; with "tls_roots":"system" a session's first connection by TLS reads
+ * SSL_CERT_FILE and SSL_CERT_DIR, except on Windows, macOS and Android. Nothing else is read, and no
+ * other thread may change the environment meanwhile. In a program with more rights than its user
+ * (set-uid, set-gid, capabilities) none of these variables has an effect. The locale is neither read
+ * nor changed, and texts are English.
  *
  * OPTIONS of the constructors: a JSON object, NULL or ""; an unknown name or a wrong value is an error
  *

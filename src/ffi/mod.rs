@@ -18,6 +18,7 @@ mod helpers;
 mod process;
 mod queue;
 mod strings;
+mod thread;
 mod tokens;
 mod version;
 
@@ -37,9 +38,10 @@ pub use self::version::MAILRU_ABI_VERSION;
 use std::ffi::c_char;
 
 use self::strings::to_c;
+use self::thread::{Uncancellable, stack_place};
 use crate::error::{Code, Failure, Outcome};
 use crate::json::Json;
-use crate::panics;
+use crate::{log, panics};
 
 /// Runs an export that answers with JSON.
 ///
@@ -48,13 +50,10 @@ use crate::panics;
 unsafe fn return_json<T: Into<Json>>(code: *mut i32, work: impl FnOnce() -> Outcome<T>) -> *mut c_char {
     // SAFETY: the caller's promise.
     unsafe { write_out(code, Code::InternalError.number()) };
-    let (number, json) = match run(work) {
-        Ok(json) => (Code::Ok.number(), json.into()),
-        Err(failure) => (failure.code().number(), failure.into_json().into()),
-    };
+    let (number, json) = to_c(run(work).map(Into::into));
     // SAFETY: as above.
     unsafe { write_out(code, number) };
-    to_c(json)
+    json
 }
 
 /// Runs an export that gives out a handle.
@@ -93,11 +92,12 @@ unsafe fn return_code_and_error(error: *mut *mut c_char, work: impl FnOnce() -> 
 /// # Safety
 /// As for [`return_handle`].
 unsafe fn write_error(error: *mut *mut c_char, failure: Failure) -> i32 {
-    let number = failure.code().number();
-    if !error.is_null() {
-        // SAFETY: the caller's promise.
-        unsafe { write_out(error, to_c(failure.into_json().into())) };
+    if error.is_null() {
+        return failure.code().number();
     }
+    let (number, json) = to_c(Err(failure));
+    // SAFETY: the caller's promise.
+    unsafe { write_out(error, json) };
     number
 }
 
@@ -109,9 +109,12 @@ fn return_code(work: impl FnOnce() -> Outcome<()>) -> i32 {
     }
 }
 
-/// Runs the body of an export: every one comes through here, so that no panic crosses into the host.
+/// Runs the body of an export: every one comes through here, so that no panic crosses into the host, and no
+/// cancellation of its thread into the library.
 fn run<T>(work: impl FnOnce() -> Outcome<T>) -> Outcome<T> {
     process::prepare();
+    log::entered(stack_place());
+    let _uncancellable = Uncancellable::new();
     panics::catch(work)
 }
 

@@ -32,6 +32,33 @@ pub fn prepare() {
     wiped_memory();
     #[cfg(unix)]
     hook_fork();
+    #[cfg(any(windows, target_vendor = "apple"))]
+    stay_loaded();
+}
+
+/// Keeps the library loaded, since its threads and hooks outlive the host's handle to it. Elsewhere `-z nodelete` does
+/// (build.rs).
+#[cfg(windows)]
+fn stay_loaded() {
+    use windows_sys::Win32::System::LibraryLoader::{
+        GET_MODULE_HANDLE_EX_FLAG_FROM_ADDRESS, GET_MODULE_HANDLE_EX_FLAG_PIN, GetModuleHandleExW,
+    };
+    let (flags, mut module) =
+        (GET_MODULE_HANDLE_EX_FLAG_FROM_ADDRESS | GET_MODULE_HANDLE_EX_FLAG_PIN, std::ptr::null_mut());
+    // SAFETY: with the first flag the name is an address, here one of this library's; the handle is a local variable.
+    unsafe { GetModuleHandleExW(flags, stay_loaded as *const u16, &mut module) };
+}
+
+/// As on Windows: the library is opened once more and never closed.
+#[cfg(target_vendor = "apple")]
+fn stay_loaded() {
+    let mut found = std::mem::MaybeUninit::<libc::Dl_info>::zeroed();
+    // SAFETY: an address of this library's, and a local variable, which is filled in where the answer is not 0.
+    unsafe {
+        if libc::dladdr(stay_loaded as *const libc::c_void, found.as_mut_ptr()) != 0 {
+            libc::dlopen(found.assume_init().dli_fname, libc::RTLD_LAZY | libc::RTLD_NOLOAD | libc::RTLD_NODELETE);
+        }
+    }
 }
 
 /// Whether the process has rights that whoever started it has not: set-uid, set-gid, capabilities of the file.
@@ -70,8 +97,7 @@ fn wiped_memory() {
     crate::fork::use_wiped_memory(unsafe { &*memory.cast::<AtomicU32>() });
 }
 
-/// See `fork` for what the hooks are good for. They stay for the life of the process, and so does
-/// the library: it is linked with `-z nodelete`.
+/// See `fork` for what the hooks are good for. They stay for the life of the process, and so does the library.
 #[cfg(unix)]
 fn hook_fork() {
     use crate::fork;

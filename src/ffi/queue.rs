@@ -95,9 +95,8 @@ pub unsafe extern "C" fn mailru_queue_request(
 
 fn copied(data: &[u8]) -> Outcome<Vec<u8>> {
     let mut copy = Vec::new();
-    copy.try_reserve_exact(data.len()).map_err(|_| {
-        Failure::new(Code::OutOfMemory, format!("no memory for a copy of the file ({} bytes)", data.len()))
-    })?;
+    let what = || format!("a copy of the file, {} bytes", data.len());
+    copy.try_reserve_exact(data.len()).map_err(|_| Failure::out_of_memory(&what()))?;
     copy.extend_from_slice(data);
     Ok(copy)
 }
@@ -133,13 +132,12 @@ pub unsafe extern "C" fn mailru_queue_next(
         Err(failure) => Err(failure),
     };
     let (number, json) = match outcome {
-        Ok(json) => (Code::Ok.number(), Some(json)),
-        Err(failure) if failure.code() == Code::QueueEmpty => (Code::QueueEmpty.number(), None),
-        Err(failure) => (failure.code().number(), Some(failure.into_json().into())),
+        Err(failure) if failure.code() == Code::QueueEmpty => (Code::QueueEmpty.number(), std::ptr::null_mut()),
+        outcome => to_c(outcome),
     };
     // SAFETY: as above.
     unsafe { write_out(code, number) };
-    json.map_or(std::ptr::null_mut(), to_c)
+    json
 }
 
 fn wait(timeout_ms: i32) -> Outcome<Option<Duration>> {

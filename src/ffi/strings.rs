@@ -1,11 +1,14 @@
 //! Text across the boundary: UTF-8 and NUL-terminated in both directions.
 
+use std::alloc::{self, Layout};
 use std::ffi::{CStr, CString, c_char};
+use std::mem::ManuallyDrop;
 
 use zeroize::Zeroize;
 
 use crate::error::{Code, Failure, Outcome};
 use crate::json::Json;
+use crate::memory;
 
 /// A required text.
 ///
@@ -32,6 +35,7 @@ pub unsafe fn optional<'a>(name: &str, pointer: *const c_char) -> Outcome<Option
     let text = bytes.to_str().map_err(|error| {
         Failure::argument(name, format!("is not UTF-8 after {} bytes; convert it first", error.valid_up_to()))
     })?;
+    memory::room_for_text(name, text)?;
     Ok(Some(text))
 }
 
@@ -44,12 +48,46 @@ pub unsafe fn or_empty<'a>(name: &str, pointer: *const c_char) -> Outcome<&'a st
     Ok(unsafe { optional(name, pointer) }?.unwrap_or_default())
 }
 
-/// Hands JSON over to the host, which gives it back to `mailru_string_free`.
-pub fn to_c(json: Json) -> *mut c_char {
-    let bytes = json.into_bytes();
+/// An outcome for the host: its code, and its JSON as a string that comes back by `mailru_string_free`.
+pub fn to_c(outcome: Outcome<Json>) -> (i32, *mut c_char) {
+    let failure = match outcome.and_then(hand_over) {
+        Ok(json) => return (Code::Ok.number(), json),
+        Err(failure) => failure,
+    };
+    let number = failure.code().number();
+    match hand_over(failure.into_json().into()) {
+        Ok(json) => (number, json),
+        // An answer of the platform's that is too large for the memory there is: the failure that says so is short.
+        Err(failure) => (failure.code().number(), c_string(failure.into_json()).into_raw()),
+    }
+}
+
+/// Turns JSON into a string of the host's, in a block of exactly its size, which is what `CString` releases.
+fn hand_over(json: Json) -> Outcome<*mut c_char> {
+    let mut bytes = json.into_bytes();
     debug_assert!(!bytes.contains(&0), "JSON holds no NUL");
-    // SAFETY: a `Json` holds no NUL byte. An answer may be large: it is not searched again.
-    unsafe { CString::from_vec_unchecked(bytes) }.into_raw()
+    let size = bytes.len() + 1;
+    bytes.try_reserve_exact(1).map_err(|_| no_room(size))?;
+    bytes.push(0);
+    let mut bytes = ManuallyDrop::new(bytes);
+    if bytes.capacity() == size {
+        return Ok(bytes.as_mut_ptr().cast());
+    }
+    // Not `shrink_to_fit`, which ends the process where a C library cannot shrink a block in its place.
+    // SAFETY: the block is the vector's, which is not used any more unless the block stays as it is.
+    let block = unsafe {
+        let layout = Layout::from_size_align_unchecked(bytes.capacity(), align_of::<u8>());
+        alloc::realloc(bytes.as_mut_ptr(), layout, size)
+    };
+    if block.is_null() {
+        drop(ManuallyDrop::into_inner(bytes));
+        return Err(no_room(size));
+    }
+    Ok(block.cast())
+}
+
+fn no_room(size: usize) -> Failure {
+    Failure::out_of_memory(&format!("the outcome, {size} bytes"))
 }
 
 /// A text for C; should it hold a NUL byte, that is a bug, told as such.

@@ -12,6 +12,8 @@
 //! A process is known by a number that the kernel wipes in a child, or by its process id, so that forks which run no
 //! `pthread_atfork` hooks (`_Fork`, `clone`, a second C library's) are noticed too.
 #![forbid(unsafe_code)]
+// Without a fork nobody shuts the gate.
+#![cfg_attr(not(unix), allow(dead_code, unused_imports))]
 
 mod gate;
 
@@ -33,6 +35,7 @@ static WIPED: OnceLock<&'static AtomicU32> = OnceLock::new();
 static NUMBERED: AtomicU64 = AtomicU64::new(0);
 
 /// Uses this memory, which the kernel fills with zeros in a child, to know one process from another.
+#[cfg(target_os = "linux")]
 pub fn use_wiped_memory(number: &'static AtomicU32) {
     let _ = WIPED.set(number);
 }

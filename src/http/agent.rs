@@ -28,6 +28,8 @@ static IN_USE: ForkMutex<Vec<Weak<AgentSource>>> = ForkMutex::new(Vec::new());
 /// Makes the agent of its settings; at any time there is at most one.
 pub struct AgentSource {
     way: Arc<Way>,
+    /// Made with the source: ureq looks into the environment for it, which the host may change later.
+    config: Config,
     made: ForkMutex<Option<OfThisProcess<Agent>>>,
 }
 
@@ -42,11 +44,16 @@ impl AgentSource {
             proxies: Proxies::chosen(options.proxy.as_ref(), options.allow_http)?,
             trusted: trusted(options)?,
         };
-        let new = Arc::new(AgentSource { way: Arc::new(way), made: ForkMutex::new(None) });
+        let same = |sources: &[Weak<AgentSource>], way: &Way| {
+            sources.iter().filter_map(Weak::upgrade).find(|source| *source.way == *way)
+        };
+        if let Some(same) = IN_USE.with(|sources| same(sources, &way)) {
+            return Ok(same);
+        }
+        let new = Arc::new(AgentSource { config: config(&way), way: Arc::new(way), made: ForkMutex::new(None) });
         Ok(IN_USE.with(|sources| {
             sources.retain(|source| source.strong_count() > 0);
-            let same = sources.iter().filter_map(Weak::upgrade).find(|source| source.way == new.way);
-            same.unwrap_or_else(|| {
+            same(sources, &new.way).unwrap_or_else(|| {
                 sources.push(Arc::downgrade(&new));
                 new
             })
@@ -67,13 +74,14 @@ impl AgentSource {
         if let Some(agent) = existing {
             return agent;
         }
-        let agent = OfThisProcess::new(agent_of(&self.way));
-        self.made.with(|made| made.get_or_insert(agent).get().cloned()).unwrap_or_else(|| agent_of(&self.way))
+        let new = || Agent::with_parts(self.config.clone(), ServerConnector::new(Arc::clone(&self.way)), NoResolver);
+        let agent = OfThisProcess::new(new());
+        self.made.with(|made| made.get_or_insert(agent).get().cloned()).unwrap_or_else(new)
     }
 }
 
-fn agent_of(way: &Arc<Way>) -> Agent {
-    let config = Agent::config_builder()
+fn config(way: &Way) -> Config {
+    Agent::config_builder()
         .http_status_as_error(false)
         .max_redirects(0)
         .max_redirects_will_error(false)
@@ -84,8 +92,7 @@ fn agent_of(way: &Arc<Way>) -> Agent {
         .user_agent(&way.user_agent)
         .accept_encoding("gzip")
         .accept(AutoHeaderValue::None)
-        .build();
-    Agent::with_parts(config, ServerConnector::new(Arc::clone(way)), NoResolver)
+        .build()
 }
 
 /// Has ureq set up what it sets up once in a process: a fork in that moment would leave the child

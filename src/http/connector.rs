@@ -24,6 +24,7 @@ use super::transport::{Connection, HttpTransport, Kept, Server};
 use super::transport_error::TransportError;
 use super::tunnel;
 use crate::error::{Code, Failure, Outcome};
+use crate::memory;
 
 /// Room for a line of a request's head beside an address or the option's text.
 const LINE_ROOM: usize = 64;
@@ -68,6 +69,7 @@ impl ServerConnector {
         let server = (uri.host().unwrap_or_default(), uri.port_u16().unwrap_or(if is_secure { 443 } else { 80 }));
         let (host, port) = proxy.map_or(server, |proxy| (proxy.host(), proxy.port()));
         attempt.connecting(self.way.connect_timeout, proxy.map(|proxy| format!("{}:{}", proxy.host(), proxy.port())));
+        memory::room_for_connection().map_err(|failure| TransportError { failure, lost: false })?;
         let socket = dial(host, port, attempt).map_err(|failure| {
             let lost = failure.code() == Code::NetworkError;
             TransportError { failure, lost }

@@ -6,7 +6,7 @@ use std::fmt::Write as _;
 use memchr::memmem;
 
 use crate::error::{Code, Failure, Outcome};
-use crate::large::text_with_room;
+use crate::memory::text_with_room;
 use crate::params::{Parameters, is_reserved};
 
 /// A file to send along; it is not signed.

@@ -300,39 +300,42 @@ pub mod wait {
     }
 }
 
-/// Waiting for sockets where the standard library offers no way: a look from time to time.
-#[cfg(not(unix))]
+/// Waiting for sockets on Windows.
+#[cfg(windows)]
 pub mod wait {
     use std::io;
-    use std::mem::MaybeUninit;
-    use std::thread;
     use std::time::Duration;
 
+    use rustix::event::{PollFd, PollFlags, Timespec, poll};
+    use rustix::io::Errno;
     use socket2::Socket;
 
-    const RECHECK: Duration = Duration::from_millis(2);
-
-    /// Waits a moment. Whether the socket has something to read, where that is wanted.
+    /// Waits until a socket takes bytes, or, where that is wanted, has some. Whether it has some and takes none.
     pub fn until_ready(socket: &Socket, may_read: bool, limit: Duration) -> io::Result<bool> {
-        thread::sleep(limit.min(RECHECK));
-        if !may_read {
-            return Ok(false);
+        let read = if may_read { PollFlags::IN } else { PollFlags::empty() };
+        let mut sockets = [PollFd::new(socket, PollFlags::OUT | read)];
+        within(&mut sockets, limit)?;
+        let found = sockets[0].revents();
+        Ok(found.intersects(read) && !found.intersects(PollFlags::OUT | PollFlags::ERR))
+    }
+
+    /// Waits until one of these sockets has connected or failed to.
+    pub fn until_connected<'s>(sockets: impl Iterator<Item = &'s Socket>, limit: Duration) -> io::Result<()> {
+        let mut sockets: Vec<_> = sockets.map(|socket| PollFd::new(socket, PollFlags::OUT)).collect();
+        within(&mut sockets, limit)
+    }
+
+    /// Waits until a socket has something to read, or has ended.
+    pub fn until_readable(socket: &Socket, limit: Duration) -> io::Result<()> {
+        within(&mut [PollFd::new(socket, PollFlags::IN)], limit)
+    }
+
+    fn within(sockets: &mut [PollFd], limit: Duration) -> io::Result<()> {
+        // A limit beyond the range of seconds is none. Windows counts in milliseconds; rustix rounds up.
+        let limit = Timespec::try_from(limit).ok();
+        match poll(sockets, limit.as_ref()) {
+            Ok(_) | Err(Errno::INTR) => Ok(()),
+            Err(error) => Err(error.into()),
         }
-        socket.set_nonblocking(true)?;
-        let peeked = socket.peek(&mut [MaybeUninit::uninit()]);
-        socket.set_nonblocking(false)?;
-        Ok(!peeked.is_err_and(|error| error.kind() == io::ErrorKind::WouldBlock))
-    }
-
-    /// Waits.
-    pub fn until_readable(_: &Socket, limit: Duration) -> io::Result<()> {
-        thread::sleep(limit);
-        Ok(())
-    }
-
-    /// Waits a moment.
-    pub fn until_connected<'s>(_: impl Iterator<Item = &'s Socket>, limit: Duration) -> io::Result<()> {
-        thread::sleep(limit.min(RECHECK));
-        Ok(())
     }
 }

@@ -8,7 +8,6 @@ use std::io::{self, Read, Write};
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use rustls::client::WebPkiServerVerifier;
 use rustls::client::danger::ServerCertVerifier;
 use rustls::pki_types::{CertificateDer, ServerName};
 use rustls::{ClientConfig, ClientConnection, RootCertStore};
@@ -63,7 +62,7 @@ fn system_verifier(provider: Arc<rustls::crypto::CryptoProvider>) -> Outcome<Arc
     #[cfg(all(unix, not(target_vendor = "apple"), not(target_os = "android")))]
     if !crate::environment::is_trusted() {
         let store = store(certificates_of_known_folders().into_iter());
-        let verifier = WebPkiServerVerifier::builder_with_provider(Arc::new(store), provider).build();
+        let verifier = rustls::client::WebPkiServerVerifier::builder_with_provider(Arc::new(store), provider).build();
         return verifier.map(|verifier| verifier as Arc<dyn ServerCertVerifier>).map_err(|_| none());
     }
     let verifier = rustls_platform_verifier::Verifier::new(provider).map_err(|_| none())?;

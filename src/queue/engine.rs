@@ -66,12 +66,7 @@ impl Work for Shared {
             self.finish(&mut state, &submission, outcome);
             over.push(submission);
         }
-        if state.book.first_deadline().is_some() {
-            for submission in state.book.expire(Instant::now()) {
-                self.complete(&mut state, submission.tag, Err(submission.prepared.call().timed_out()));
-                over.push(submission);
-            }
-        }
+        over.extend(self.expire(&mut state));
         let mut jobs = Vec::new();
         while in_flight + jobs.len() < self.in_flight {
             let Some(submission) = state.book.start() else { break };

@@ -229,6 +229,19 @@ impl Shared {
         Ok(state.signal.as_ref().map_or(-1, Signal::descriptor))
     }
 
+    /// Completes the submissions that waited to the end of their time, and hands them over: one may be the last to hold
+    /// its session, and is dropped outside of the lock.
+    fn expire(&self, state: &mut MutexGuard<'_, State>) -> Vec<Arc<Submission>> {
+        if state.book.first_deadline().is_none() {
+            return Vec::new();
+        }
+        let expired = state.book.expire(Instant::now());
+        for submission in &expired {
+            self.complete(state, submission.tag, Err(submission.prepared.call().timed_out()));
+        }
+        expired
+    }
+
     /// Takes over what became of a request that ran.
     fn finish(&self, state: &mut MutexGuard<'_, State>, submission: &Submission, outcome: Outcome<Json>) {
         state.book.stop(submission.id);

@@ -62,6 +62,13 @@ impl Shared {
     fn work(&self) {
         let mut state = lock(&self.state);
         while !state.book.is_freed() {
+            let expired = self.expire(&mut state);
+            if !expired.is_empty() {
+                drop(state);
+                drop(expired);
+                state = lock(&self.state);
+                continue;
+            }
             if let Some(submission) = state.book.start() {
                 submission.prepared.call().unblocked();
                 drop(state);

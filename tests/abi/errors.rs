@@ -136,7 +136,8 @@ fn sent_says_whether_anything_can_have_arrived() {
     mailru_cancel_free(cancel);
     // An earlier attempt was sent, and the last one was not.
     sandbox.fault(json!({}), json!(1), json!({ "kind": "platform_error", "code": 3 }));
-    sandbox.fault(json!({ "connection": true }), Value::Null, json!({ "kind": "reset" }));
+    let rule = json!({ "on": { "connection": true }, "skip": 1, "times": null, "fault": { "kind": "reset" } });
+    sandbox.post("faults", rule);
     let failing = client(&sandbox.options(json!({ "retries": 1, "retry_delay_ms": 1, "max_idle_connections": 0 })));
     let answer = failing.call("stream.post", "{}").expect("MAILRU_NETWORK_ERROR");
     assert_eq!(answer.error("sent"), true, "{}", answer.json);

@@ -23,12 +23,14 @@ impl Program {
 
 /// Compiles a program of this folder against the header and the built library.
 pub fn compiled(source: &str) -> Option<Program> {
-    let compiler = program("cc")?;
+    let (compiler, standard) = if source.ends_with(".cpp") { ("c++", "c++17") } else { ("cc", "c11") };
+    let compiler = program(compiler)?;
     let folder = tempfile::tempdir().expect("a folder");
     let path = folder.path().join("host");
     let library = library_folder();
     let output = run(Command::new(compiler)
-        .args(["-std=c11", "-D_GNU_SOURCE", "-Wall", "-Wextra", "-Werror", "-O1", "-g", "-pthread", "-o"])
+        .arg(format!("-std={standard}"))
+        .args(["-D_GNU_SOURCE", "-Wall", "-Wextra", "-Werror", "-O1", "-g", "-pthread", "-o"])
         .arg(&path)
         .arg(here(source))
         .arg(format!("-I{}/include", env!("CARGO_MANIFEST_DIR")))

@@ -10,6 +10,7 @@ mod support;
 mod tools;
 
 mod cancel;
+mod citizen;
 mod fork;
 mod host;
 mod hostile;

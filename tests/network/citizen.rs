@@ -1,0 +1,112 @@
+//! What a host may do to a thread that is inside the library, and what ends the process.
+
+use std::collections::BTreeSet;
+use std::os::unix::process::ExitStatusExt;
+use std::process::{Command, Output};
+
+use serde_json::{Value, json};
+
+use crate::host::{compiled, text};
+use crate::support::*;
+use crate::tools::*;
+
+/// Runs one situation of a program of this folder against a sandbox that answers some requests late.
+fn situation(source: &str, name: &str) -> Option<Output> {
+    let host = compiled(source)?;
+    let sandbox = Sandbox::start();
+    sandbox.fault(json!({ "method": "friends.get" }), Value::Null, json!({ "kind": "delay", "ms": 300 }));
+    sandbox.fault(json!({ "path": "/oauth/token" }), Value::Null, json!({ "kind": "delay", "ms": 300 }));
+    Some(run(Command::new(host.path()).args([name, &sandbox.options(json!({}))])))
+}
+
+#[test]
+fn memory_that_cannot_be_had_is_a_failure() {
+    let Some(host) = compiled("citizen.c") else { return };
+    let nowhere = format!("http://127.0.0.1:{}", free_port());
+    let options = json!({ "api_url": nowhere, "public_url": nowhere, "retries": 0 }).to_string();
+    let output = run(Command::new(host.path()).args(["memory", &options]));
+    assert!(output.status.success(), "{}: {}{}", output.status, text(&output), errors(&output));
+    println!("{}", text(&output));
+    assert_eq!(errors(&output), "");
+}
+
+/// The header's word on the environment: constructors look at the proxy variables, a first connection by TLS at those
+/// of the system's certificates.
+#[test]
+fn the_environment_is_read_as_the_header_says() {
+    let Some(host) = compiled("citizen.c") else { return };
+    let (plain, tls) = (Sandbox::start(), TlsSandbox::start(&[]));
+    let read = |options: &str| {
+        let output = run(Command::new(host.path()).env("SSL_CERT_FILE", &tls.ca_file).args(["environment", options]));
+        assert!(output.status.success(), "{}: {}{}", output.status, text(&output), errors(&output));
+        let names: BTreeSet<_> = text(&output).lines().map(str::to_owned).collect();
+        names
+    };
+    let is_proxy = |line: &String| {
+        let variable = line.strip_prefix("constructor: ").unwrap_or_default();
+        variable.to_ascii_lowercase().ends_with("_proxy") || variable == "REQUEST_METHOD"
+    };
+    for options in [plain.options(json!({})), plain.options(json!({ "proxy": "env" })), tls.options(json!({}))] {
+        let others: Vec<_> = read(&options).into_iter().filter(|line| !is_proxy(line)).collect();
+        assert!(others.is_empty(), "{options}: {others:?}");
+    }
+    let others =
+        read(&tls.sandbox.options(json!({ "tls_roots": "system" }))).into_iter().filter(|line| !is_proxy(line));
+    assert_eq!(others.collect::<Vec<_>>(), ["call: SSL_CERT_DIR", "call: SSL_CERT_FILE"]);
+}
+
+/// The header's 64 KiB, for the library as it ships; what the tests build needs more.
+#[test]
+fn a_call_needs_no_more_stack_than_the_header_says() {
+    let Some(host) = compiled("stack.c") else { return };
+    let (plain, tls) = (Sandbox::start(), TlsSandbox::start(&[]));
+    let stack: usize = if cfg!(debug_assertions) { 256 << 10 } else { 64 << 10 };
+    for (kind, options) in [("http", plain.options(json!({}))), ("TLS", tls.options(json!({})))] {
+        let output = run(Command::new(host.path()).args([&options, &stack.to_string()]));
+        assert!(output.status.success(), "{kind}: {}: {}{}", output.status, text(&output), errors(&output));
+        println!("measured: the deepest call over {kind} uses {} bytes of {stack}", text(&output).trim());
+    }
+}
+
+#[track_caller]
+fn goes_on(name: &str) {
+    let Some(output) = situation("citizen.c", name) else { return };
+    assert!(output.status.success(), "{name}: {}: {}{}", output.status, text(&output), errors(&output));
+    assert_eq!((text(&output).trim(), errors(&output).as_str()), (name, ""));
+}
+
+/// By SIGABRT, with a line that says why.
+#[track_caller]
+fn ends(source: &str, name: &str, why: &str) {
+    let Some(output) = situation(source, name) else { return };
+    assert_eq!(output.status.signal(), Some(libc::SIGABRT), "{name}: {}: {}", output.status, text(&output));
+    assert_eq!(text(&output), "", "{name}");
+    assert!(errors(&output).contains(why), "{name}: {}", errors(&output));
+}
+
+#[test]
+fn a_thread_inside_the_library_is_cancelled_afterwards() {
+    goes_on("cancel");
+}
+
+#[test]
+fn a_callback_that_does_not_return_ends_the_process() {
+    for name in ["longjmp", "pthread_exit", "release"] {
+        ends("citizen.c", name, "libmailru: a callback was left");
+    }
+    for name in ["log", "release"] {
+        // Whose words they are depends on how the library was optimized.
+        ends("citizen.cpp", name, "");
+    }
+}
+
+#[test]
+fn a_callback_may_jump_within_itself_and_call_the_library() {
+    goes_on("jump within");
+    goes_on("nested");
+}
+
+#[test]
+fn the_log_goes_on_after_a_callback_was_left_unnoticed() {
+    goes_on("setcontext");
+}

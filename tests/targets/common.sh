@@ -1,0 +1,178 @@
+# What the scripts of this folder share; each of them sources it. A script leaves a line `row<TAB>column<TAB>outcome` for
+# each thing that it tried, from which run.sh makes the table.
+#
+# A toolchain that can build for other targets is needed: Debian's rustc-web, cargo-web and rust-web-src, the last of
+# which holds the sources of the standard library.
+# shellcheck shell=bash
+
+set -euo pipefail
+root=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
+cargo_folder=$(cd "$root" && cargo metadata --format-version 1 --no-deps \
+    | sed -n 's/.*"target_directory":"\([^"]*\)".*/\1/p')
+name=$(basename "$0" .sh)
+# What is made here, and what lies in it besides.
+folder=$cargo_folder/targets
+work=$folder/$name
+results=$work/results.tsv
+mkdir -p "$work"
+: >"$results"
+sandbox=$cargo_folder/debug/examples/sandbox
+version=$(sed -n 's/^version = "\([^"]*\)"/\1/p' "$root/Cargo.toml" | head -n 1)
+# The profile of cargo's: what is released, or what builds fast.
+profile=${MAILRU_TARGETS_PROFILE:-targets}
+
+# Ends the script where something is missing; run.sh tells the reason.
+skip() {
+    echo "$*" >"$work/skipped"
+    exit 77
+}
+rm -f "$work/skipped"
+
+# Installs Debian's packages, where that can be done.
+install_packages() {
+    local missing=()
+    for package; do
+        dpkg-query -W -f '${Status}' "$package" 2>/dev/null | grep -q 'ok installed' || missing+=("$package")
+    done
+    [ ${#missing[@]} -gt 0 ] || return 0
+    if command -v apt-get >/dev/null && [ "$(id -u)" = 0 ]; then
+        apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends \
+            "${missing[@]}" >/dev/null || echo "apt-get cannot install ${missing[*]}"
+    fi
+}
+
+need() {
+    for command; do
+        command -v "$command" >/dev/null || skip "$command is not installed"
+    done
+}
+
+# The toolchain for other targets.
+toolchain() {
+    install_packages rustc-web cargo-web rust-web-src
+    [ -x /usr/bin/cargo ] && [ -x /usr/bin/rustc ] || skip "/usr/bin/cargo and /usr/bin/rustc (rustc-web) are not there"
+    [ -d "$(/usr/bin/rustc --print sysroot)/lib/rustlib/src/rust/library" ] || skip "rust-web-src is not installed"
+}
+
+# Runs cargo for a target, with a standard library that is built for it.
+cross() {
+    local command=$1 target=$2
+    shift 2
+    (cd "$root" && RUSTC=/usr/bin/rustc RUSTC_BOOTSTRAP=1 CARGO_TARGET_DIR=$folder/cargo /usr/bin/cargo "$command" \
+        --target "$target" -Zbuild-std=std,panic_unwind "$@")
+}
+
+# The folder with the libraries of a target, which are built first.
+libraries() {
+    cross build "$1" --lib --profile "$profile" >&2
+    echo "$folder/cargo/$1/$profile"
+}
+
+# A line of the table.
+result() {
+    printf '%s\t%s\t%s\n' "$1" "$2" "$3" >>"$results"
+}
+
+# Tries something: column, row, command. What it prints is shown only if it fails.
+try() {
+    local column=$1 row=$2
+    shift 2
+    if "$@" >"$work/output" 2>&1; then
+        result "$row" "$column" ok
+    else
+        result "$row" "$column" FAIL
+        echo "== $column: $row: $*"
+        cat "$work/output"
+    fi
+}
+
+# The sandbox, and the browser that tells it things, of this machine.
+sandbox_ready() {
+    [ -x "$sandbox" ] || (cd "$root" && cargo build --example sandbox)
+    [ -x "$folder/browser" ] || cc -O1 -o "$folder/browser" "$root/examples-c/browser.c"
+}
+
+# Runs a command against a sandbox of its own, within a time that only a hanging program exceeds.
+with_sandbox() {
+    sh "$root/examples-c/with-sandbox.sh" "$sandbox" timeout --kill-after=5 300 "$@"
+}
+
+# The same with a sandbox that answers after 300 ms; the command finds the options as its last argument.
+with_slow_sandbox() {
+    with_sandbox sh -euc '
+        "$0" "$MAILRU_SANDBOX_CONTROL/sandbox/faults" \
+            "{\"on\":{\"method\":\"friends.get\"},\"times\":null,\"fault\":{\"kind\":\"delay\",\"ms\":300}}"
+        "$0" "$MAILRU_SANDBOX_CONTROL/sandbox/faults" \
+            "{\"on\":{\"path\":\"/oauth/token\"},\"times\":null,\"fault\":{\"kind\":\"delay\",\"ms\":300}}"
+        "$@" "$MAILRU_OPTIONS"' "$folder/browser" "$@"
+}
+
+# The cases of tests/hosts by a program: column, command. A row for each case.
+conformance() {
+    local column=$1 verdict row rest
+    shift
+    with_sandbox bash -euc '
+        browser=$1 cases=$2 list=$3
+        shift 3
+        fault() { "$browser" "$MAILRU_SANDBOX_CONTROL/sandbox/faults" "$1"; }
+        # As tests/hosts/journal.rs has it.
+        fault "{\"on\":{\"method\":\"sandbox.echo.together\"},\"times\":null,\"fault\":{\"kind\":\"delay\",\"ms\":500}}"
+        fault "{\"on\":{\"method\":\"sandbox.echo.crowd\"},\"times\":null,\"fault\":{\"kind\":\"delay\",\"ms\":3000}}"
+        fault "{\"on\":{\"method\":\"sandbox.echo.slow\"},\"times\":null,\"fault\":{\"kind\":\"silent\"}}"
+        fault "{\"on\":{\"method\":\"sandbox.echo.expired\"},\"times\":1,\"fault\":{\"kind\":\"expire_token\"}}"
+        members=${MAILRU_OPTIONS#\{}
+        sed "s|SANDBOX|${members%\}}|" "$list" >"$cases"
+        export MAILRU_CASES=$cases
+        "$@"' conformance "$folder/browser" "$work/cases.tsv" "$root/tests/hosts/cases.tsv" "$@" \
+        2>&1 | tr -d '\r' >"$work/said" || true
+    while read -r row; do
+        read -r verdict rest < <(grep -E "^[^ ]+ $row( |\$)" "$work/said" || echo "silent")
+        [ "$verdict" = ok ] || { verdict=FAIL && echo "== $column: $row: $rest"; }
+        result "$row" "$column" "$verdict"
+    done < <(grep -v '^#' "$root/tests/hosts/cases.tsv" | cut -f1)
+    grep -qE '^FAIL|^ok' "$work/said" || cat "$work/said"
+}
+
+# The examples in C, each by run-all.sh: column, folder with the programs.
+examples() {
+    local column=$1 build=$2 example
+    for example in quickstart errors threads event_loop payment_callback login; do
+        try "$column" "example $example" with_sandbox sh "$root/examples-c/run-all.sh" "$build" "$example"
+    done
+}
+
+# A call by TLS, with the sandbox's authority in ca_file: column, command.
+tls() {
+    local column=$1
+    shift
+    SANDBOX_ARGUMENTS="--tls --write-ca $work/ca.pem" try "$column" "TLS by ca_file" with_sandbox "$@"
+}
+
+# Builds and runs everything with the shared library of a target that is Linux: column, C compiler, C++ compiler, folder
+# of the library. RUN_WITH is the command that runs programs of the target, where this machine cannot.
+linux_programs() {
+    local column=$1 cc=$2 cxx=$3 library=$4 programs=$work/programs situation
+    local warnings=(-Wall -Wextra -Wpedantic -Werror) run=()
+    local link=(-L"$library" -Wl,--disable-new-dtags,-rpath,"$library" -lmailru -pthread)
+    [ -z "${RUN_WITH:-}" ] || read -ra run <<<"$RUN_WITH"
+    mkdir -p "$programs"
+    ln -sf libmailru.so "$library/libmailru.so.0"
+    "$cc" -std=c99 "${warnings[@]}" -I"$root/include" "$root/tests/hosts/c/conformance.c" "${link[@]}" \
+        -o "$programs/conformance"
+    "$cxx" -std=c++17 "${warnings[@]}" -Wshadow -Wconversion -I"$root/include" \
+        "$root/tests/hosts/cpp/conformance.cpp" "${link[@]}" -o "$programs/conformance-cpp"
+    "$cc" -std=c11 -D_GNU_SOURCE -Wall -Wextra -Werror -I"$root/include" "$root/tests/network/citizen.c" \
+        "${link[@]}" -o "$programs/citizen"
+    "$cc" -std=c11 -D_GNU_SOURCE -Wall -Wextra -Werror "$root/tests/network/unload.c" -pthread -ldl \
+        -o "$programs/unload"
+    make -s -C "$root/examples-c" all CC="$cc" CFLAGS="-std=c99 -O2 ${warnings[*]}" BUILD="$programs" \
+        LIBRARY_FOLDER="$library" CARGO=true
+    conformance "$column C" "${run[@]}" "$programs/conformance"
+    conformance "$column C++" "${run[@]}" "$programs/conformance-cpp"
+    examples "$column C" "$programs"
+    tls "$column C" "${run[@]}" "$programs/quickstart"
+    try "$column C" "unloading" with_slow_sandbox "${run[@]}" "$programs/unload" "$library/libmailru.so"
+    for situation in cancel nested environment; do
+        try "$column C" "host: $situation" with_slow_sandbox "${run[@]}" "$programs/citizen" "$situation"
+    done
+}

@@ -1,0 +1,58 @@
+#!/usr/bin/env bash
+# Builds the library for other machines, runs the cases of tests/hosts and the examples with it, and prints what came of
+# each:
+#
+#     tests/targets/run.sh [TARGET...]      windows-gnu aarch64 i686 musl check, or those named
+#
+# A target whose tools are not there and cannot be installed is skipped by name. It is a failure if
+# MAILRU_REQUIRE_TARGETS names it.
+set -euo pipefail
+here=$(cd "$(dirname "$0")" && pwd)
+folder=$(cd "$here" && cargo metadata --format-version 1 --no-deps \
+    | sed -n 's/.*"target_directory":"\([^"]*\)".*/\1/p')/targets
+[ $# -gt 0 ] || set -- windows-gnu aarch64 i686 musl check
+
+failed=0
+tables=()
+notes=()
+for target; do
+    mkdir -p "$folder/$target"
+    begun=$SECONDS
+    code=0
+    "$here/$target.sh" || code=$?
+    took=$((SECONDS - begun))
+    tables+=("$folder/$target/results.tsv")
+    case $code in
+    0) notes+=("$target: $took s") ;;
+    77)
+        notes+=("$target: skipped, $(cat "$folder/$target/skipped")")
+        case " ${MAILRU_REQUIRE_TARGETS:-} " in *" $target "*) failed=1 ;; esac
+        ;;
+    *)
+        notes+=("$target: its script ended with $code")
+        failed=1
+        ;;
+    esac
+done
+
+cat "${tables[@]}" | awk -F '\t' '
+    !($1 in row) { row[$1]; rows[++height] = $1 }
+    !($2 in column) { column[$2]; columns[++width] = $2 }
+    { cell[$1, $2] = $3 }
+    END {
+        printf "%-24s", ""
+        for (at = 1; at <= width; at++) printf "  %-" (length(columns[at]) + 0) "s", columns[at]
+        for (line = 1; line <= height; line++) {
+            printf "\n%-24s", rows[line]
+            for (at = 1; at <= width; at++) {
+                shown = (rows[line], columns[at]) in cell ? cell[rows[line], columns[at]] : "-"
+                printf "  %-" length(columns[at]) "s", shown
+            }
+        }
+        print ""
+    }' | sed 's/ *$//' | tee "$folder/table.txt"
+printf '%s\n' "${notes[@]}" | tee -a "$folder/table.txt"
+if grep -q "	FAIL$" "${tables[@]}"; then
+    failed=1
+fi
+exit $failed
