@@ -430,6 +430,10 @@ static struct answer act(char **columns) {
         answer = failed(session, method);
     } else if (strcmp(action, "log") == 0) {
         answer = logged(session, method);
+    } else if (strcmp(action, "stats") == 0) {
+        mailru_string_free(mailru_call(session, method, NULL, NULL));
+        mailru_string_free(mailru_call(session, method, NULL, NULL));
+        answer.json = mailru_stats(session, &answer.code);
     } else if (strcmp(action, "token-file") == 0) {
         answer = through_file(session, columns[OPTIONS], method);
     } else {
