@@ -1,4 +1,4 @@
-//! Addresses: the service's, as the options give them, and the queries appended to them.
+//! The service's addresses, as the options give them, and the queries appended to them.
 #![forbid(unsafe_code)]
 
 use std::borrow::Cow;
@@ -9,15 +9,15 @@ use rustls::pki_types::ServerName;
 use ureq::http::Uri;
 
 use crate::error::{Failure, Outcome};
-use crate::large::{Look, pieces};
+use crate::large::{Checkpoint, pieces};
 use crate::memory::text_with_room;
 
 /// All but the characters that RFC 3986 calls unreserved.
 const ENCODED: AsciiSet = NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
-/// Longer texts are encoded in pieces, and their length is found out before.
+/// Longer texts are encoded in pieces, after computing the encoded length.
 const LARGE: usize = 256 * 1024;
 
-/// A base address that was checked: http or https, a host, perhaps a port and a path, nothing else.
+/// A checked base address: http or https, a host name, perhaps a port and a path, nothing else.
 #[derive(Debug, Clone)]
 pub struct Address {
     text: String,
@@ -26,9 +26,9 @@ pub struct Address {
 }
 
 impl Address {
-    /// Checks an address that stands in the option (or argument) of this name.
+    /// Checks the address given in the option (or argument) of this name.
     ///
-    /// Strictly, since servers and proxies read what is not quite an address in different ways.
+    /// Strict, because servers and proxies interpret malformed addresses differently.
     pub fn parse(option: &str, text: &str) -> Outcome<Address> {
         let wrong = |problem: &str| {
             Failure::argument(option, format!("{problem}; give an address such as https://appsmail.ru/platform/api"))
@@ -41,14 +41,14 @@ impl Address {
             return Err(wrong("must begin with https:// or http://"));
         }
         if authority.as_str().contains('@') {
-            return Err(wrong("must not hold a user name or password"));
+            return Err(wrong("must not contain a user name or password"));
         }
         let after_host = authority.as_str().strip_prefix(authority.host()).unwrap_or_default();
         if !is_host(authority.host()) || !is_port(after_host) {
-            return Err(wrong("must hold a host and, if any, a port from 1 to 65535"));
+            return Err(wrong("must have a host name and, if it has a port, one from 1 to 65535"));
         }
         if uri.query().is_some() || text.contains('#') {
-            return Err(wrong("must not hold a query or fragment"));
+            return Err(wrong("must not have a query or fragment"));
         }
         let path_at = scheme.len() + "://".len() + authority.as_str().len();
         let path = text.get(path_at..).unwrap_or_default();
@@ -56,19 +56,21 @@ impl Address {
             return Err(wrong("has a path with characters that must be percent-encoded"));
         }
         if !path.split('/').all(is_segment) {
-            return Err(wrong("has a path with . or .., or with an escape that stands for ., a slash or a control"));
+            return Err(wrong(
+                "has a path with the segment \".\" or \"..\", or with an escaped dot, slash or control character",
+            ));
         }
         let plain_host = (scheme == "http").then(|| authority.host().to_owned());
         let text = text.trim_end_matches('/').to_owned();
         Ok(Address { text, path_at, plain_host })
     }
 
-    /// Refuses plain http to another machine: the session key would travel in the open.
+    /// Refuses plain http to another machine, which would send the session key unencrypted.
     pub fn refuse_plain_http(&self, option: &str) -> Outcome<()> {
         match &self.plain_host {
             Some(host) if !is_loopback(host) => Err(Failure::argument(
                 option,
-                "is plain http to another machine, which would show the session key to the network; use https, or set allow_http to true",
+                "is plain http to another machine, which would send the session key unencrypted; use https, or set allow_http to true",
             )),
             _ => Ok(()),
         }
@@ -79,7 +81,7 @@ impl Address {
         &self.text
     }
 
-    /// The bytes of a GET's request line, for an address that begins with this one.
+    /// The length of a GET's request line, for an address that begins with this one.
     pub fn request_line(&self, full: &str) -> usize {
         "GET ".len() + full.len() - self.path_at + " HTTP/1.1".len()
     }
@@ -97,7 +99,7 @@ impl Address {
     }
 }
 
-/// Joins parameters as `name=value&…`, percent-encoded: for a query and for a form body alike.
+/// Joins parameters as `name=value&…`, percent-encoded, for a query or a form body.
 pub fn encode_into<'a>(text: &mut String, parameters: impl Iterator<Item = (&'a str, &'a str)>) {
     for (position, (name, value)) in parameters.enumerate() {
         if position > 0 {
@@ -109,14 +111,14 @@ pub fn encode_into<'a>(text: &mut String, parameters: impl Iterator<Item = (&'a 
     }
 }
 
-/// The same as a text of its own, which may be large.
+/// As [`encode_into`], into a new text, which may be large.
 pub fn encoded<'a>(
     parameters: impl Iterator<Item = (&'a str, &'a str)> + Clone,
     expected: usize,
-    look: Look<'_>,
+    checkpoint: Checkpoint<'_>,
 ) -> Outcome<String> {
     let is_large = expected > LARGE;
-    let needed = if is_large { encoded_length(parameters.clone(), look)? } else { expected };
+    let needed = if is_large { encoded_length(parameters.clone(), checkpoint)? } else { expected };
     let mut text = text_with_room(needed, "the parameters")?;
     if !is_large {
         encode_into(&mut text, parameters);
@@ -129,28 +131,31 @@ pub fn encoded<'a>(
         text.extend(utf8_percent_encode(name, &ENCODED));
         text.push('=');
         for piece in pieces(value) {
-            look()?;
+            checkpoint()?;
             text.extend(utf8_percent_encode(piece, &ENCODED));
         }
     }
     Ok(text)
 }
 
-fn encoded_length<'a>(parameters: impl Iterator<Item = (&'a str, &'a str)>, look: Look<'_>) -> Outcome<usize> {
+fn encoded_length<'a>(
+    parameters: impl Iterator<Item = (&'a str, &'a str)>,
+    checkpoint: Checkpoint<'_>,
+) -> Outcome<usize> {
     let of = |text| utf8_percent_encode(text, &ENCODED).map(str::len).sum::<usize>();
     let mut length = 0;
     for (name, value) in parameters {
         length += of(name) + 2;
         for piece in pieces(value) {
-            look()?;
+            checkpoint()?;
             length += of(piece);
         }
     }
     Ok(length)
 }
 
-/// A name or value of a query, decoded strictly: `None` if a `%` stands before anything but two hexadecimal digits, or
-/// what comes out is not UTF-8.
+/// Decodes a name or value of a query strictly: `None` if a `%` is not followed by two hexadecimal digits, or if the
+/// result is not UTF-8.
 pub fn decoded(text: &str) -> Option<Cow<'_, str>> {
     if !escapes(text).all(|byte| byte.is_some()) {
         return None;
@@ -162,7 +167,7 @@ pub fn decoded(text: &str) -> Option<Cow<'_, str>> {
     percent_decode_str(&spaced).decode_utf8().ok().map(|text| Cow::Owned(text.into_owned()))
 }
 
-/// The bytes that the percent-escapes of a text stand for; `None` for one that is none.
+/// The bytes that the percent-escapes of a text encode; `None` for an invalid escape.
 fn escapes(text: &str) -> impl Iterator<Item = Option<u8>> {
     text.split('%').skip(1).map(|rest| {
         let digits = rest.get(..2).filter(|digits| digits.bytes().all(|digit| digit.is_ascii_hexdigit()))?;
@@ -170,7 +175,7 @@ fn escapes(text: &str) -> impl Iterator<Item = Option<u8>> {
     })
 }
 
-/// Whether a text is a host: a name, an IPv4 address, or an IPv6 address in brackets.
+/// Whether a text is a host name, an IPv4 address, or an IPv6 address in brackets.
 pub fn is_host(host: &str) -> bool {
     match host.strip_prefix('[') {
         Some(rest) => rest.strip_suffix(']').is_some_and(|address| address.parse::<Ipv6Addr>().is_ok()),
@@ -178,26 +183,26 @@ pub fn is_host(host: &str) -> bool {
     }
 }
 
-/// Whether the text behind a host is nothing, or a colon and a port.
+/// Whether the text after the host name is empty, or a colon and a port.
 pub fn is_port(after_host: &str) -> bool {
     let digits = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit());
     let port = |text: &str| digits(text) && text.parse::<u16>().is_ok_and(|port| port > 0);
     after_host.is_empty() || after_host.strip_prefix(':').is_some_and(port)
 }
 
-/// The characters of RFC 3986's paths.
+/// The characters that RFC 3986 allows in paths.
 fn is_of_a_path(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || b"/-._~!$&'()*+,;=:@%".contains(&byte)
 }
 
-/// Whether a segment of a path is read alike everywhere, and leads to no other folder.
+/// Whether every server reads this path segment in the same way, and none as a step to another folder.
 fn is_segment(segment: &str) -> bool {
     let plain = |byte: Option<u8>| byte.is_some_and(|byte| !byte.is_ascii_control() && !b"./\\".contains(&byte));
     // Some servers cut off what follows a semicolon.
     !matches!(segment.split(';').next(), Some("." | "..")) && escapes(segment).all(plain)
 }
 
-/// Whether the host is this machine by its name or number: `localhost`, 127.0.0.0/8 or `::1`.
+/// Whether the host name means this machine: `localhost`, 127.0.0.0/8 or `::1`.
 pub fn is_loopback(host: &str) -> bool {
     let bare = host.trim_start_matches('[').trim_end_matches(']');
     host.eq_ignore_ascii_case("localhost") || bare.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())

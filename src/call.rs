@@ -12,37 +12,38 @@ use crate::engine::{self, Waker};
 use crate::error::{Code, Failure, Outcome};
 use crate::fork::{self, ForkMutex, OfThisProcess, lock};
 
-/// Something a call may be blocked in, such as a socket, that another thread can end.
+/// Something that a call may be blocked in and another thread can interrupt, such as a socket.
 pub trait Interrupt: Send + Sync {
-    /// Ends the wait, if it is still this call that waits there.
+    /// Ends the wait, if this call is still the one that waits.
     fn interrupt(&self, call: &Call);
 }
 
-/// How many calls were made in this process.
+/// The number of calls made in this process so far.
 static NUMBERED: AtomicU64 = AtomicU64::new(0);
 
-/// One running call, as seen by those who may end it.
+/// One running call: its time limit, its cancellation, its progress.
 ///
-/// Each wait of the call (for a name, a socket, a delay, another thread's renewal) goes through its
-/// control, so that each ends in time and within moments of a cancellation.
+/// Each wait of the call (for a name, a socket, a delay, another thread's renewal) goes through this type, so that each
+/// wait ends at the time limit and soon after a cancellation.
 pub struct Call {
-    /// Tells it from the process's other calls in the log.
+    /// Identifies the call in the log.
     number: u64,
     deadline: OnceLock<Instant>,
     limit: Duration,
     cancelled: AtomicBool,
     sending: AtomicU8,
-    /// How many retries are left, once it is known how many there may be.
+    /// The retries that are left, once the limit is known.
     retries: OnceLock<AtomicU32>,
     progress: OnceLock<BodyProgress>,
     blocked_in: Mutex<Option<Weak<dyn Interrupt>>>,
-    /// Wakes a thread that waits for something else than a socket.
+    /// Wakes a thread that waits for something other than a socket.
     woken: Condvar,
     /// Wakes the task that performs the call, if an engine does.
     waker: OnceLock<Waker>,
 }
 
-/// Values of [`Call::sending`]: no byte of a request was sent; one is about to be; one was; none is to be.
+/// Values of [`Call::sending`]: no byte of a request was sent; one is about to be sent; one was sent; none may be sent
+/// any more.
 const UNSENT: u8 = 0;
 const ABOUT_TO_SEND: u8 = 1;
 const SENT: u8 = 2;
@@ -53,11 +54,11 @@ const NOT_TO_BE_SENT: u8 = 3;
 pub struct Progress {
     /// The bytes that were sent.
     pub sent: AtomicU64,
-    /// The bytes that there are to send.
+    /// The bytes to send in total.
     pub total: AtomicU64,
 }
 
-/// One call's part in the progress of its group.
+/// One call's share in the progress of its group.
 #[derive(Debug)]
 pub struct BodyProgress {
     group: Arc<Progress>,
@@ -66,14 +67,14 @@ pub struct BodyProgress {
 }
 
 impl BodyProgress {
-    /// An attempt begins to send a body of so many bytes: what an earlier attempt sent does not count any more.
+    /// An attempt begins to send a body of `total` bytes; bytes sent by an earlier attempt no longer count.
     pub fn begin(&self, total: u64) {
         self.group.total.fetch_add(total, Ordering::Relaxed);
         self.group.total.fetch_sub(self.total.swap(total, Ordering::Relaxed), Ordering::Relaxed);
         self.group.sent.fetch_sub(self.sent.swap(0, Ordering::Relaxed), Ordering::Relaxed);
     }
 
-    /// So many bytes more were sent.
+    /// Counts `sent` more bytes.
     pub fn add(&self, sent: u64) {
         self.sent.fetch_add(sent, Ordering::Relaxed);
         self.group.sent.fetch_add(sent, Ordering::Relaxed);
@@ -88,7 +89,7 @@ impl Call {
         call
     }
 
-    /// A call whose time does not run before [`Self::begin`].
+    /// A call whose time limit starts at [`Self::begin`].
     pub fn waiting(limit: Duration) -> Arc<Call> {
         Arc::new(Call {
             number: NUMBERED.fetch_add(1, Ordering::Relaxed) + 1,
@@ -104,17 +105,17 @@ impl Call {
         })
     }
 
-    /// The number by which the log tells the call from others.
+    /// The number that identifies the call in the log.
     pub fn number(&self) -> u64 {
         self.number
     }
 
-    /// Lets the call's time run from now on.
+    /// Starts the call's time limit now.
     pub fn begin(&self) {
         self.begin_at(Instant::now());
     }
 
-    /// Lets the call's time run from a moment on.
+    /// Starts the call's time limit at this moment.
     pub fn begin_at(&self, moment: Instant) {
         let _ = self.deadline.set(after(moment, self.limit));
     }
@@ -124,16 +125,15 @@ impl Call {
         let _ = self.retries.set(AtomicU32::new(retries));
     }
 
-    /// Takes one of the call's retries, of which there are `option` unless the call has a number of its own. A call
-    /// that is repeated with other tokens has no more of them.
-    /// The number that is left then, or `None` if there was none to take.
+    /// Takes one of the call's retries and returns how many are left, or `None` if there was none. There are `option`
+    /// retries unless the call has a limit of its own; a retry with other tokens adds none.
     pub fn take_retry(&self, option: u32) -> Option<u32> {
         let left = self.retries.get_or_init(|| AtomicU32::new(option));
         let taken = left.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| left.checked_sub(1));
         taken.ok().map(|left| left - 1)
     }
 
-    /// Where the progress of its request's body is told, if anybody asks for it.
+    /// Where the progress of the request body is counted, if the host asks for it.
     pub fn progress(&self) -> Option<&BodyProgress> {
         self.progress.get()
     }
@@ -143,12 +143,12 @@ impl Call {
         self.limit
     }
 
-    /// When the call's time is over.
+    /// When the call's time limit ends.
     pub fn deadline(&self) -> Instant {
         *self.deadline.get_or_init(|| after(Instant::now(), self.limit))
     }
 
-    /// Ends the call, whatever it waits for.
+    /// Cancels the call, whatever it waits for.
     pub fn cancel(&self) {
         self.cancelled.store(true, Ordering::SeqCst);
         let blocked_in = lock(&self.blocked_in).clone();
@@ -166,11 +166,11 @@ impl Call {
 
     /// A byte of a request of this call is about to be sent; fails after [`Self::cancel_unsent`].
     pub fn about_to_send(&self) -> Outcome<()> {
-        let former = self.sending.compare_exchange(UNSENT, ABOUT_TO_SEND, Ordering::SeqCst, Ordering::SeqCst);
-        if former == Err(NOT_TO_BE_SENT) { Err(cancelled()) } else { Ok(()) }
+        let previous = self.sending.compare_exchange(UNSENT, ABOUT_TO_SEND, Ordering::SeqCst, Ordering::SeqCst);
+        if previous == Err(NOT_TO_BE_SENT) { Err(cancelled()) } else { Ok(()) }
     }
 
-    /// Says whether a byte was sent.
+    /// Notes whether a byte was sent.
     pub fn note_sent(&self, any: bool) {
         let now = if any { SENT } else { UNSENT };
         let _ = self.sending.compare_exchange(ABOUT_TO_SEND, now, Ordering::SeqCst, Ordering::SeqCst);
@@ -181,11 +181,11 @@ impl Call {
         self.sending.load(Ordering::Relaxed) == SENT
     }
 
-    /// Ends the call unless a byte of a request was sent: what a server does for it would be lost.
+    /// Cancels the call unless a byte of a request was sent: the result of what the server then does would be lost.
     pub fn cancel_unsent(&self) {
         loop {
             match self.sending.compare_exchange(UNSENT, NOT_TO_BE_SENT, Ordering::SeqCst, Ordering::SeqCst) {
-                // Nobody waits between the two steps of sending.
+                // No thread waits between the two steps of sending.
                 Err(ABOUT_TO_SEND) => std::thread::yield_now(),
                 Err(SENT) => return,
                 _ => return self.cancel(),
@@ -193,13 +193,13 @@ impl Call {
         }
     }
 
-    /// Fails if the call was cancelled or its time is over.
+    /// Fails if the call was cancelled or its time limit has passed.
     pub fn check(&self) -> Outcome<()> {
         self.time_left().map(|_| ())
     }
 
-    /// As [`Self::check`], in long work between two waits: in an engine, other calls go on meanwhile.
-    pub fn look(&self) -> Outcome<()> {
+    /// As [`Self::check`], within long computations: in an engine, it also lets other calls run.
+    pub fn checkpoint(&self) -> Outcome<()> {
         engine::pause_if_long();
         self.check()
     }
@@ -215,28 +215,28 @@ impl Call {
         }
     }
 
-    /// The failure of a call whose time is over.
+    /// The failure of a call whose time limit has passed.
     pub fn timed_out(&self) -> Failure {
         Failure::new(Code::Timeout, format!("no answer within the time limit of {} ms", self.limit.as_millis()))
     }
 
-    /// Says in what the call is blocked from now on, until another is named or [`Self::unblocked`].
+    /// Notes what the call is blocked in from now on, until another is noted or [`Self::unblocked`] is called.
     ///
-    /// A cancellation that came earlier is not delivered to it: check afterwards.
+    /// An earlier cancellation does not interrupt it, so check for one afterwards.
     pub fn blocked_in(&self, wait: Weak<dyn Interrupt>) {
         *lock(&self.blocked_in) = Some(wait);
     }
 
-    /// Says that the call is blocked in nothing.
+    /// Notes that the call is no longer blocked.
     pub fn unblocked(&self) {
         *lock(&self.blocked_in) = None;
     }
 
-    /// Waits for a condition that another thread makes true before it calls [`Self::wake`]; `None`
-    /// if it did not come true until then.
+    /// Waits for a condition that another thread makes true before it calls [`Self::wake`]; `None` if it is still false
+    /// at `until`.
     pub fn wait<T>(&self, until: Instant, mut ready: impl FnMut() -> Option<T>) -> Outcome<Option<T>> {
-        // The lock makes sure that a wake-up between the look and the sleep is not missed. An engine keeps those that
-        // come before the suspension, and no lock is held across one.
+        // The lock makes sure that a wake-up between the check and the sleep is not missed. An engine remembers
+        // wake-ups that come before the suspension, so no lock is held across one.
         let is_task = engine::is_task();
         let mut turn = (!is_task).then(|| lock(&self.blocked_in));
         loop {
@@ -257,17 +257,17 @@ impl Call {
         }
     }
 
-    /// Has this task woken with the call.
+    /// Sets the task to wake when the call is woken.
     pub fn performed_by(&self, waker: Waker) {
         let _ = self.waker.set(waker);
     }
 
-    /// Lets the call look again at what it waits for.
+    /// Makes the call check again what it waits for.
     pub fn wake(&self) {
         if let Some(waker) = self.waker.get() {
             return waker.wake();
         }
-        // A call between its look and its sleep holds the lock.
+        // A call between its check and its sleep holds the lock.
         drop(lock(&self.blocked_in));
         self.woken.notify_all();
     }
@@ -278,7 +278,7 @@ impl Call {
     }
 }
 
-/// The time limit's end; one beyond the clock's range is as good as none: a century.
+/// The end of a time limit; one beyond the clock's range becomes a century.
 fn after(moment: Instant, limit: Duration) -> Instant {
     let century = Duration::from_secs(100 * 365 * 24 * 3600);
     moment.checked_add(limit).unwrap_or_else(|| moment + century)
@@ -298,23 +298,23 @@ pub struct CallGroup {
 #[derive(Default)]
 struct Calls {
     ended: bool,
-    /// Those of this process: a call from before a fork runs in the parent only.
+    /// The calls of this process: a call from before a fork runs in the parent only.
     running: OfThisProcess<Slab<Arc<Call>>>,
 }
 
 impl CallGroup {
-    /// Lets a call begin; it takes part until the membership is dropped.
+    /// Adds a call to the group until the membership is dropped.
     pub fn join(&self, call: &Arc<Call>) -> Outcome<Membership> {
         self.calls.with(|calls| {
             if calls.ended {
                 return Err(cancelled());
             }
-            let place = calls.running.get_or_renew().insert(Arc::clone(call));
-            Ok(Membership { group: self.clone(), place: OfThisProcess::new(place) })
+            let key = calls.running.get_or_renew().insert(Arc::clone(call));
+            Ok(Membership { group: self.clone(), key: OfThisProcess::new(key) })
         })
     }
 
-    /// Has the progress of this call's request body counted with that of the others.
+    /// Counts the progress of this call's request body in the group's.
     pub fn count_progress(&self, call: &Call) {
         let progress = BodyProgress { group: Arc::clone(&self.progress), sent: 0.into(), total: 0.into() };
         let _ = call.progress.set(progress);
@@ -325,7 +325,7 @@ impl CallGroup {
         &self.progress
     }
 
-    /// Ends the calls under way; later ones may begin.
+    /// Cancels the running calls; later ones may begin.
     pub fn cancel(&self) {
         let running: Vec<_> = self.calls.with(|calls| {
             let running = calls.running.get().into_iter().flatten();
@@ -334,32 +334,32 @@ impl CallGroup {
         running.iter().for_each(|call| call.cancel());
     }
 
-    /// Ends the calls under way and lets no other begin.
+    /// Cancels the running calls and refuses later ones.
     pub fn end(&self) {
         self.calls.with(|calls| calls.ended = true);
         self.cancel();
     }
 }
 
-/// A call's part in a [`CallGroup`], until dropped.
+/// A call's membership in a [`CallGroup`], until dropped.
 pub struct Membership {
     group: CallGroup,
-    place: OfThisProcess<usize>,
+    key: OfThisProcess<usize>,
 }
 
 impl Drop for Membership {
     fn drop(&mut self) {
-        let own = self.place.get().and_then(|place| {
-            self.group.calls.with(|calls| calls.running.get_mut().and_then(|running| running.try_remove(*place)))
+        let own = self.key.get().and_then(|key| {
+            self.group.calls.with(|calls| calls.running.get_mut().and_then(|running| running.try_remove(*key)))
         });
         drop(own);
     }
 }
 
-/// One piece of work that many calls wait for: a name's resolution, a token request.
+/// Work that several calls wait for: a name look-up, a token request.
 ///
-/// The thread that does it completes it once. Each waiting call gets the outcome, or leaves early when its own time is
-/// over or it is cancelled, without disturbing the work.
+/// The working thread completes it once. A waiting call gets the outcome, or stops waiting at its own time limit or
+/// cancellation, which does not affect the work.
 pub struct SharedTask<T>(OfThisProcess<Mutex<TaskState<T>>>);
 
 struct TaskState<T> {
@@ -368,13 +368,13 @@ struct TaskState<T> {
 }
 
 impl<T: Clone> SharedTask<T> {
-    /// Work that has just begun.
+    /// A task that has just begun.
     pub fn new() -> Arc<SharedTask<T>> {
         let state = TaskState { outcome: None, waiting: Vec::new() };
         Arc::new(SharedTask(OfThisProcess::new(Mutex::new(state))))
     }
 
-    /// Ends the work and wakes those who wait for it.
+    /// Stores the outcome and wakes the waiting calls.
     pub fn complete(&self, outcome: T) {
         let Some(state) = self.0.get() else { return };
         let waiting = {
@@ -385,7 +385,7 @@ impl<T: Clone> SharedTask<T> {
         waiting.iter().for_each(|call| call.wake());
     }
 
-    /// Waits for the outcome on behalf of a call; `None` if it did not come until then.
+    /// Waits for the outcome on behalf of a call; `None` if there is none at `until`.
     pub fn wait(&self, call: &Arc<Call>, until: Instant) -> Outcome<Option<T>> {
         let Some(state) = self.0.get() else { return Ok(None) };
         lock(state).waiting.push(Arc::clone(call));
@@ -416,7 +416,7 @@ mod tests {
     }
 
     #[test]
-    fn a_flight_reaches_those_who_waited_before_and_after() {
+    fn an_outcome_reaches_calls_that_waited_before_and_after() {
         let task = SharedTask::new();
         let call = Call::new(Duration::from_secs(60));
         thread::scope(|scope| {
@@ -433,7 +433,7 @@ mod tests {
     }
 
     #[test]
-    fn a_call_has_its_retries_once() {
+    fn a_call_uses_each_retry_once() {
         let call = Call::new(Duration::from_secs(60));
         assert_eq!([call.take_retry(2), call.take_retry(2), call.take_retry(2)], [Some(1), Some(0), None]);
         let call = Call::new(Duration::from_secs(60));
@@ -453,6 +453,6 @@ mod tests {
         progress[1].add(4);
         assert_eq!(told(), [14, 20]);
         progress[1].begin(10);
-        assert_eq!(told(), [10, 20], "an attempt is repeated");
+        assert_eq!(told(), [10, 20], "a second attempt");
     }
 }

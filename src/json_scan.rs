@@ -1,12 +1,12 @@
-//! Checks a JSON text in one pass and without memory of its own: RFC 8259's grammar and a limit of depth.
+//! Checks a JSON text in one pass and without allocating: RFC 8259's grammar and a depth limit.
 //!
-//! serde_json's skipping of values has no limit of depth and refuses half of a surrogate pair, which the grammar
-//! allows, in the names that it reads. A server's answer must pass through whatever its strings hold.
+//! When serde_json skips values, it has no depth limit and refuses half of a surrogate pair in names, which the grammar
+//! allows. A server's answer must reach the host whatever its strings contain.
 #![forbid(unsafe_code)]
 
 use crate::json::MAX_DEPTH;
 
-/// Why a text is refused.
+/// Why a text is invalid.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Flaw {
     /// It is not JSON.
@@ -18,13 +18,13 @@ pub enum Flaw {
 /// The outermost value of a text.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Outline<'a> {
-    /// The members of the object, counted; `None` if it is none.
+    /// The number of members if the value is an object.
     pub members: Option<usize>,
-    /// The value, as written, of the last member of the name that was looked for.
+    /// The value, as written, of the last member with the wanted name.
     pub found: Option<&'a [u8]>,
 }
 
-/// Checks a text and looks for a member of its outermost object. UTF-8 is not checked.
+/// Checks a text and finds a member of its outermost object. UTF-8 is not checked.
 pub fn outline<'a>(json: &'a [u8], name: &str) -> Result<Outline<'a>, Flaw> {
     let mut scan = Scan { json, at: 0, name, is_wanted: false, outline: Outline { members: None, found: None } };
     scan.run()?;
@@ -35,12 +35,12 @@ struct Scan<'a, 'n> {
     json: &'a [u8],
     at: usize,
     name: &'n str,
-    /// Whether the outermost member under way has the wanted name.
+    /// Whether the current member of the outermost object has the wanted name.
     is_wanted: bool,
     outline: Outline<'a>,
 }
 
-/// The containers that are open, one bit each: 1 for an object.
+/// One bit for each open container: 1 for an object.
 const _: () = assert!(MAX_DEPTH <= u128::BITS as usize);
 
 impl Scan<'_, '_> {
@@ -81,7 +81,7 @@ impl Scan<'_, '_> {
                 b'n' => self.word(b"null")?,
                 _ => return Err(Flaw::NotJson),
             }
-            // A value has ended, and perhaps containers with it.
+            // After a value, close the containers that end here.
             loop {
                 if depth == 1 && self.is_wanted {
                     self.outline.found = Some(&self.json[begun..self.at]);
@@ -147,7 +147,7 @@ impl Scan<'_, '_> {
         }
     }
 
-    /// The length of an escape. Half of a surrogate pair is one like any other.
+    /// The length of an escape. Half of a surrogate pair is valid, as in RFC 8259.
     fn escape(&self) -> Result<usize, Flaw> {
         match self.json.get(self.at + 1) {
             Some(b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't') => Ok(2),
@@ -159,7 +159,7 @@ impl Scan<'_, '_> {
         }
     }
 
-    /// Goes on by eight bytes at a time while none of them ends a string or begins an escape.
+    /// Skips eight bytes at a time while none of them ends the string or begins an escape.
     fn skip_plain(&mut self) {
         while let Some(word) = self.json.get(self.at..).and_then(|rest| rest.first_chunk()) {
             match special_bytes(u64::from_le_bytes(*word)) {
@@ -222,8 +222,8 @@ impl Scan<'_, '_> {
     }
 }
 
-/// The highest bit of each byte that is a quotation mark, a backslash or a control character; the lowest such byte
-/// is marked exactly, those above it may be marked too often.
+/// Sets the highest bit of each byte that is a quotation mark, a backslash or a control character. The lowest marked
+/// byte is exact; bytes above it may be marked wrongly.
 fn special_bytes(word: u64) -> u64 {
     const ONES: u64 = u64::MAX / 255;
     const HIGH: u64 = ONES << 7;
@@ -234,7 +234,7 @@ fn special_bytes(word: u64) -> u64 {
     (quote | backslash | control) & HIGH
 }
 
-/// Whether a string of a JSON text, with its quotation marks, is this name however it is spelled.
+/// Whether a JSON string, with its quotation marks, equals this name after decoding its escapes.
 fn is_name(written: &[u8], name: &str) -> bool {
     let inner = &written[1..written.len() - 1];
     inner == name.as_bytes()
@@ -252,7 +252,7 @@ mod tests {
     }
 
     #[test]
-    fn a_member_is_found_however_it_is_spelled() {
+    fn a_member_is_found_with_any_escapes() {
         for (json, members, found) in [
             (r#"{"error":1}"#, 1, Some("1")),
             (r#" { "a" : {"error":2} , "error" : { "x" : [ ] } , "b":3 } "#, 3, Some(r#"{ "x" : [ ] }"#)),
@@ -273,7 +273,7 @@ mod tests {
     }
 
     #[test]
-    fn depth_is_limited_wherever_it_is() {
+    fn depth_is_limited_in_every_place() {
         for (open, close) in [("[", "]"), ("{\"a\":", "}"), ("[{\"\\ud800\":", "}]")] {
             let levels = |count: usize| format!("{}1{}", open.repeat(count), close.repeat(count)).into_bytes();
             let most = MAX_DEPTH / close.len();
@@ -284,7 +284,7 @@ mod tests {
         assert_eq!(check(format!("[{:?}]", "[".repeat(1000)).as_bytes()), Ok(()), "brackets in a string");
     }
 
-    /// Texts that differ by a byte or two from good ones: serde_json, which reads no names here, must agree.
+    /// Texts that differ from valid ones by a byte or two; serde_json, made to skip the names, must agree.
     #[test]
     fn it_agrees_with_serde_json() {
         let seeds = [
@@ -315,6 +315,6 @@ mod tests {
             assert_eq!(check(text.as_bytes()).is_ok(), expected, "{text:?}");
             accepted += usize::from(expected);
         }
-        assert!(accepted > 1000, "{accepted} texts were good");
+        assert!(accepted > 1000, "{accepted} texts were valid");
     }
 }

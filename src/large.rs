@@ -1,20 +1,20 @@
-//! Texts that may be large: worked through in pieces, with a look at the call between two of them.
+//! Processes large texts in pieces, and checks between two pieces whether the call was cancelled.
 #![forbid(unsafe_code)]
 
 use crate::error::Outcome;
 
-/// Asked between two pieces whether to go on.
-pub type Look<'a> = &'a dyn Fn() -> Outcome<()>;
+/// Called between two pieces: fails if the work must stop.
+pub type Checkpoint<'a> = &'a dyn Fn() -> Outcome<()>;
 
-/// As much as is worked through in a moment.
+/// Small enough that a piece delays a cancellation by a moment only.
 pub const PIECE: usize = 256 * 1024;
 
-/// For work that nobody may end.
-pub fn no_look() -> Outcome<()> {
+/// For work that cannot be cancelled.
+pub fn no_checkpoint() -> Outcome<()> {
     Ok(())
 }
 
-/// A text in pieces.
+/// Splits a text into pieces.
 pub fn pieces(text: &str) -> impl Iterator<Item = &str> {
     let mut rest = text;
     std::iter::from_fn(move || {

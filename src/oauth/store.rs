@@ -1,7 +1,7 @@
-//! The store of a session's tokens: it does what [`super::state`] decides.
+//! The store of a session's tokens: it carries out the decisions of [`super::state`].
 //!
-//! A token request runs on a thread of its own. The calls that want its tokens wait for it and may leave early; the
-//! request goes on, stores the tokens, has the host told, and only then lets calls use them.
+//! Each token request has its own thread, so that cancelling a call cannot lose tokens already issued. The request
+//! stores the tokens and runs the token callback before calls may use them.
 #![forbid(unsafe_code)]
 
 use std::cell::Cell;
@@ -14,7 +14,7 @@ use zeroize::Zeroize;
 use super::file::{self, Lock, TokenFile};
 use super::grant::OauthClient;
 use super::now::Now;
-use super::state::{Decision, End, RefusedCall, Step, TokenSet, TokenState};
+use super::state::{Decision, End, RejectedCall, Step, TokenSet, TokenState};
 use super::tokens::Tokens;
 use crate::background;
 use crate::call::{Call, SharedTask};
@@ -25,22 +25,23 @@ use crate::log::{self, Level};
 use crate::panics;
 use crate::stats::TokenStats;
 
-/// Told of each new set of tokens before it is used.
+/// Receives each new set of tokens before it is used.
 pub type TokenListener = Arc<dyn Fn(&Tokens) + Send + Sync>;
-/// Told 1 before a renewal's request and 0 when it is over.
+/// Receives 1 before a renewal's request and 0 when the renewal has ended.
 pub type RenewalListener = Arc<dyn Fn(i32) + Send + Sync>;
 
-/// The least time limit of a request to the authorization server: what the server does for it must not be lost.
+/// The minimum time limit of a token request, so that tokens issued by a slow server are not lost.
 const LEAST_LIMIT: Duration = Duration::from_secs(30);
 
 type TokenRequest = SharedTask<End>;
 
 thread_local! {
-    /// The store for which this thread fetches tokens, by address: what waits for them here waits for itself.
+    /// The store for which this thread fetches tokens, by address. A call that waited for them on this thread would
+    /// deadlock.
     static FETCHING: Cell<usize> = const { Cell::new(0) };
 }
 
-/// A session's tokens and how it gets others.
+/// A session's tokens and its token requests.
 pub struct TokenStore {
     oauth_client: OauthClient,
     client: Arc<Client>,
@@ -57,15 +58,15 @@ pub(super) struct Shared {
     pub(super) running: OfThisProcess<Option<Running>>,
 }
 
-/// The token request under way.
+/// The current token request.
 pub(super) struct Running {
     pub(super) request: Arc<TokenRequest>,
-    /// What it waits in, for those who may stop it.
+    /// The call in which it waits, for stopping it.
     asking: Option<Arc<Call>>,
     stage: Stage,
 }
 
-/// What the calls wait for that wait for a token request.
+/// The stage of a token request, for the error of a call that waits for it too long.
 #[derive(Clone, Copy, PartialEq)]
 pub(super) enum Stage {
     OtherProcess,
@@ -75,7 +76,7 @@ pub(super) enum Stage {
 }
 
 impl TokenStore {
-    /// A store at its beginning. `timeout` is the session's time limit.
+    /// A new store. `timeout` is the session's time limit.
     pub fn new(
         state: TokenState,
         file: Option<TokenFile>,
@@ -95,19 +96,19 @@ impl TokenStore {
         }
     }
 
-    /// Replaces who is told of tokens; the former one may still be in use by a token request.
-    pub fn listen(&self, listener: Option<TokenListener>) {
-        let former = self.tokens_listener.with(|slot| mem::replace(slot, listener));
-        drop(former);
+    /// Replaces the token listener. A running token request may still use the previous one.
+    pub fn set_listener(&self, listener: Option<TokenListener>) {
+        let previous = self.tokens_listener.with(|slot| mem::replace(slot, listener));
+        drop(previous);
     }
 
-    /// Replaces who is told of renewals, likewise.
-    pub fn listen_to_renewals(&self, listener: Option<RenewalListener>) {
-        let former = self.renewal_listener.with(|slot| mem::replace(slot, listener));
-        drop(former);
+    /// Replaces the renewal listener, in the same way.
+    pub fn set_renewal_listener(&self, listener: Option<RenewalListener>) {
+        let previous = self.renewal_listener.with(|slot| mem::replace(slot, listener));
+        drop(previous);
     }
 
-    /// The present moment, as the state counts it.
+    /// The current time, for the state.
     pub fn now(&self) -> Now {
         Now::since(self.beginning)
     }
@@ -117,55 +118,55 @@ impl TokenStore {
         self.shared.with(|shared| shared.state.latest().cloned())
     }
 
-    /// The tokens that a call would use now, without asking anybody.
+    /// The tokens that a call would use now, without a token request.
     pub fn usable(&self) -> Outcome<Option<TokenSet>> {
         self.refuse_reentry()?;
         Ok(self.shared.with(|shared| shared.state.usable().cloned()))
     }
 
-    /// Tokens for a call: at once if they are good, else after a token request.
+    /// Tokens for a call: at once if they are valid, else after a token request.
     pub fn tokens_for(self: &Arc<Self>, call: &Arc<Call>) -> Outcome<TokenSet> {
         self.refuse_reentry()?;
         if self.file.is_some() && self.shared.with(|shared| shared.state.lacks_tokens(self.now())) {
-            self.look_into_file();
+            self.check_file();
         }
         self.wait_for(call, TokenState::for_call)?.ok_or_else(no_tokens)
     }
 
-    /// What `mailru_authorize` does: asks for tokens, also where that was refused before.
+    /// Performs `mailru_authorize`: requests tokens even after a refusal.
     pub fn authorize(self: &Arc<Self>, call: &Arc<Call>) -> Outcome<TokenSet> {
         self.refuse_reentry()?;
         self.wait_for(call, TokenState::authorize)?.ok_or_else(no_tokens)
     }
 
-    /// Other tokens than those that the platform refused; `None` if the call keeps its answer.
-    pub fn tokens_instead_of(self: &Arc<Self>, refused: &RefusedCall, call: &Arc<Call>) -> Outcome<Option<TokenSet>> {
+    /// Tokens other than those that the platform rejected; `None` if the call keeps its answer.
+    pub fn tokens_instead_of(self: &Arc<Self>, refused: &RejectedCall, call: &Arc<Call>) -> Outcome<Option<TokenSet>> {
         if self.file.is_some() {
-            self.look_into_file();
+            self.check_file();
         }
-        let outcome = self.wait_for(call, |state, now| state.refused(refused, now));
+        let outcome = self.wait_for(call, |state, now| state.rejected(refused, now));
         let Err(failure) = outcome else { return outcome };
         let keeps = if call.check().is_err() {
-            // It need not wait to the end of its time for other tokens: it has an answer.
-            refused.names_an_id && !call.is_cancelled()
+            // The call has an answer, so it does not wait until its time limit for other tokens.
+            refused.names_a_user && !call.is_cancelled()
         } else {
-            let verdict = self.shared.with(|shared| shared.state.verdict(refused, failure.clone()));
-            matches!(verdict, Decision::Keep)
+            let decision = self.shared.with(|shared| shared.state.without_other_tokens(refused, failure.clone()));
+            matches!(decision, Decision::Keep)
         };
         if keeps { Ok(None) } else { Err(failure) }
     }
 
-    /// The host ended the session's calls: a token request of which no byte was sent ends with them.
+    /// The host cancelled the session's calls: also stops a token request of which no byte was sent.
     pub fn cancel(&self) {
         self.abandon(TokenState::abandon);
     }
 
-    /// The host freed the session: likewise.
+    /// The host freed the session: does the same.
     pub fn end(&self) {
         self.abandon(TokenState::end_session);
     }
 
-    /// Refuses what would wait for the tokens that this very thread fetches.
+    /// Fails if this thread is fetching the tokens, and so would wait for itself.
     pub fn refuse_reentry(&self) -> Outcome<()> {
         if FETCHING.with(Cell::get) == std::ptr::from_ref(self) as usize {
             let message = "a callback on the thread that fetches this session's tokens must return before they are \
@@ -175,7 +176,7 @@ impl TokenStore {
         Ok(())
     }
 
-    /// Does what the state decides for a call until it has tokens, or `None` if it keeps its answer.
+    /// Carries out the state's decisions for a call, until it has tokens, or `None` if it keeps its answer.
     fn wait_for(
         self: &Arc<Self>,
         call: &Arc<Call>,
@@ -190,7 +191,7 @@ impl TokenStore {
                     return Ok(Some(tokens));
                 }
                 (Decision::Keep, _) => return Ok(None),
-                // Nothing was sent for this call.
+                // No byte was sent for this call.
                 (Decision::Fail(failure), _) => return Err(failure.sent(false)),
                 (Decision::Pause(length, failure), _) if call.time_left()? <= length => return Err(failure.sent(false)),
                 (Decision::Pause(length, _), _) => call.pause(length)?,
@@ -205,12 +206,17 @@ impl TokenStore {
                         return outcome.map(Some);
                     }
                 }
-                _ => return Err(Failure::new(Code::InternalError, "a token request is lost; please report it")),
+                _ => {
+                    return Err(Failure::new(
+                        Code::InternalError,
+                        "a bug in libmailru: a token request was lost; please report it",
+                    ));
+                }
             }
         }
     }
 
-    /// Has the state decide, and notes a token request that begins.
+    /// Gets a decision from the state, and registers a token request that begins.
     fn decide(&self, judge: impl FnOnce(&mut TokenState, Now) -> Decision) -> (Decision, Option<Arc<TokenRequest>>) {
         let now = self.now();
         let (decided, is_child) = self.shared.with(|Shared { state, running }| {
@@ -256,7 +262,7 @@ impl TokenStore {
         })
     }
 
-    /// Stops the token request under way if nothing of it was sent.
+    /// Stops the current token request unless a byte of it was sent.
     fn abandon(&self, event: impl FnOnce(&mut TokenState) -> bool) {
         let asking = self.shared.with(|shared| {
             let may_stop = event(&mut shared.state);
@@ -268,7 +274,7 @@ impl TokenStore {
         }
     }
 
-    /// Runs a token request on a thread of its own.
+    /// Runs a token request on its own thread.
     fn start(self: &Arc<Self>, request: Arc<TokenRequest>) {
         let store = Arc::clone(self);
         let own = Arc::clone(&request);
@@ -278,7 +284,7 @@ impl TokenStore {
             wipe_stack();
             let end = end.unwrap_or_else(|bug| End::With(Err(bug)));
             store.finish();
-            // First whatever is the host's: once the waiting calls return, it may be about to exit.
+            // First release the host's data: when the waiting calls return, the host may exit.
             drop(store);
             FETCHING.with(|fetching| fetching.set(0));
             own.complete(end);
@@ -289,7 +295,7 @@ impl TokenStore {
         }
     }
 
-    /// Lets another token request begin.
+    /// Allows another token request to begin.
     fn finish(&self) {
         let done = self.shared.with(|shared| {
             shared.state.end();
@@ -298,7 +304,7 @@ impl TokenStore {
         drop(done);
     }
 
-    /// A token request: asks the authorization server, unless others did, and has the host told.
+    /// Performs a token request, unless newer tokens arrived meanwhile, and runs the callbacks.
     fn run(&self) -> End {
         panics::planted("token");
         let lock = match self.lock_file() {
@@ -322,17 +328,17 @@ impl TokenStore {
         end
     }
 
-    /// Does what the state decides for the token request, from this event on.
+    /// Carries out the state's decisions for the token request, starting with this event.
     fn follow(&self, event: impl FnOnce(&mut TokenState, Now) -> Step, lock: Option<&Lock>) -> End {
         let mut step = self.event(event);
         let mut call = Call::new(self.limit);
         loop {
             step = match step {
-                Step::Ask(grant, former) => {
+                Step::Send(grant, previous) => {
                     self.enter(Stage::Server);
                     let reply = self.stoppable(|asking| {
                         call = Arc::clone(asking);
-                        self.oauth_client.ask(&self.client, &grant, &former, asking, || self.now())
+                        self.oauth_client.ask(&self.client, &grant, &previous, asking, || self.now())
                     });
                     self.client.stats().count_tokens(match (&reply, grant.is_refresh()) {
                         (Err(_), _) => TokenStats::Failed,
@@ -341,15 +347,15 @@ impl TokenStore {
                     });
                     self.event(|state, now| state.replied(&grant, reply, now))
                 }
-                Step::Tell(tokens) => {
+                Step::Deliver(tokens) => {
                     log::event(Level::Info, || self.client.line("new_tokens", &call));
-                    self.file.iter().for_each(TokenFile::fall_behind);
+                    self.file.iter().for_each(TokenFile::note_unsaved);
                     self.write_file(lock);
                     self.enter(Stage::TokenCallback);
                     if let Some(listener) = self.tokens_listener.with(|slot| slot.clone()) {
                         tell(|| listener(&tokens));
                     }
-                    self.event(|state, now| state.told(&tokens, now))
+                    self.event(|state, now| state.delivered(&tokens, now))
                 }
                 Step::End(end) => {
                     if let End::With(Err(failure)) = &end {
@@ -374,8 +380,7 @@ impl TokenStore {
         });
     }
 
-    /// Waits for others on behalf of the token request: until its own limit, or until nobody wants it before
-    /// anything was sent.
+    /// Waits on behalf of the token request: until its time limit, or until no call wants it and nothing was sent.
     pub(super) fn stoppable<T>(&self, wait: impl FnOnce(&Arc<Call>) -> T) -> T {
         let call = Call::new(self.limit);
         let note = |call: Option<&Arc<Call>>| {
@@ -386,7 +391,7 @@ impl TokenStore {
                 shared.state.is_unwanted()
             })
         };
-        // Who stopped it a moment earlier did not find the call.
+        // A stop just before this had no effect on the call.
         if note(Some(&call)) {
             call.cancel_unsent();
         }
@@ -396,7 +401,7 @@ impl TokenStore {
     }
 }
 
-/// Wipes what functions that have returned left on this thread's stack, which the system keeps for another thread.
+/// Wipes secrets left on this thread's stack by functions that have returned; the system reuses the stack.
 #[inline(never)]
 fn wipe_stack() {
     let mut left = [0_u8; 128 * 1024];
@@ -404,7 +409,7 @@ fn wipe_stack() {
     std::hint::black_box(&left);
 }
 
-/// Runs a callback of the host. A panic around it is no reason to lose tokens.
+/// Runs a callback of the host. A panic must not lose the tokens.
 fn tell(callback: impl FnOnce()) {
     let _ = panics::catch(|| {
         callback();
@@ -412,7 +417,7 @@ fn tell(callback: impl FnOnce()) {
     });
 }
 
-/// The failure of a call whose time ended while it waited for a token request.
+/// The failure of a call whose time limit passed while it waited for a token request.
 fn too_late(stage: Stage, call: &Call) -> Failure {
     let kept_by = |who: &str| {
         let message = format!("{who} for longer than the call's time limit of {} ms", call.limit().as_millis());
@@ -422,10 +427,10 @@ fn too_late(stage: Stage, call: &Call) -> Failure {
         Stage::TokenCallback => kept_by("this session's token callback has been running"),
         Stage::RenewalCallback => kept_by("this session's renewal callback has been running"),
         Stage::OtherProcess => kept_by("another process has kept the lock of token_file"),
-        Stage::Server => call.timed_out().because("(the request for tokens goes on; a later call may find them)"),
+        Stage::Server => call.timed_out().because("(the token request continues; a later call may use its tokens)"),
     }
 }
 
 fn no_tokens() -> Failure {
-    Failure::new(Code::InternalError, "the token state gave no tokens; please report it")
+    Failure::new(Code::InternalError, "a bug in libmailru: the token state returned no tokens; please report it")
 }

@@ -341,10 +341,10 @@ fn a_file_that_is_not_ours_is_left_alone() {
     };
     for (content, told) in [
         (r#"{"app_id":"777","access_token":"hunter2","refresh_token":"hunter2"}"#, "application 777, not of 423004"),
-        (r#"{"access_token":"hunter2"}"#, "is no file of tokens"),
-        ("[]", "is no file of tokens"),
-        ("hunter2 = 1\n", "is no file of tokens"),
-        (r#"{"app_id":"423004","access_token":["hunter2"]}"#, "is no file of tokens"),
+        (r#"{"access_token":"hunter2"}"#, "is not a token file"),
+        ("[]", "is not a token file"),
+        ("hunter2 = 1\n", "is not a token file"),
+        (r#"{"app_id":"423004","access_token":["hunter2"]}"#, "is not a token file"),
     ] {
         fs::write(&path, content).expect("written");
         let message = refused(&path);

@@ -96,7 +96,7 @@ fn microsocks_with_and_without_a_login() {
     assert!(text.contains("refused by the server"), "{text}");
     let Some((_service, port)) = microsocks(Some(("us%er", "hunter2:/@"))) else { return };
     works_through(&format!("socks5://us%25er:hunter2%3A%2F%40@127.0.0.1:{port}"));
-    for (login, reason) in [("", "wants a user name"), ("us%25er:hunter2@", "refused the user name")] {
+    for (login, reason) in [("", "requires a user name"), ("us%25er:hunter2@", "refused the user name")] {
         let proxy = format!("socks5://{login}127.0.0.1:{port}");
         let text = refused(json!({ "api_url": "https://127.0.0.1:9/", "proxy": proxy, "retries": 0 }));
         assert!(text.contains(reason), "{text}");
