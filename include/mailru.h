@@ -914,8 +914,8 @@ const char *mailru_version(void);
 uint32_t mailru_abi_version(void);
 
 /*
- The name of a code, such as "MAILRU_OK"; "MAILRU_UNKNOWN_CODE" for any other number. Static: not to
- be released; never NULL.
+ The name of a code, such as "MAILRU_OK"; "MAILRU_UNKNOWN_CODE" for any other number.
+ Static: not to be released; never NULL.
  */
 const char *mailru_code_name(int32_t code);
 

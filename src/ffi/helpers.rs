@@ -38,8 +38,8 @@ pub extern "C" fn mailru_abi_version() -> u32 {
     MAILRU_ABI_VERSION
 }
 
-/// The name of a code, such as "MAILRU_OK"; "MAILRU_UNKNOWN_CODE" for any other number. Static: not to
-/// be released; never NULL.
+/// The name of a code, such as "MAILRU_OK"; "MAILRU_UNKNOWN_CODE" for any other number.
+/// Static: not to be released; never NULL.
 #[unsafe(no_mangle)]
 pub extern "C" fn mailru_code_name(code: i32) -> *const c_char {
     Code::from_number(code).map_or(c"MAILRU_UNKNOWN_CODE", Code::c_name).as_ptr()

@@ -1,4 +1,4 @@
-/* A host that forks while another of its threads renews under a lock, and whose parent then dies: the lock is free. */
+/* A host that forks while another thread renews with the lock held; when the parent ends, the lock must be free. */
 
 #include <pthread.h>
 #include <signal.h>

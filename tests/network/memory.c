@@ -1,8 +1,8 @@
 /*
- * A host that uses every kind of secret, frees everything and looks for them in its own memory.
+ * A host that uses every kind of secret, frees everything, and then searches its own memory for them.
  *
- * Each line of the input is a secret's name and the secret. The program itself keeps them masked, and wipes what it
- * needed in plain text.
+ * Each line of the input is a secret's name and the secret. The program itself keeps them masked, and wipes its
+ * plain-text copies.
  */
 
 #include <dirent.h>
@@ -36,7 +36,7 @@ static void keep(const char *name, const char *text, size_t length)
     secrets[known++].length = length;
 }
 
-/* The secret of this name in plain text, which `wipe` ends. */
+/* The secret of this name in plain text, until `wipe`. */
 static const char *reveal(const char *name, size_t place)
 {
     static char slots[4][LONGEST + 1];
@@ -72,7 +72,7 @@ static void read_secrets(void)
     wipe();
 }
 
-/* Keeps the tokens that a JSON holds, wherever they stand in it. */
+/* Keeps the tokens in a JSON text. */
 static void keep_tokens(const char *json)
 {
     static const char *const names[] = {"access_token", "refresh_token"};
@@ -85,7 +85,7 @@ static void keep_tokens(const char *json)
     }
 }
 
-static void told(void *user_data, const char *tokens_json)
+static void on_tokens(void *user_data, const char *tokens_json)
 {
     (void)user_data;
     keep_tokens(tokens_json);
@@ -99,7 +99,7 @@ static void use(mailru_session session, const char *kind)
         printf("no %s session\n", kind);
         exit(1);
     }
-    mailru_session_on_token(session, told, NULL, NULL);
+    mailru_session_on_token(session, on_tokens, NULL, NULL);
     for (int turn = 0; turn < 4; turn++) {
         mailru_string_free(mailru_call(session, methods[turn % 2], "{\"text\":\"x\"}", &code));
         mailru_string_free(mailru_authorize(session, &code));
@@ -132,7 +132,7 @@ static void use_all(const char *options)
     wipe();
 }
 
-/* The library's threads end by themselves. */
+/* Waits until the library's threads have ended. */
 static void wait_for_threads(void)
 {
     for (int turn = 0; turn < 200; turn++) {
@@ -182,7 +182,7 @@ static void scan(void)
             continue;
         for (unsigned long at = begin; at < end; at += sizeof piece - LONGEST) {
             size_t wanted = end - at < sizeof piece ? end - at : sizeof piece;
-            /* The buffer itself is no find. */
+            /* Skip the search buffer itself. */
             if (at < (unsigned long)(piece + sizeof piece) && at + wanted > (unsigned long)piece) {
                 if (at >= (unsigned long)piece)
                     continue;
@@ -206,7 +206,7 @@ int main(int argc, char **argv)
     size_t given = known;
     use_all(argv[1]);
     wait_for_threads();
-    /* The check is checked: what the host itself keeps is found. */
+    /* Checks that the search finds a secret that the host keeps. */
     char *kept = strdup(reveal("password", 0));
     wipe();
     scan();
