@@ -107,6 +107,8 @@ with_slow_sandbox() {
         "$@" "$MAILRU_OPTIONS"' "$folder/browser" "$@"
 }
 
+. "$root/tests/targets/archives.sh"
+
 # The cases of tests/hosts by a program: column, command. A row for each case.
 conformance() {
     local column=$1 verdict row rest
