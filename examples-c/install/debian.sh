@@ -53,7 +53,7 @@ for name in "$package" libmailru-dev; do
         echo
         cat "$root/LICENSE"
         echo
-        (cd "$root" && python3 tests/targets/licences.py "$(uname -m)-unknown-linux-gnu")
+        (cd "$root" && python3 tests/targets/licences.py "$(uname -m)-unknown-linux-gnu" --debian)
     } >"$folder/copyright"
     gzip -9n <"$root/CHANGELOG.md" >"$folder/changelog.gz"
     printf 'libmailru (%s-1) unstable; urgency=medium\n\n  * See changelog.gz.\n\n -- %s  %s\n' "$version" \

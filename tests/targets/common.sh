@@ -150,6 +150,17 @@ tls() {
     SANDBOX_ARGUMENTS="--tls --write-ca $work/ca.pem" try "$column" "TLS by ca_file" with_sandbox "$@"
 }
 
+# The same where the authority is none of the system's: an error in plain words, without the shape of Rust's values.
+tls_refused() {
+    local column=$1
+    shift
+    SANDBOX_ARGUMENTS="--tls --write-ca $work/ca.pem" try "$column" "TLS, refused" with_sandbox bash -euc '
+        MAILRU_OPTIONS=$(sed "s|\"ca_file\":\"[^\"]*\"|\"tls_roots\":\"system\"|" <<<"$MAILRU_OPTIONS")
+        said=$("$@" 2>&1) && echo "$said was accepted" && exit 1
+        echo "$said"
+        grep -q "^MAILRU_TLS_ERROR: " <<<"$said" && ! grep -qE "[A-Za-z]\(|[A-Za-z] \{" <<<"$said"' refused "$@"
+}
+
 # Builds and runs everything with the shared library of a target that is Linux: column, C compiler, C++ compiler, folder
 # of the library. RUN_WITH is the command that runs programs of the target, where this machine cannot.
 linux_programs() {
@@ -173,6 +184,7 @@ linux_programs() {
     conformance "$column C++" "${run[@]}" "$programs/conformance-cpp"
     examples "$column C" "$programs"
     tls "$column C" "${run[@]}" "$programs/quickstart"
+    tls_refused "$column C" "${run[@]}" "$programs/quickstart"
     try "$column C" "unloading" with_slow_sandbox "${run[@]}" "$programs/unload" "$library/libmailru.so"
     for situation in cancel nested environment; do
         try "$column C" "host: $situation" with_slow_sandbox "${run[@]}" "$programs/citizen" "$situation"

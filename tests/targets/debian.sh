@@ -51,8 +51,8 @@ answers() {
         || { cat "$work/answer" && return 1; }
 }
 installed() {
-    inside dpkg -i /packages/libmailru0_*.deb && inside ldconfig -p | grep libmailru.so.0 \
-        && inside dpkg -i /packages/libmailru-dev_*.deb && inside dpkg --verify libmailru0 libmailru-dev
+    inside dpkg -i "/packages/${files[0]##*/}" && inside ldconfig -p | grep libmailru.so.0 \
+        && inside dpkg -i "/packages/${files[1]##*/}" && inside dpkg --verify libmailru0 libmailru-dev && [ -n "$(left)" ]
 }
 pkg_config() {
     inside sh -euc 'cd /build && cc -Wall -Werror quickstart.c $(pkg-config --cflags --libs mailru) -o dynamic

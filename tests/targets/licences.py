@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
 """The licences of all that a library of a target holds besides this project's own code, for its archive.
 
-    licences.py TARGET
+    licences.py TARGET [--debian]
 
-Reads the crates' own files, each text once.
+Reads the crates' own files, each text once. Debian has the Apache License in a file of its own.
 """
 
 import json
@@ -47,6 +47,8 @@ for package in sorted((packages[id] for id in linked), key=lambda package: packa
     for file in sorted(folder.iterdir()):
         if file.is_file() and file.name.upper().startswith(("LICENSE", "LICENCE", "COPYING", "COPYRIGHT", "NOTICE")):
             text = file.read_text(errors="replace").strip()
+            if "--debian" in sys.argv and "Apache License" in text[:300] and "END OF TERMS AND CONDITIONS" in text:
+                text = "See /usr/share/common-licenses/Apache-2.0."
             texts.setdefault(text, []).append(f"{package['name']} ({file.name})")
 for text, owners in texts.items():
     print(f"\n{'=' * 100}\n{', '.join(owners)}\n{'=' * 100}\n\n{text}")

@@ -38,6 +38,7 @@ make -s -C "$root/examples-c" all CC="$work/cc -static" CFLAGS="-std=c99 -O2 -Wa
     LIBRARIES="$library/libmailru.a -lunwind" CARGO=true
 examples "musl static C" "$programs"
 tls "musl static C" "$programs/quickstart"
+tls_refused "musl static C" "$programs/quickstart"
 if [ "$(id -u)" = 0 ]; then
     rm -rf "$work/empty" && mkdir "$work/empty" && cp "$programs/quickstart" "$work/empty"
     try "musl static C" "an empty chroot" with_sandbox chroot "$work/empty" /quickstart
