@@ -67,7 +67,7 @@ removed() {
     inside dpkg --purge libmailru-dev && answers dynamic && inside dpkg --purge libmailru0 \
         && ! inside ldconfig -p | grep libmailru && [ -z "$(left)" ] || { left && return 1; }
 }
-try Debian "installing" installed
+try Debian "archive, installing" installed
 try Debian "archive, pkg-config" pkg_config
 try Debian "archive, CMake" by_cmake
-try Debian "removing" removed
+try Debian "archive, removing" removed

@@ -13,9 +13,17 @@ fi
 toolchain
 sandbox_ready
 
-# Tools under names of their own, as cargo, make and ring's build want them.
+# Tools under names of their own, as cargo, make and ring's build want them. Zig does not read other compilers' names of
+# the target.
 tool() {
-    printf '#!/bin/sh\nPYTHONPATH=%s exec python3 -m ziglang %s "$@"\n' "$folder/zig" "$2" >"$work/$1"
+    cat >"$work/$1" <<END
+#!/bin/sh
+for word; do
+    shift
+    case \$word in --target=*) ;; *) set -- "\$@" "\$word" ;; esac
+done
+PYTHONPATH=$folder/zig exec python3 -m ziglang $2 "\$@"
+END
     chmod +x "$work/$1"
 }
 tool cc "cc -target x86_64-linux-musl"

@@ -54,6 +54,24 @@ cat "${tables[@]}" | awk -F '\t' '
         }
         print ""
     }' | sed 's/ *$//' | tee "$folder/table.txt"
+# The same in numbers, as the README has it.
+cat "${tables[@]}" | awk -F '\t' '
+    function share(kind) { return all[at, kind] ? good[at, kind] + 0 "/" all[at, kind] : "" }
+    !($2 in known) { known[$2]; columns[++width] = $2 }
+    {
+        kind = $1
+        sub(/[ ,].*/, "", kind)
+        if (kind !~ /^(case|example|archive)$/) kind = "other"
+        all[$2, kind] += $3 != "n/a"
+        good[$2, kind] += $3 == "ok"
+    }
+    END {
+        print "\n| target | cases | examples | TLS, threads, unloading | from the archive |\n| --- | --- | --- | --- | --- |"
+        for (i = 1; i <= width; i++) {
+            at = columns[i]
+            print "| " at " | " share("case") " | " share("example") " | " share("other") " | " share("archive") " |"
+        }
+    }' | tee -a "$folder/table.txt"
 printf '%s\n' "${notes[@]}" | tee -a "$folder/table.txt"
 if grep -q "	FAIL$" "${tables[@]}"; then
     failed=1
