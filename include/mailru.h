@@ -934,6 +934,21 @@ char *mailru_authorize_url(const char *app_id,
                            int32_t *code);
 
 /*
+ mailru_authorize_url for another authorization server than the platform's: a test's, such as the sandbox's.
+
+ address: the server's page for logins, such as "http://127.0.0.1:8080/oauth/authorize", without a query; https, or
+ plain http to this machine. NULL is the platform's. The login's session has its token_url there, too.
+ app_id, redirect_uri, response_type, scope, state, code, the result and the codes: as for mailru_authorize_url.
+ */
+char *mailru_authorize_url_at(const char *address,
+                              const char *app_id,
+                              const char *redirect_uri,
+                              const char *response_type,
+                              const char *scope,
+                              const char *state,
+                              int32_t *code);
+
+/*
  Reads the address to which the browser was sent after mailru_authorize_url.
 
  url: the whole address, with its query or fragment; required. Everything is taken from the one of
