@@ -43,14 +43,15 @@ pub const HOSTS: &[Host] = &[
         folder: "python",
         tools: "python3 --version",
         build: r#"true"#,
-        run: r#"python3 -B "$SOURCE/conformance.py""#,
+        run: r#"PYTHONPATH="$SOURCE/../../../src/bindings/python" python3 -B -X dev -W error "$SOURCE/conformance.py""#,
     },
     Host {
         name: "asyncio",
         folder: "python",
         tools: "python3 -c 'import asyncio; asyncio.timeout'",
         build: r#"true"#,
-        run: r#"python3 -B -X dev -W error "$SOURCE/conformance_asyncio.py""#,
+        run: r#"PYTHONPATH="$SOURCE/../../../src/bindings/python" \
+            python3 -B -X dev -W error "$SOURCE/conformance_asyncio.py""#,
     },
     Host {
         name: "cffi",

@@ -4,7 +4,7 @@
 const assert = require("node:assert");
 const fs = require("node:fs");
 const { setTimeout: sleep } = require("node:timers/promises");
-const { MailruError, Session, functions } = require("./mailru.js");
+const { MailruError, Session, functions } = require("../../../src/bindings/node/mailru.js");
 
 const APP_ID = "423004", PRIVATE_KEY = "7815696ecbf1c96e6894b779456d330e";
 const SECRET_KEY = "3dad9cbf9baaa0360c0f2ba372d25716", SESSION_KEY = "be6ef89965d58e56dec21acb9b62bdaa";
