@@ -5,8 +5,8 @@
 //!
 //! 0. `environment`, `error`, `memory`, `panics`, `background`, `secret`, `fork`: failures, threads, secrets, what a fork
 //!    means, room for large buffers.
-//! 1. `engine`, `call`, `log`, `large`, `json`, `json_scan`: calls that are suspended, what a cancellation means, how
-//!    JSON is read.
+//! 1. `engine`, `call`, `stats`, `log`, `large`, `json`, `json_scan`: calls that are suspended, what a cancellation means,
+//!    what is counted, how JSON is read.
 //! 2. `address`, `options`, `params`, `signature`, `verify`, `catalogue`, `error_json`, `pace`: pure functions, and what
 //!    the sessions of an application share.
 //! 3. `http`: a request out, a checked answer back.
@@ -47,6 +47,7 @@ mod panics;
 mod queue;
 mod request;
 mod session;
+mod stats;
 mod verify;
 
 #[cfg(test)]

@@ -99,7 +99,7 @@ impl Answer {
             Verdict::PlatformError(_) => return Err(Failure::Platform(self.body.into_string())),
             Verdict::OtherError => {
                 let failure = Failure::new(Code::ApiError, "the platform answered with an error of an unknown shape");
-                failure.platform(self.body.into_string())
+                failure.platform(self.body.into_string()).transient(is_transient(status))
             }
             _ if !success_status => {
                 let hint = if matches!(status, 301 | 302 | 303 | 307 | 308) {

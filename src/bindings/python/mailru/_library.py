@@ -108,6 +108,7 @@ FUNCTIONS: dict[str, tuple[Any, ...]] = {
     "mailru_public": (_OWNED, _HANDLE, _TEXT, _TEXT, _CODE),
     "mailru_request": (_OWNED, _HANDLE, _TEXT, c_void_p, c_size_t, _HANDLE, _CODE),
     "mailru_authorize": (_OWNED, _HANDLE, _CODE),
+    "mailru_stats": (_OWNED, _HANDLE, _CODE),
     "mailru_tokens": (_OWNED, _HANDLE, _CODE),
     "mailru_sign": (_OWNED, _HANDLE, _TEXT, _TEXT, _CODE),
     "mailru_cancel_new": (_HANDLE,),
