@@ -37,9 +37,7 @@ def errors(_):
     return dumped([{"code": error["code"]} for error in mailru.errors()])
 
 
-ACTIONS = {
-    function.__name__: function for function in (verify, payment, launch, redirect, methods, errors)
-}
+ACTIONS = {function.__name__: function for function in (verify, payment, launch, redirect, methods, errors)}
 
 
 def code_session(case, kind):

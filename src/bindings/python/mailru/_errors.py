@@ -201,6 +201,11 @@ CLASSES: dict[int, type[Error]] = {
 }  # fmt: skip
 
 
+for _kind in (Error, *CLASSES.values()):
+    # Where programs know them from.
+    _kind.__module__ = "mailru"
+
+
 def error_of(code: int, text: str) -> Error:
     """The error of a code and its JSON."""
     return CLASSES.get(code, Error)(code, text)

@@ -93,7 +93,8 @@ class _Calls:
             except NotImplementedError:
                 self._descriptor = -1
         # A loop that cannot watch a descriptor, as on Windows: a thread waits instead.
-        threading.Thread(target=_wait, args=(weakref.ref(self), self._queue, loop), daemon=True).start()
+        arguments = (weakref.ref(self), self._queue, loop)
+        threading.Thread(target=_wait, args=arguments, name="mailru", daemon=True).start()
 
     def _take(self) -> None:
         # All that there is: the descriptor stays readable until then.
@@ -131,7 +132,8 @@ def _wait(calls: weakref.ref[_Calls], queue: int, loop: asyncio.AbstractEventLoo
         found = calls()
         if found is not None and completion is not None:
             found.settle(completion)
-        resting = found is None or found.rests()
+        else:
+            resting = found is None or found.rests()
 
     while not resting and not loop.is_closed():
         completion = take(queue, 50)
