@@ -48,16 +48,17 @@ pub const HOSTS: &[Host] = &[
         folder: "python",
         tools: "python3 --version",
         build: r#"true"#,
-        run: r#"python3 -B "$SOURCE/conformance.py""#,
-        performs_all: false,
+        run: r#"PYTHONPATH="$SOURCE/../../../src/bindings/python" python3 -B -X dev -W error "$SOURCE/conformance.py""#,
+        performs_all: true,
     },
     Host {
         name: "asyncio",
         folder: "python",
         tools: "python3 -c 'import asyncio; asyncio.timeout'",
         build: r#"true"#,
-        run: r#"python3 -B -X dev -W error "$SOURCE/conformance_asyncio.py""#,
-        performs_all: false,
+        run: r#"PYTHONPATH="$SOURCE/../../../src/bindings/python" \
+            python3 -B -X dev -W error "$SOURCE/conformance_asyncio.py""#,
+        performs_all: true,
     },
     Host {
         name: "cffi",
@@ -73,7 +74,7 @@ pub const HOSTS: &[Host] = &[
         tools: r#"node --version && test -d "$TOOLS/node_modules/koffi""#,
         build: r#"true"#,
         run: r#"NODE_PATH="$TOOLS/node_modules" node "$SOURCE/conformance.js""#,
-        performs_all: false,
+        performs_all: true,
     },
     Host {
         name: "java",
