@@ -85,7 +85,7 @@ pub const HOSTS: &[Host] = &[
         folder: "ruby",
         tools: "ruby -e 'require \"ffi\"'",
         build: r#"true"#,
-        run: r#"ruby -w "$SOURCE/conformance.rb""#,
+        run: r#"ruby -w -I "$SOURCE/../../../src/bindings/ruby/lib" "$SOURCE/conformance.rb""#,
     },
     Host {
         name: "php",
