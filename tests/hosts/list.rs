@@ -97,8 +97,8 @@ pub const HOSTS: &[Host] = &[
     Host {
         name: "luajit",
         folder: "luajit",
-        tools: "luajit -v && pkg-config --version",
+        tools: "luajit -e 'require \"cjson\"'",
         build: r#"true"#,
-        run: r#"LUA_PATH="$SOURCE/?.lua" luajit "$SOURCE/conformance.lua""#,
+        run: r#"LUA_PATH="$SOURCE/../../../src/bindings/luajit/?.lua;;" luajit "$SOURCE/conformance.lua""#,
     },
 ];
