@@ -47,6 +47,26 @@
  * A call returns everything about itself: there is no "last error", and nothing is tied to a
  * thread. No error or log line contains a key, token, password or signature.
  *
+ * WHICH CONSTRUCTOR for which program
+ *
+ *     what it begins with                 mailru_..._session_new      signs     tokens are renewed
+ *     nothing, reads public pages         public                      nothing   it has none
+ *     a launch inside the platform        client, with session_key    client    no: they live as long as the page
+ *       (checked by mailru_verify_query)    and vid of the launch
+ *     a server that calls for users       server                      server    no
+ *       whom the parameter uid names
+ *     a login on a site, by its code      code_server                 server    yes
+ *     a login in a desktop program        code_client; with tokens    client    yes; with the option
+ *                                           in the redirect client                refresh_token
+ *     an e-mail and a password, in an     password_client             client    yes, else with the password
+ *       approved native program
+ *     a refresh token alone               refresh_client or _server   either    yes
+ *     tokens stored before a restart      stored                      either    yes
+ *
+ * A constructor without _client or _server takes both keys and signs as they and the uid allow at each call:
+ * client-server with uid and private_key, else server-server with secret_key. secret_key stays on the application's
+ * server. Wherever tokens are renewed the newest have to be kept, by mailru_session_on_token or the option token_file.
+ *
  * OWNERSHIP
  *
  * Strings that the library returns are released with mailru_string_free, never with free(), unless
@@ -108,27 +128,27 @@
  *
  * OPTIONS of the constructors: a JSON object, NULL or ""; an unknown name or a wrong value is an error
  *
- *     pass_error            false                                 hand over any JSON body as MAILRU_OK
- *     api_url               https://appsmail.ru/platform/api      where signed calls go
- *     public_url            https://appsmail.ru/platform          where mailru_public reads
- *     token_url             the grant's own                       where grants and renewals go
- *     client_secret         secret_key, else private_key          what grants send as client_secret
+ *     pass_error            false                                 any JSON body is MAILRU_OK
+ *     api_url               https://appsmail.ru/platform/api      the address of signed calls
+ *     public_url            https://appsmail.ru/platform          the address of mailru_public
+ *     token_url             the grant's own                       the address of token requests
+ *     client_secret         secret_key, else private_key          sent as client_secret
  *     refresh_token         none                                  token sessions: renews the token
  *     expires_in            none                                  token sessions: the token's life in seconds
  *     token_file            none                                  processes share tokens in this file
- *     auto_refresh          true                                  renew tokens without being asked
+ *     auto_refresh          true                                  renew tokens automatically
  *     timeout_ms            30000                                 the limit of a whole call
  *     connect_timeout_ms    10000                                 the limit of making a connection
- *     retries               2                                     how often a request is repeated at most
+ *     retries               2                                     the maximum number of retries
  *     retry_delay_ms        200                                   the first pause; later ones are longer
  *     max_response_bytes    16777216                              the largest answer, decompressed
  *     get_limit             4096                                  the longest request line sent as GET
  *     max_idle_connections  16                                    connections kept for later calls
  *     user_agent            mailru/<version>                      the User-Agent header
  *     proxy                 none                                  http://... or socks5://..., or "env"
- *     tls_roots             webpki                                or "system": whom to trust
- *     ca_file               none                                  a PEM file of those to trust instead
- *     max_calls_per_second  none                                  calls of all sessions with this app_id wait their turn
+ *     tls_roots             webpki                                or "system": the trusted authorities
+ *     ca_file               none                                  a PEM file of authorities to trust instead
+ *     max_calls_per_second  none                                  one rate limit for all sessions with this app_id
  *     allow_http            false                                 allow plain http to other machines
  *
  * timeout_ms limits a whole call, with retries and renewals. A request is retried only if that
@@ -137,6 +157,25 @@
  * machine it uses no proxy. The proxy "env" is read from https_proxy or HTTPS_PROXY for https,
  * http_proxy for plain http, else all_proxy or ALL_PROXY, with the exceptions in no_proxy or
  * NO_PROXY: domains, host:port, addresses, networks as 10.0.0.0/8, *.
+ *
+ * ERRORS OF THE PLATFORM (MAILRU_API_ERROR), by number; mailru_errors tells what to do about each
+ *
+ *       1  unknown error
+ *       2  unknown method
+ *       3  the service is unavailable
+ *       4  the method is deprecated
+ *       5  the application is not installed for the user (an old number, seen in one client only)
+ *     100  a parameter is missing or invalid
+ *     102  the session key or the uid is incorrect, or the session key has expired
+ *     103  the application id is incorrect
+ *     104  the signature is incorrect
+ *     105  the application is not installed for the user
+ *     200  the application lacks the permission
+ *     201  the rate limit is exceeded
+ *     202  access to this object is denied
+ *     301  payments are disabled (seen in one client only)
+ *     401  the request is invalid (seen in one client only)
+ *     501  the image is incorrect or inaccessible
  */
 
 #ifndef MAILRU_H
@@ -178,7 +217,7 @@
 /* The answer is larger than max_response_bytes after decompression. */
 #define MAILRU_RESPONSE_TOO_LARGE 14
 
-/* The status is not a 2xx and the body is no platform error; redirects end here. */
+/* The status is not a 2xx and the body is not a platform error; also redirects. */
 #define MAILRU_HTTP_ERROR 15
 
 /* Resolving, connecting or the connection itself failed. */
@@ -193,13 +232,13 @@
 /* The call, its session or its queued tag was cancelled, or its session freed. */
 #define MAILRU_CANCELLED 23
 
-/* A large buffer or a thread could not be had. */
+/* A large buffer or a thread could not be allocated. */
 #define MAILRU_OUT_OF_MEMORY 24
 
-/* The queue holds as much as its capacity; take completions first. */
+/* The queue is full; take completions first. */
 #define MAILRU_QUEUE_FULL 30
 
-/* Nothing completed within the wait. */
+/* No submission completed within the wait. */
 #define MAILRU_QUEUE_EMPTY 31
 
 /* A bug in this library; the host is unharmed. */
@@ -287,7 +326,9 @@ mailru_session mailru_public_session_new(const char *options_json,
  app_id: the application's id; required.
  private_key, secret_key, uid: NULL means the same as empty, not given.
  access_token: required; empty for calls that need no session_key.
- With the options refresh_token and expires_in the session renews the token by itself.
+ With the options refresh_token and expires_in the session renews the token by itself. on_token
+ (mailru_session_on_token): with the option refresh_token each renewal brings tokens that replace
+ those of the program; without it the callback is not called.
  options_json, error and the result: as for mailru_public_session_new.
  */
 mailru_session mailru_token_session_new(const char *app_id,
@@ -304,6 +345,7 @@ mailru_session mailru_token_session_new(const char *app_id,
  app_id, private_key: required and not empty.
  access_token: required; empty for calls that need no session_key.
  uid: the session user's id; NULL or empty makes calls MAILRU_SIGNATURE_UNDEFINED.
+ on_token: as for mailru_token_session_new.
  options_json, error and the result: as for mailru_public_session_new.
  */
 mailru_session mailru_client_session_new(const char *app_id,
@@ -318,6 +360,7 @@ mailru_session mailru_client_session_new(const char *app_id,
 
  app_id, secret_key: required and not empty.
  access_token: required; empty if calls name their user by the parameter uid, or need no user.
+ on_token: as for mailru_token_session_new.
  options_json, error and the result: as for mailru_public_session_new.
  */
 mailru_session mailru_server_session_new(const char *app_id,
@@ -333,7 +376,9 @@ mailru_session mailru_server_session_new(const char *app_id,
 
  app_id: required. private_key, secret_key: NULL means the same as empty, not given.
  code: from mailru_parse_redirect; required and not empty.
- redirect_uri: the same as was given to mailru_authorize_url; required and not empty.
+ redirect_uri: the same as was given to mailru_authorize_url; required and not empty. on_token
+ (mailru_session_on_token): set it before the first call. The code works once: a program that neither
+ stores its tokens nor has a token_file needs a new login after a restart.
  options_json, error and the result: as for mailru_public_session_new.
  */
 mailru_session mailru_code_session_new(const char *app_id,
@@ -348,6 +393,7 @@ mailru_session mailru_code_session_new(const char *app_id,
  As mailru_code_session_new, for the client-server circuit.
 
  app_id, private_key, code, redirect_uri: required and not empty.
+ on_token: as for mailru_code_session_new.
  options_json, error and the result: as for mailru_public_session_new.
  */
 mailru_session mailru_code_client_session_new(const char *app_id,
@@ -361,6 +407,7 @@ mailru_session mailru_code_client_session_new(const char *app_id,
  As mailru_code_session_new, for the server-server circuit.
 
  app_id, secret_key, code, redirect_uri: required and not empty.
+ on_token: as for mailru_code_session_new.
  options_json, error and the result: as for mailru_public_session_new.
  */
 mailru_session mailru_code_server_session_new(const char *app_id,
@@ -379,6 +426,8 @@ mailru_session mailru_code_server_session_new(const char *app_id,
  email, password: required and not empty.
  scope: privileges separated by spaces; NULL or empty is the full scope,
  "photos guestbook stream messages events".
+ on_token (mailru_session_on_token): called with the first tokens and with each renewal's. A program that stores
+ them need not keep the password, and begins with mailru_stored_session_new after a restart.
  options_json, error and the result: as for mailru_public_session_new.
  */
 mailru_session mailru_password_session_new(const char *app_id,
@@ -394,6 +443,7 @@ mailru_session mailru_password_session_new(const char *app_id,
  As mailru_password_session_new, for the client-server circuit.
 
  app_id, private_key, email, password: required and not empty. scope: may be NULL.
+ on_token: as for mailru_password_session_new.
  options_json, error and the result: as for mailru_public_session_new.
  */
 mailru_session mailru_password_client_session_new(const char *app_id,
@@ -408,6 +458,7 @@ mailru_session mailru_password_client_session_new(const char *app_id,
  As mailru_password_session_new, for the server-server circuit.
 
  app_id, secret_key, email, password: required and not empty. scope: may be NULL.
+ on_token: as for mailru_password_session_new.
  options_json, error and the result: as for mailru_public_session_new.
  */
 mailru_session mailru_password_server_session_new(const char *app_id,
@@ -424,6 +475,8 @@ mailru_session mailru_password_server_session_new(const char *app_id,
 
  app_id: required. private_key, secret_key: NULL means the same as empty, not given.
  refresh_token: required and not empty.
+ on_token (mailru_session_on_token): set it before the first call. The server may end a refresh token when it is
+ used, so the one given here is worthless from then on, and the new one has to be stored in its place.
  options_json, error and the result: as for mailru_public_session_new.
  */
 mailru_session mailru_refresh_session_new(const char *app_id,
@@ -437,6 +490,7 @@ mailru_session mailru_refresh_session_new(const char *app_id,
  As mailru_refresh_session_new, for the client-server circuit.
 
  app_id, private_key, refresh_token: required and not empty.
+ on_token: as for mailru_refresh_session_new.
  options_json, error and the result: as for mailru_public_session_new.
  */
 mailru_session mailru_refresh_client_session_new(const char *app_id,
@@ -449,6 +503,7 @@ mailru_session mailru_refresh_client_session_new(const char *app_id,
  As mailru_refresh_session_new, for the server-server circuit.
 
  app_id, secret_key, refresh_token: required and not empty.
+ on_token: as for mailru_refresh_session_new.
  options_json, error and the result: as for mailru_public_session_new.
  */
 mailru_session mailru_refresh_server_session_new(const char *app_id,
@@ -467,6 +522,7 @@ mailru_session mailru_refresh_server_session_new(const char *app_id,
  refresh_token or both; unknown members are ignored. NULL or empty if the option token_file names a
  file that holds tokens. Of the two sets the one that expires later is used; if that is unknown, the
  file's.
+ on_token (mailru_session_on_token): called with each renewal's tokens, which replace the stored ones.
  options_json, error and the result: as for mailru_public_session_new.
  */
 mailru_session mailru_stored_session_new(const char *app_id,
@@ -944,6 +1000,23 @@ char *mailru_authorize_url(const char *app_id,
                            const char *scope,
                            const char *state,
                            int32_t *code);
+
+/*
+ As mailru_authorize_url, for an authorization server other than the platform's, such as the
+ sandbox's in tests.
+
+ address: the server's login page, such as "http://127.0.0.1:8080/oauth/authorize", without a query;
+ https, or plain http to this machine. NULL means the platform's. The session for this login needs
+ the option token_url of the same server. app_id, redirect_uri, response_type, scope, state, code,
+ the result and the codes: as for mailru_authorize_url.
+ */
+char *mailru_authorize_url_at(const char *address,
+                              const char *app_id,
+                              const char *redirect_uri,
+                              const char *response_type,
+                              const char *scope,
+                              const char *state,
+                              int32_t *code);
 
 /*
  Reads the address to which the browser was redirected after mailru_authorize_url.

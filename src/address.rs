@@ -65,12 +65,12 @@ impl Address {
         Ok(Address { text, path_at, plain_host })
     }
 
-    /// Refuses plain http to another machine, which would send the session key unencrypted.
+    /// Refuses plain http to another machine, which would send the access token unencrypted.
     pub fn refuse_plain_http(&self, option: &str) -> Outcome<()> {
         match &self.plain_host {
             Some(host) if !is_loopback(host) => Err(Failure::argument(
                 option,
-                "is plain http to another machine, which would send the session key unencrypted; use https, or set allow_http to true",
+                "is plain http to another machine, which would send the access token unencrypted; use https, or set allow_http to true",
             )),
             _ => Ok(()),
         }

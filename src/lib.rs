@@ -5,7 +5,7 @@
 //!
 //! 0. `environment`, `error`, `memory`, `panics`, `background`, `secret`, `fork`: failures, threads, secrets, forks,
 //!    allocation of large buffers.
-//! 1. `engine`, `call`, `stats`, `log`, `large`, `json`, `json_scan`: suspended calls, cancellation, counters, reading
+//! 1. `engine`, `call`, `stats`, `log`, `large`, `json`, `outline`: suspended calls, cancellation, counters, reading
 //!    JSON.
 //! 2. `address`, `options`, `params`, `signature`, `verify`, `catalogue`, `error_json`, `pace`: pure functions, and the
 //!    rate limit that the sessions of an application share.
@@ -35,13 +35,13 @@ mod error_json;
 mod fork;
 mod identity;
 mod json;
-mod json_scan;
 mod keys;
 mod large;
 mod log;
 mod memory;
 mod oauth;
 mod options;
+mod outline;
 mod pace;
 mod panics;
 mod queue;

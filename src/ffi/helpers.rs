@@ -77,6 +77,39 @@ pub unsafe extern "C" fn mailru_authorize_url(
     unsafe {
         return_json(code, || {
             redirect::authorize_url(
+                None,
+                text("app_id", app_id)?,
+                text("redirect_uri", redirect_uri)?,
+                optional("response_type", response_type)?,
+                optional("scope", scope)?,
+                optional("state", state)?,
+            )
+        })
+    }
+}
+
+/// As mailru_authorize_url, for an authorization server other than the platform's, such as the
+/// sandbox's in tests.
+///
+/// address: the server's login page, such as "http://127.0.0.1:8080/oauth/authorize", without a query;
+/// https, or plain http to this machine. NULL means the platform's. The session for this login needs
+/// the option token_url of the same server. app_id, redirect_uri, response_type, scope, state, code,
+/// the result and the codes: as for mailru_authorize_url.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn mailru_authorize_url_at(
+    address: *const c_char,
+    app_id: *const c_char,
+    redirect_uri: *const c_char,
+    response_type: *const c_char,
+    scope: *const c_char,
+    state: *const c_char,
+    code: *mut i32,
+) -> *mut c_char {
+    // SAFETY: the header makes the pointers the caller's promise.
+    unsafe {
+        return_json(code, || {
+            redirect::authorize_url(
+                optional("address", address)?,
                 text("app_id", app_id)?,
                 text("redirect_uri", redirect_uri)?,
                 optional("response_type", response_type)?,

@@ -1,4 +1,4 @@
-//! A complete answer: its body is checked in one pass without building a tree, and classified.
+//! A complete answer: its body is checked without building a tree, and classified.
 #![forbid(unsafe_code)]
 
 use std::borrow::Cow;
@@ -9,7 +9,7 @@ use simdutf8::basic::from_utf8;
 use super::reading::Received;
 use crate::error::{Code, Failure, Outcome};
 use crate::json::Json;
-use crate::json_scan::{Flaw, Outline, outline};
+use crate::outline::{Flaw, Outline, outline};
 
 /// The kind of an answer's body.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -63,7 +63,7 @@ impl Answer {
         let size = bytes.len();
         trim(&mut bytes);
         let (kind, body, not_utf8) = match from_utf8(&bytes) {
-            Ok(text) => (kind(text.as_bytes()), Json::checked(bytes), Vec::new()),
+            Ok(text) => (kind(text), Json::checked(bytes), Vec::new()),
             Err(_) => (BodyKind::Malformed("is not UTF-8".into()), Json::default(), bytes),
         };
         Answer { status, body, not_utf8, kind, size, retry_after: None }
@@ -136,10 +136,10 @@ fn trim(bytes: &mut Vec<u8>) {
 }
 
 /// Classifies a body in one pass.
-fn kind(body: &[u8]) -> BodyKind {
+fn kind(body: &str) -> BodyKind {
     match body {
-        b"" => return BodyKind::NoBody,
-        b"null" => return BodyKind::EmptyJson,
+        "" => return BodyKind::NoBody,
+        "null" => return BodyKind::EmptyJson,
         _ => {}
     }
     match outline(body, "error") {
@@ -152,12 +152,12 @@ fn kind(body: &[u8]) -> BodyKind {
 }
 
 /// `null`, `false` and `0` mean no error.
-fn error_kind(error: &[u8]) -> BodyKind {
-    if matches!(error, b"null" | b"false" | b"0") {
+fn error_kind(error: &str) -> BodyKind {
+    if matches!(error, "null" | "false" | "0") {
         return BodyKind::Json;
     }
     let code = outline(error, "error_code").ok().and_then(|outline| outline.found);
-    let code = code.and_then(|code| std::str::from_utf8(code).ok()?.parse().ok());
+    let code = code.and_then(|code| code.parse().ok());
     code.map_or(BodyKind::OtherError, BodyKind::PlatformError)
 }
 

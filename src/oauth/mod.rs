@@ -5,6 +5,7 @@
 
 pub mod file;
 pub mod grant;
+mod json_object;
 mod mask;
 pub mod now;
 pub mod redirect;

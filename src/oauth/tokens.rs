@@ -9,6 +9,7 @@ use serde::Serialize;
 use serde_json::value::RawValue;
 use zeroize::Zeroizing;
 
+use super::json_object::JsonObject;
 use super::now::Now;
 use crate::error::{Code, Failure, Outcome};
 use crate::json::{LossyText, members};
@@ -230,7 +231,7 @@ impl Tokens {
 
     /// The tokens as JSON, which the host may store; `null` means unknown.
     pub fn to_json(&self, circuit: Option<Circuit>) -> String {
-        let mut json = Members::with_capacity(self.json_room());
+        let mut json = JsonObject::with_capacity(self.json_room());
         self.write_members(&mut json, self.lifetime.map(|lifetime| lifetime.end.as_secs()));
         json.add("circuit", circuit.map(Circuit::name));
         json.end()
@@ -239,7 +240,7 @@ impl Tokens {
     /// The tokens as JSON for [`Self::stored`], with the id of their application. The end is not rounded, because that
     /// would matter for short-lived tokens.
     pub fn to_file(&self, app_id: &str) -> Zeroizing<String> {
-        let mut json = Members::with_capacity(self.json_room() + 6 * app_id.len());
+        let mut json = JsonObject::with_capacity(self.json_room() + 6 * app_id.len());
         json.add("app_id", app_id);
         self.write_members(&mut json, self.lifetime.map(|lifetime| lifetime.end.as_secs_f64()));
         Zeroizing::new(json.end())
@@ -252,7 +253,7 @@ impl Tokens {
         texts.map(|text| 6 * text.len()).sum::<usize>() + 256
     }
 
-    fn write_members(&self, json: &mut Members, expires_at: Option<impl Serialize>) {
+    fn write_members(&self, json: &mut JsonObject, expires_at: Option<impl Serialize>) {
         let known = |text| Some(text).filter(|text: &&str| !text.is_empty());
         json.add("access_token", known(self.access_token.expose()));
         json.add("refresh_token", known(self.refresh_token.expose()));
@@ -267,28 +268,6 @@ impl Lifetime {
     fn from_now(seconds: u64, now: Now) -> Lifetime {
         let seconds = seconds.min(LONGEST_LIFE as u64);
         Lifetime { seconds, end: now.wall + Duration::from_secs(seconds) }
-    }
-}
-
-/// Writes a JSON object member by member into one buffer.
-struct Members(Vec<u8>);
-
-impl Members {
-    fn with_capacity(bytes: usize) -> Members {
-        Members(Vec::with_capacity(bytes))
-    }
-
-    fn add(&mut self, name: &str, value: impl Serialize) {
-        self.0.push(if self.0.is_empty() { b'{' } else { b',' });
-        // Writing a text or a number into memory cannot fail.
-        let _ = serde_json::to_writer(&mut self.0, name);
-        self.0.push(b':');
-        let _ = serde_json::to_writer(&mut self.0, &value);
-    }
-
-    fn end(mut self) -> String {
-        self.0.push(b'}');
-        String::from_utf8(self.0).unwrap_or_default()
     }
 }
 

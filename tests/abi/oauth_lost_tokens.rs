@@ -151,7 +151,7 @@ fn authorize_with_a_rejected_token_and_a_password_gets_another() {
     session.call("friends.get", None).expect_ok();
 }
 
-/// A session that is freed by nobody here: for use in its own callback.
+/// A session handle that is not freed on drop, for use in the session's own callback.
 fn borrowed(number: &AtomicU64) -> std::mem::ManuallyDrop<Session> {
     std::mem::ManuallyDrop::new(Session(number.load(Ordering::SeqCst)))
 }

@@ -55,9 +55,9 @@ fn a_rejected_token_is_renewed_and_the_call_retried_once() {
     for _ in 0..10 {
         assert_eq!(session.call("friends.get", None).expect("MAILRU_API_ERROR").error("error_code"), 102);
     }
-    let story = &request_sequence(&sandbox)[before..];
-    assert_eq!(story[..3], ["fault platform_error", "refresh_token", "fault platform_error"]);
-    assert!(story[3..].iter().all(|line| line == "fault platform_error"), "{story:?}");
+    let sequence = &request_sequence(&sandbox)[before..];
+    assert_eq!(sequence[..3], ["fault platform_error", "refresh_token", "fault platform_error"]);
+    assert!(sequence[3..].iter().all(|line| line == "fault platform_error"), "{sequence:?}");
 }
 
 #[test]
@@ -120,9 +120,9 @@ fn a_token_known_to_have_expired_is_renewed_before_use() {
         session.call("friends.get", None).expect_ok();
         // The call does not wait for it.
         await_that("it is renewed", || request_sequence(&sandbox).len() == before + 3);
-        let mut story = request_sequence(&sandbox)[before..].to_vec();
-        story.sort();
-        assert_eq!(story, ["ok", "password", "refresh_token"]);
+        let mut sequence = request_sequence(&sandbox)[before..].to_vec();
+        sequence.sort();
+        assert_eq!(sequence, ["ok", "password", "refresh_token"]);
         let at = |number: usize| sandbox.requests()[before + number]["at_ms"].as_u64().expect("a time");
         at(2) - at(0) < 3000
     });

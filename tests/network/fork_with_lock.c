@@ -36,7 +36,7 @@ int main(int argc, char **argv)
         if (fork() == 0) {
             char byte;
             close(ends[1]);
-            if (read(ends[0], &byte, 1) != 0) /* until the parent is dead */
+            if (read(ends[0], &byte, 1) != 0) /* until the parent has ended */
                 _exit(1);
             char *json = mailru_call(session, "friends.get", NULL, &code);
             printf("%s %s\n", mailru_code_name(code), json);

@@ -126,11 +126,11 @@ async fn every_method_answers_in_the_server_circuit() {
 async fn refusals_have_their_codes() {
     let sandbox = Sandbox::start().await;
     let session = ("session_key", DEMO_SESSION_KEY);
-    let stranger = Circuit::Client { uid: "1", private_key: DEMO_PRIVATE_KEY };
+    let wrong_user = Circuit::Client { uid: "1", private_key: DEMO_PRIVATE_KEY };
     type Case<'a> = (&'a str, &'a [(&'a str, &'a str)], &'a Circuit<'a>, i64);
     let cases: [Case; 10] = [
         ("friends.get", &[session], &CLIENT, 0),
-        ("friends.get", &[session], &stranger, 104),
+        ("friends.get", &[session], &wrong_user, 104),
         ("friends.get", &[session], &SERVER, 104),
         ("friends.get", &[session, ("secure", "1")], &SERVER, 0),
         ("friends.get", &[("session_key", "0")], &CLIENT, 102),
