@@ -1,14 +1,13 @@
 //! A session: an application's keys, a user's tokens, and what can be done with them.
 #![forbid(unsafe_code)]
 
-use std::mem;
 use std::sync::Arc;
 use std::time::Duration;
 
 use serde_json::json;
 use zeroize::Zeroizing;
 
-use crate::address::{Address, encode_into, encoded};
+use crate::address::{Address, encode_into, encoded, encoded_length};
 use crate::call::{Call, CallGroup, Membership};
 use crate::catalogue;
 use crate::error::{Code, Failure, Outcome};
@@ -183,13 +182,14 @@ impl Session {
     }
 
     fn public_page(&self, path: &str, parameters: &Parameters<'_>, call: &Arc<Call>) -> Outcome<Answer> {
-        if length(parameters) > http::LONGEST_ADDRESS {
+        let look = || call.look();
+        if encoded_length(pairs(parameters), &look)? > http::LONGEST_ADDRESS {
             return Err(http::too_long());
         }
         let mut url = format!("{}/{path}", self.public_url.as_str());
         if !parameters.is_empty() {
             url.push('?');
-            encode_into(&mut url, pairs(parameters));
+            encode_into(&mut url, pairs(parameters), &look)?;
         }
         let retry_safety = RetrySafety::ReadOnly;
         self.send(http::Request { name: path, url, body: RequestBody::None, retry_safety, pace: None }, call)
@@ -292,16 +292,12 @@ impl Session {
         let look = || call.look();
         let signed = identity.sign(tokens, method, parameters, &look)?;
         let (retry_safety, pace) = (retry_safety(method), Some(&identity.pace));
-        // Encoding makes nothing shorter, so what is too long already is not encoded for a GET.
-        let length = length(&signed);
-        if length <= self.get_limit {
-            let mut url = Zeroizing::new(self.api_url.with_query(pairs(&signed), length + length / 4));
-            if self.api_url.request_line(&url) <= self.get_limit {
-                let (url, body) = (mem::take(&mut *url), RequestBody::None);
-                return self.send(http::Request { name: method, url, body, retry_safety, pace }, call);
-            }
+        let length = encoded_length(pairs(&signed), &look)?;
+        if self.api_url.request_line(length) <= self.get_limit {
+            let (url, body) = (self.api_url.with_query(pairs(&signed), length), RequestBody::None);
+            return self.send(http::Request { name: method, url, body, retry_safety, pace }, call);
         }
-        let form = Zeroizing::new(encoded(pairs(&signed), length, &look)?);
+        let form = encoded(pairs(&signed), length, &look)?;
         let url = self.api_url.as_str().to_owned();
         self.send(http::Request { name: method, url, body: RequestBody::Form(&form), retry_safety, pace }, call)
     }
@@ -317,11 +313,6 @@ fn signs_nothing() -> Failure {
 
 fn retry_safety(method: &str) -> RetrySafety {
     if catalogue::only_reads(method) { RetrySafety::ReadOnly } else { RetrySafety::Write }
-}
-
-/// The length of parameters as `name=value&…`, not encoded yet.
-fn length(parameters: &Parameters<'_>) -> usize {
-    parameters.iter().map(|(name, value)| name.len() + value.len() + 2).sum()
 }
 
 fn pairs<'a>(parameters: &'a Parameters<'_>) -> impl Iterator<Item = (&'a str, &'a str)> + Clone {

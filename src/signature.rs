@@ -11,7 +11,7 @@ use std::borrow::Cow;
 use subtle::ConstantTimeEq;
 
 use crate::error::Outcome;
-use crate::large::{Look, PIECE, no_look, pieces};
+use crate::large::{Look, Work, no_look};
 use crate::params::Parameters;
 use crate::secret::Secret;
 
@@ -106,18 +106,11 @@ pub fn sort(parameters: &mut Parameters<'_>) {
 fn digest(prefix: &str, sorted: &Parameters<'_>, key: &str, look: Look<'_>) -> Outcome<String> {
     let mut context = md5::Context::new();
     context.consume(prefix);
-    let mut since_look = 0;
+    let mut work = Work::new(look);
     for (name, value) in sorted {
         context.consume(name.as_bytes());
         context.consume("=");
-        for piece in pieces(value) {
-            context.consume(piece);
-            since_look += piece.len();
-            if since_look >= PIECE {
-                since_look = 0;
-                look()?;
-            }
-        }
+        work.through(value, |piece| context.consume(piece))?;
     }
     context.consume(key);
     Ok(hexadecimal(context.finalize().0))

@@ -9,6 +9,7 @@ use subtle::ConstantTimeEq;
 use super::tokens::Tokens;
 use crate::address::{decoded, encode_into};
 use crate::error::{Code, Failure, Outcome};
+use crate::large::no_look;
 
 const AUTHORIZE: &str = "https://connect.mail.ru/oauth/authorize";
 
@@ -59,7 +60,7 @@ pub fn authorize_url(
         ("state", state),
     ];
     let mut url = format!("{AUTHORIZE}?");
-    encode_into(&mut url, fields.into_iter().filter_map(|(name, value)| Some((name, value?))));
+    encode_into(&mut url, fields.into_iter().filter_map(|(name, value)| Some((name, value?))), &no_look)?;
     Ok(json!({ "url": url }).to_string())
 }
 
