@@ -1,10 +1,11 @@
 //! A session: an application's keys, a user's tokens, and what can be done with them.
 #![forbid(unsafe_code)]
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use serde_json::json;
+use serde::{Serialize, Serializer};
 use zeroize::Zeroizing;
 
 use crate::address::{Address, encode_into, encoded, encoded_length};
@@ -16,7 +17,7 @@ use crate::http::multipart::Upload;
 use crate::http::{self, Client, RequestBody, RetrySafety};
 use crate::identity::Identity;
 pub use crate::identity::Source;
-use crate::json::Json;
+use crate::json::{self, Json};
 pub use crate::keys::Keys;
 use crate::large::no_look;
 use crate::memory::check_room;
@@ -222,16 +223,18 @@ impl Session {
         })?;
         let signer = identity.keys.signer(&tokens)?;
         let signed = identity.sign(&tokens, method, &parameters, &no_look)?;
-        let sent: serde_json::Map<_, _> =
-            signed.iter().map(|(name, value)| (name.to_string(), value.as_ref().into())).collect();
-        Ok(json!({
-            "url": self.api_url.with_query(pairs(&signed), 0),
-            "sig": sent["sig"],
-            "circuit": signer.circuit.name(),
-            "base": signer.base(&signed),
-            "params": sent,
-        })
-        .to_string())
+        let length = encoded_length(pairs(&signed), &no_look)?;
+        let url = Zeroizing::new(self.api_url.with_query(pairs(&signed), length));
+        let base = signer.base(&signed);
+        let params = BTreeMap::from_iter(pairs(&signed));
+        let shown = BTreeMap::from([
+            ("url", Shown::Text(&url)),
+            ("sig", Shown::Text(params["sig"])),
+            ("circuit", Shown::Text(signer.circuit.name())),
+            ("base", Shown::Text(&base)),
+            ("params", Shown::Texts(&params)),
+        ]);
+        json::written(&shown, "what is signed")
     }
 
     /// Gives the session newer tokens, as the JSON of `mailru_tokens`.
@@ -304,6 +307,21 @@ impl Session {
 
     fn send(&self, request: http::Request, call: &Arc<Call>) -> Outcome<Answer> {
         Ok(self.client.send(request, call)?)
+    }
+}
+
+/// A member of what [`Session::sign`] shows.
+enum Shown<'a> {
+    Text(&'a str),
+    Texts(&'a BTreeMap<&'a str, &'a str>),
+}
+
+impl Serialize for Shown<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self {
+            Shown::Text(text) => text.serialize(serializer),
+            Shown::Texts(texts) => texts.serialize(serializer),
+        }
     }
 }
 
