@@ -42,6 +42,7 @@ func (app *application) handler() http.Handler {
 	routes.HandleFunc("GET /back", app.back)
 	routes.HandleFunc("GET /call/{method}", app.call)
 	routes.HandleFunc("POST /photo", app.photo)
+	routes.HandleFunc("GET /stats", app.stats)
 	return routes
 }
 
@@ -113,6 +114,20 @@ func (app *application) photo(answer http.ResponseWriter, request *http.Request)
 	photo := mailru.File{Field: "img_file", Name: "photo.png", Reader: http.MaxBytesReader(answer, request.Body, 1<<20)}
 	told, err := login.session.Upload(request.Context(), "photos.upload", mailru.Params{"aid": "_myphoto"}, photo)
 	reply(answer, told, err)
+}
+
+func (app *application) stats(answer http.ResponseWriter, request *http.Request) {
+	_, login := app.of(request)
+	if login.session == nil {
+		http.Error(answer, "log in first", http.StatusUnauthorized)
+		return
+	}
+	stats, err := login.session.Stats()
+	if err != nil {
+		http.Error(answer, err.Error(), http.StatusInternalServerError)
+		return
+	}
+	answer.Write(stats.JSON)
 }
 
 func reply(answer http.ResponseWriter, told mailru.Answer, err error) {

@@ -94,6 +94,20 @@ func atOnce(client *http.Client, requests int, address string) map[int]int {
 	return count
 }
 
+// inFlight waits until so many calls of a browser's session are.
+func inFlight(t *testing.T, client *http.Client, address string, calls int) {
+	t.Helper()
+	var stats struct {
+		InFlight int `json:"in_flight"`
+	}
+	for deadline := time.Now().Add(20 * time.Second); time.Now().Before(deadline); time.Sleep(20 * time.Millisecond) {
+		if _, text := get(client, address+"/stats"); json.Unmarshal([]byte(text), &stats) == nil && stats.InFlight == calls {
+			return
+		}
+	}
+	t.Fatalf("%d calls are in flight", stats.InFlight)
+}
+
 // threads and descriptors of this process.
 func resources(t *testing.T) (threads, descriptors int) {
 	t.Helper()
@@ -161,9 +175,10 @@ func TestFiveHundredRequestsAtOnceAndACleanStop(t *testing.T) {
 		t.Errorf("%d threads became %d, %d descriptors %d", threads, more, descriptors, files)
 	}
 	// The stop, while 300 calls are in flight that nobody ever answers.
-	began, over := time.Now(), make(chan map[int]int, 1)
+	over := make(chan map[int]int, 1)
 	go func() { over <- atOnce(client, 300, app.address+"/call/sandbox.echo.slow") }()
-	time.Sleep(500 * time.Millisecond)
+	inFlight(t, client, app.address, 300)
+	began := time.Now()
 	stop()
 	if err := <-served; err != nil {
 		t.Errorf("the server did not stop cleanly: %v", err)
@@ -199,7 +214,7 @@ func TestASignalStopsIt(t *testing.T) {
 	client := browser(t, address)
 	over := make(chan map[int]int, 1)
 	go func() { over <- atOnce(client, 100, address+"/call/sandbox.echo.slow") }()
-	time.Sleep(500 * time.Millisecond)
+	inFlight(t, client, address, 100)
 	began := time.Now()
 	if err := server.Process.Signal(syscall.SIGTERM); err != nil {
 		t.Fatal(err)
