@@ -153,9 +153,14 @@ func (app *application) serve(ctx context.Context, listener net.Listener, grace 
 	go func() {
 		<-ctx.Done()
 		time.AfterFunc(grace, end)
-		stopping, over := context.WithTimeout(context.Background(), grace+5*time.Second)
+		stopping, over := context.WithTimeout(context.Background(), grace+2*time.Second)
 		defer over()
-		stopped <- server.Shutdown(stopping)
+		err := server.Shutdown(stopping)
+		if errors.Is(err, context.DeadlineExceeded) {
+			// A browser's connection without a request: Shutdown waits for those.
+			err = server.Close()
+		}
+		stopped <- err
 	}()
 	if err := server.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
 		return err
