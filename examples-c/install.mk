@@ -47,8 +47,9 @@ install-build:
 	cd "$(ROOT)" && $(CARGO) rustc --release --lib $(SHARED_FLAGS)
 
 install:
-	$(INSTALL) -d "$(DESTDIR)$(INCLUDEDIR)" "$(DESTDIR)$(LIBDIR)/pkgconfig" "$(DESTDIR)$(LIBDIR)/cmake/mailru"
+	$(INSTALL) -d "$(DESTDIR)$(INCLUDEDIR)/mailru" "$(DESTDIR)$(LIBDIR)/pkgconfig" "$(DESTDIR)$(LIBDIR)/cmake/mailru"
 	$(INSTALL) -m 644 "$(ROOT)/include/mailru.h" "$(ROOT)/include/mailru.hpp" "$(DESTDIR)$(INCLUDEDIR)"
+	$(INSTALL) -m 644 "$(ROOT)"/include/mailru/*.hpp "$(DESTDIR)$(INCLUDEDIR)/mailru"
 	$(INSTALL) -m 644 "$(BUILT)/libmailru.a" "$(DESTDIR)$(LIBDIR)"
 	$(INSTALL) -m 755 "$(BUILT)/libmailru.$(EXTENSION)" "$(DESTDIR)$(LIBDIR)/$(SHARED_FILE)"
 	ln -sf $(SHARED_FILE) "$(DESTDIR)$(LIBDIR)/$(SHARED_NAME)"

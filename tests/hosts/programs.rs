@@ -116,7 +116,9 @@ fn programs_of_the_documents_run() {
         let Some([_, file, tools, run]) = LANGUAGES.iter().find(|[name, ..]| name == language) else {
             panic!("no way to run {language} is known");
         };
-        let script = |text: &str| Script::new(&format!("cd \"$FOLDER\"\n{text}"), prefix()).set("FOLDER", &folder).set("ROOT", root());
+        let script = |text: &str| {
+            Script::new(&format!("cd \"$FOLDER\"\n{text}"), prefix()).set("FOLDER", &folder).set("ROOT", root())
+        };
         if script(tools).run().is_err() {
             assert!(!all_required(), "{language} is required");
             continue;

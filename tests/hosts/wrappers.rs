@@ -32,6 +32,16 @@ fn cpp_frees_and_forgets_whatever_happens() {
     run("cpp", "c++ --version && pkg-config --version", script);
 }
 
+/// Functions that are removed, replaced and outlived while they run, and stop tokens.
+#[test]
+fn cpp_functions_do_not_run_after_their_removal() {
+    let script = r#"
+        c++ -std=c++20 -g -fsanitize=address,undefined -fno-sanitize-recover=all -Wall -Wextra -Wpedantic -Werror \
+            -Wshadow -Wconversion "$SOURCE/removal.cpp" $(pkg-config --cflags --libs mailru) -pthread -o "$BUILD/removal"
+        "$BUILD/removal""#;
+    run("cpp", "echo '#include <stop_token>' | c++ -std=c++20 -fsyntax-only -xc++ - && pkg-config --version", script);
+}
+
 #[test]
 fn the_cpp_example_runs() {
     let script = r#"
