@@ -45,6 +45,18 @@ inline std::string authorize_url(text app_id, text redirect_uri, text response_t
     return detail::text_member(json, "url").value_or("");
 }
 
+/** The same at another authorization server than the platform's: its page for logins, without a query. */
+inline result try_authorize_url_at(text address, text app_id, text redirect_uri, text response_type = {},
+                                   text scope = {}, text state = {}) {
+    return detail::answer(mailru_authorize_url_at, address, app_id, redirect_uri, response_type, scope, state);
+}
+inline std::string authorize_url_at(text address, text app_id, text redirect_uri, text response_type = {},
+                                    text scope = {}, text state = {}) {
+    const std::string json =
+        try_authorize_url_at(address, app_id, redirect_uri, response_type, scope, state).value();
+    return detail::text_member(json, "url").value_or("");
+}
+
 /** What the browser brought back: a code for session::code, or the tokens themselves. */
 struct redirect {
     std::optional<std::string> code = {};

@@ -12,6 +12,7 @@ mod install;
 mod journal;
 mod list;
 mod matrix;
+mod others;
 mod programs;
 mod shell;
 mod wrappers;

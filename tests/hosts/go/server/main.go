@@ -1,5 +1,6 @@
 // A web application: users log in by the platform, each has a session, and all of it stops cleanly. It takes its
-// options from MAILRU_OPTIONS, listens on LISTEN, and prints its address.
+// options from MAILRU_OPTIONS, listens on LISTEN, and prints its address. LOGINS is another page for logins than the
+// platform's.
 package main
 
 import (
@@ -50,7 +51,8 @@ func (app *application) redirectURI() string { return app.address + "/back" }
 
 func (app *application) login(answer http.ResponseWriter, request *http.Request) {
 	cookie, state := rand.Text(), mailru.NewState()
-	address, err := app.config.AuthorizeURL(mailru.Login{RedirectURI: app.redirectURI(), State: state})
+	address, err := app.config.AuthorizeURL(mailru.Login{RedirectURI: app.redirectURI(), State: state,
+		Address: os.Getenv("LOGINS")})
 	if err != nil {
 		http.Error(answer, err.Error(), http.StatusInternalServerError)
 		return

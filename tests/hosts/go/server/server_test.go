@@ -8,7 +8,6 @@ import (
 	"net"
 	"net/http"
 	"net/http/cookiejar"
-	"net/url"
 	"os"
 	"os/exec"
 	"runtime"
@@ -25,35 +24,26 @@ func TestMain(main *testing.M) {
 		runServer()
 		return
 	}
+	var options struct {
+		TokenURL string `json:"token_url"`
+	}
+	if err := json.Unmarshal([]byte(os.Getenv("MAILRU_OPTIONS")), &options); err != nil {
+		panic(err)
+	}
+	os.Setenv("LOGINS", strings.TrimSuffix(options.TokenURL, "/token")+"/authorize")
 	os.Exit(main.Run())
 }
 
 func runServer() { main() }
 
-// browser logs in as a user's browser does; the platform's page is the sandbox's.
+// browser logs in as a user's browser does, at the sandbox.
 func browser(t *testing.T, address string) *http.Client {
 	t.Helper()
-	var options struct {
-		TokenURL string `json:"token_url"`
-	}
-	if err := json.Unmarshal([]byte(os.Getenv("MAILRU_OPTIONS")), &options); err != nil {
-		t.Fatal(err)
-	}
 	jar, err := cookiejar.New(nil)
 	if err != nil {
 		t.Fatal(err)
 	}
-	sandbox, err := url.Parse(options.TokenURL)
-	if err != nil {
-		t.Fatal(err)
-	}
 	client := &http.Client{Jar: jar, Transport: &http.Transport{MaxIdleConnsPerHost: 500}}
-	client.CheckRedirect = func(request *http.Request, via []*http.Request) error {
-		if request.URL.Path == "/oauth/authorize" {
-			request.URL.Scheme, request.URL.Host = sandbox.Scheme, sandbox.Host
-		}
-		return nil
-	}
 	if status, text := get(client, address+"/login"); status != 200 || text != "logged in\n" {
 		t.Fatalf("no login: %d %s", status, text)
 	}
