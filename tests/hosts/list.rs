@@ -33,7 +33,7 @@ pub const HOSTS: &[Host] = &[
             c++ -std=c++17 $flags "$SOURCE/conformance.cpp" $(pkg-config --libs mailru) -pthread \
                 -o "$BUILD/conformance""#,
         run: r#""$BUILD/conformance""#,
-        performs_all: false,
+        performs_all: true,
     },
     Host {
         name: "go",
@@ -41,7 +41,7 @@ pub const HOSTS: &[Host] = &[
         tools: "go version && pkg-config --version && cc --version",
         build: r#"cd "$SOURCE" && go vet ./... && go build -o "$BUILD/conformance" ./conformance"#,
         run: r#""$BUILD/conformance""#,
-        performs_all: false,
+        performs_all: true,
     },
     Host {
         name: "python",

@@ -7,6 +7,7 @@
 #[allow(dead_code, unsafe_code, unused_imports)]
 mod support;
 
+mod complete;
 mod install;
 mod journal;
 mod list;

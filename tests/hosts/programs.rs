@@ -29,7 +29,14 @@ const LANGUAGES: [[&str; 4]; 5] = [
         "c++ --version",
         "c++ -std=c++17 -Wall -Werror first.cpp $(pkg-config --cflags --libs mailru) -o cpp && ./cpp",
     ],
-    ["go", "first.go", "go version", "go vet first.go && go run first.go"],
+    [
+        "go",
+        "first.go",
+        "go version",
+        r#"rm -f go.mod && go mod init example.com/first &&
+            go mod edit -require=libmailru.example/mailru@v0.0.0 -replace=libmailru.example/mailru="$ROOT/src/bindings/go" &&
+            go vet first.go && go run first.go"#,
+    ],
     ["python", "first.py", "python3 --version", "python3 first.py"],
     [
         "javascript",
@@ -109,7 +116,9 @@ fn programs_of_the_documents_run() {
         let Some([_, file, tools, run]) = LANGUAGES.iter().find(|[name, ..]| name == language) else {
             panic!("no way to run {language} is known");
         };
-        let script = |text: &str| Script::new(&format!("cd \"$FOLDER\"\n{text}"), prefix()).set("FOLDER", &folder);
+        let script = |text: &str| {
+            Script::new(&format!("cd \"$FOLDER\"\n{text}"), prefix()).set("FOLDER", &folder).set("ROOT", root())
+        };
         if script(tools).run().is_err() {
             assert!(!all_required(), "{language} is required");
             continue;
