@@ -3,6 +3,7 @@
 
 const fs = require("node:fs");
 const path = require("node:path");
+const { isMainThread } = require("node:worker_threads");
 const koffi = require("koffi");
 
 /** The number of the binary interface that this package was written for. */
@@ -144,9 +145,12 @@ const register = {
  */
 const releaseNumber = library.symbol("mailru_cancel_free");
 
-/** Watches a descriptor in the event loop, where koffi can: a handle with ref, unref and close; else null. */
+/**
+ * Watches a descriptor in the event loop: a handle with ref, unref and close; or null where koffi cannot. In a worker
+ * it cannot, since it ends the process if the worker is terminated at the moment when the descriptor is readable.
+ */
 function watch(descriptor, readable) {
-  if (descriptor < 0 || !koffi.node?.poll) return null;
+  if (descriptor < 0 || !isMainThread || !koffi.node?.poll) return null;
   try {
     return koffi.node.poll(descriptor, { readable: true }, readable);
   } catch {
