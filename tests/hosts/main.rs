@@ -12,5 +12,6 @@ mod journal;
 mod list;
 mod matrix;
 mod programs;
+mod python_node;
 mod shell;
 mod wrappers;
