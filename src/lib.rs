@@ -5,7 +5,7 @@
 //!
 //! 0. `environment`, `error`, `memory`, `panics`, `background`, `secret`, `fork`: failures, threads, secrets, what a fork
 //!    means, room for large buffers.
-//! 1. `engine`, `call`, `stats`, `log`, `large`, `json`, `json_scan`: calls that are suspended, what a cancellation means,
+//! 1. `engine`, `call`, `stats`, `log`, `large`, `json`, `outline`: calls that are suspended, what a cancellation means,
 //!    what is counted, how JSON is read.
 //! 2. `address`, `options`, `params`, `signature`, `verify`, `catalogue`, `error_json`, `pace`: pure functions, and what
 //!    the sessions of an application share.
@@ -35,13 +35,13 @@ mod error_json;
 mod fork;
 mod identity;
 mod json;
-mod json_scan;
 mod keys;
 mod large;
 mod log;
 mod memory;
 mod oauth;
 mod options;
+mod outline;
 mod pace;
 mod panics;
 mod queue;

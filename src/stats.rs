@@ -216,7 +216,9 @@ mod tests {
         let sent = AttemptStats { opened: true, bytes_out: 10, bytes_in: 3, ..AttemptStats::default() };
         stats.count_attempt(sent);
         stats.count_attempt(AttemptStats { is_retry: true, opened: false, reused: true, ..sent });
-        [TokenStats::Granted, TokenStats::Renewed, TokenStats::Failed].map(|outcome| stats.count_tokens(outcome));
+        for outcome in [TokenStats::Granted, TokenStats::Renewed, TokenStats::Failed] {
+            stats.count_tokens(outcome);
+        }
         let shown = shown(&stats);
         for (name, count) in [
             ("attempts", 2),

@@ -97,13 +97,13 @@ pub const HOSTS: &[Host] = &[
         folder: "ruby",
         tools: "ruby -e 'require \"ffi\"'",
         build: r#"true"#,
-        run: r#"ruby -w "$SOURCE/conformance.rb""#,
+        run: r#"ruby -w -I "$SOURCE/../../../src/bindings/ruby/lib" "$SOURCE/conformance.rb""#,
         performs_all: false,
     },
     Host {
         name: "php",
         folder: "php",
-        tools: "php -r 'exit(extension_loaded(\"ffi\") ? 0 : 1);' && pkg-config --version",
+        tools: "php -r 'exit(extension_loaded(\"ffi\") ? 0 : 1);'",
         build: r#"true"#,
         run: r#"php -d error_reporting=-1 -d display_errors=1 "$SOURCE/conformance.php""#,
         performs_all: false,
@@ -111,9 +111,9 @@ pub const HOSTS: &[Host] = &[
     Host {
         name: "luajit",
         folder: "luajit",
-        tools: "luajit -v && pkg-config --version",
+        tools: "luajit -e 'require \"cjson\"'",
         build: r#"true"#,
-        run: r#"LUA_PATH="$SOURCE/?.lua" luajit "$SOURCE/conformance.lua""#,
+        run: r#"LUA_PATH="$SOURCE/../../../src/bindings/luajit/?.lua;;" luajit "$SOURCE/conformance.lua""#,
         performs_all: false,
     },
 ];
