@@ -210,6 +210,7 @@ class Ends(unittest.TestCase):
     BEGIN = """
 import asyncio, logging, os, sys, threading, time, mailru, test_wrapper as t
 mailru.set_log(lambda level, line: time.sleep(0.001))
+logging.getLogger("mailru").addHandler(logging.NullHandler())
 session = t.password()
 def store(tokens): time.sleep(0.05)
 session.on_token(store); session.on_renewal(store)
@@ -228,7 +229,7 @@ threading.Thread(target=session.call, args=["sandbox.echo.slow"], daemon=True).s
             self.assertLess(time.monotonic() - begun, 5)
 
     def test_at_the_end_of_the_program(self):
-        self.ends("", times=15)
+        self.ends("", times=8)
 
     def test_by_sys_exit_in_a_coroutine(self):
         self.ends(

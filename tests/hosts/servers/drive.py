@@ -17,7 +17,7 @@ import time
 from urllib.parse import urlsplit
 import json
 
-REQUESTS, ROUNDS = 500, 4
+REQUESTS, ROUNDS = 500, 3
 #: Room for allocators and caches; what leaks with each request is more within the rounds.
 MORE_BYTES, MORE_DESCRIPTORS = 12_000_000, 20
 

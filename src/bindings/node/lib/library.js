@@ -120,6 +120,7 @@ const functions = {
   errors: json("mailru_errors"),
   methods: json("mailru_methods"),
   authorizeUrl: json("mailru_authorize_url", ...Array(5).fill("str")),
+  authorizeUrlAt: json("mailru_authorize_url_at", ...Array(6).fill("str")),
   parseRedirect: json("mailru_parse_redirect", "str", "str"),
   verify: json("mailru_verify", "str", "str"),
   verifyLaunch: json("mailru_verify_launch", "str", "str"),
