@@ -17,6 +17,7 @@ import tempfile
 import threading
 import time
 import unittest
+import warnings
 import weakref
 from concurrent.futures import ThreadPoolExecutor
 
@@ -134,11 +135,17 @@ class Errors(unittest.TestCase):
 
     def test_a_platform_error_crosses_a_pool(self):
         for method in ["fork", "spawn"]:
-            with multiprocessing.get_context(method).Pool(2) as pool:
-                for error in [pool.map_async(fail, range(4)), pool.apply_async(fail, [1])]:
-                    with self.assertRaises(mailru.ApiError) as caught:
-                        error.get(30)
-                    self.assertEqual(caught.exception.number, 2)
+            with warnings.catch_warnings():
+                # Python 3.12 and later say so of each fork beside threads.
+                warnings.simplefilter("ignore", DeprecationWarning)
+                self.fails_in_pool(method)
+
+    def fails_in_pool(self, method):
+        with multiprocessing.get_context(method).Pool(2) as pool:
+            for error in [pool.map_async(fail, range(4)), pool.apply_async(fail, [1])]:
+                with self.assertRaises(mailru.ApiError) as caught:
+                    error.get(30)
+                self.assertEqual(caught.exception.number, 2)
 
     def test_members(self):
         with self.assertRaises(mailru.NetworkError) as caught:
@@ -249,6 +256,9 @@ except asyncio.CancelledError: pass
 
     def test_in_a_forked_child(self):
         self.ends("""
+import warnings
+# Python 3.12 and later say so of each fork beside threads.
+warnings.simplefilter("ignore", DeprecationWarning)
 pid = os.fork()
 if pid == 0:
     session.call("sandbox.echo")

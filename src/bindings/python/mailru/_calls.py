@@ -164,7 +164,8 @@ def perform(
     waits in slices, for a queue. Other threads wait for the function itself.
     """
     handle = 0 if cancel is None else cancel._number
-    if progress is None and threading.current_thread() is not threading.main_thread():
+    # Not current_thread(), which makes an object for a thread of the library's that is in a callback.
+    if progress is None and threading.get_ident() != threading.main_thread().ident:
         return answer(library.mailru_request, session, request.text, request.buffer, request.size, handle)
     if progress is not None and cancel is None:
         with Cancel() as own:
