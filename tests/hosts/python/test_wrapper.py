@@ -20,6 +20,7 @@ import unittest
 import warnings
 import weakref
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 
 import cases
 import mailru
@@ -100,10 +101,11 @@ class Values(unittest.TestCase):
             kinds = [content, bytearray(content), memoryview(content), memoryview(bytearray(content))[::1], file]
             kinds += [io.BytesIO(content), memoryview(content)[::-1], b"", bytearray()]
             for data in kinds:
-                for where in (lambda work: work(), lambda work: in_thread(work)):
+                for where in (lambda work: work(), in_thread):
                     if hasattr(data, "seek"):
                         data.seek(0)
-                    answer = where(lambda: session.upload("photos.upload", {"aid": "_myphoto"}, "img_file", data))
+                    upload = partial(session.upload, "photos.upload", {"aid": "_myphoto"}, "img_file", data)
+                    answer = where(upload)
                     self.assertIn("pid", answer)
             for wrong in ["text", io.StringIO("text"), 5]:
                 with self.assertRaises(TypeError):
@@ -120,6 +122,31 @@ class Values(unittest.TestCase):
 def in_thread(work):
     with ThreadPoolExecutor(1) as pool:
         return pool.submit(work).result()
+
+
+class Queues(unittest.TestCase):
+    def test_a_failed_call_keeps_its_tag_and_a_closed_queue_is_an_error(self):
+        with client() as session, mailru.Queue(in_flight=3) as queue:
+            queue.submit(session, "no.such.method", tag=2**64 - 1)
+            completion = queue.next()
+            self.assertEqual(completion.tag, 2**64 - 1)
+            with self.assertRaises(mailru.ApiError):
+                completion.result()
+            queue.submit_public(session, "mail/demo", tag=1)
+            self.assertIn("uid", queue.next(10).result())
+            queue.submit_upload(session, "photos.upload", {"aid": "_myphoto"}, "img_file", b"x", tag=2)
+            queue.submit_authorize(session, tag=3)
+            self.assertEqual({queue.next(10).tag, queue.next(10).tag}, {2, 3})
+            for timeout in [0, 0.0001, 0.05]:
+                begun = time.monotonic()
+                self.assertIsNone(queue.next(timeout))
+                self.assertLess(time.monotonic() - begun, timeout + 0.5)
+            for wrong in [-1, float("nan")]:
+                with self.assertRaises(ValueError):
+                    queue.next(wrong)
+            threading.Timer(0.1, queue.close).start()
+            with self.assertRaises(mailru.InvalidHandle):
+                queue.next()
 
 
 class Errors(unittest.TestCase):

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
         from typing_extensions import Self
 
 #: For how long the main thread waits before it looks whether Ctrl-C was pressed.
-_SLICE_MS = 50
+SLICE_MS = 50
 
 
 def answer(function: Any, *arguments: Any) -> str:
@@ -177,7 +177,7 @@ def perform(
     try:
         submit(queue, session, request, handle, 0)
         last = None
-        while (completion := take(queue, _SLICE_MS)) is None:
+        while (completion := take(queue, SLICE_MS)) is None:
             if progress is not None and cancel is not None and (now := cancel.progress()) != last:
                 last = now
                 progress(now)
