@@ -57,8 +57,19 @@ fn catalogues() {
 
 /// The files of the boundary, in the order in which the header should be read. `mod` is not among them: cbindgen
 /// would read the files that it names as well, and declare everything twice.
-const BOUNDARY: [&str; 10] =
-    ["version", "handles", "callbacks", "constructors", "calls", "errors", "cancels", "tokens", "queue", "helpers"];
+const BOUNDARY: [&str; 11] = [
+    "version",
+    "handles",
+    "callbacks",
+    "constructors",
+    "calls",
+    "errors",
+    "cancels",
+    "tokens",
+    "queue",
+    "stats",
+    "helpers",
+];
 
 /// Writes `include/mailru.h` if it would change: a build without changes leaves the tree alone.
 fn header() {

@@ -377,6 +377,12 @@ public:
     }
     std::string tokens() const { return try_tokens().value(); }
 
+    /** What the session has done since it was made, without network. */
+    result try_stats() const {
+        return detail::answer([&](std::int32_t *code) { return mailru_stats(get(), code); });
+    }
+    std::string stats() const { return try_stats().value(); }
+
     /** Shows a call as it would be sent, without network. */
     result try_sign(text method, text params = {}) const {
         return detail::answer(

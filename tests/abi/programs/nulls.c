@@ -63,6 +63,10 @@ static char *tokens(int32_t *code) {
     return mailru_tokens(session, code);
 }
 
+static char *stats(int32_t *code) {
+    return mailru_stats(session, code);
+}
+
 static char *methods(int32_t *code) {
     return mailru_methods(code);
 }
@@ -110,6 +114,7 @@ static const struct {
     {"mailru_sign", sign, {"method", ""}},
     {"mailru_authorize", authorize, {NULL}},
     {"mailru_tokens", tokens, {NULL}},
+    {"mailru_stats", stats, {NULL}},
     {"mailru_methods", methods, {NULL}},
     {"mailru_errors", errors, {NULL}},
     {"mailru_error_message", error_message, {"error_json"}},
