@@ -78,10 +78,11 @@ pub const HOSTS: &[Host] = &[
     Host {
         name: "java",
         folder: "java",
-        tools: r#"javac --version && test -f "$TOOLS/jna.jar""#,
-        build: r#"javac -Xlint:all,-try -Werror -cp "$TOOLS/jna.jar" -d "$BUILD" "$SOURCE"/*.java"#,
-        run: r#"java -cp "$TOOLS/jna.jar:$BUILD" Conformance"#,
-        performs_all: false,
+        tools: r#"javac --version && test -f "$TOOLS/jna.jar" && test -f "$TOOLS/gson.jar""#,
+        build: r#"javac -Xlint:all,-try -Werror -cp "$TOOLS/jna.jar:$TOOLS/gson.jar" -d "$BUILD" \
+            "$SOURCE"/../../../src/bindings/java/src/main/java/libmailru/*.java "$SOURCE"/*.java"#,
+        run: r#"java -cp "$TOOLS/jna.jar:$TOOLS/gson.jar:$BUILD" Conformance"#,
+        performs_all: true,
     },
     Host {
         name: "csharp",
