@@ -39,7 +39,10 @@ if has npm && ! { [ -d "$tools/node_modules/koffi" ] && [ -d "$tools/node_module
     npm install --silent --no-audit --no-fund --prefix "$tools" koffi@3 express@5 typescript@5 @types/node@20
 fi
 
-# Java: JNA.
-if has mvn && [ ! -f "$tools/jna.jar" ]; then
-    mvn -q dependency:copy -Dartifact=net.java.dev.jna:jna:5.19.1 -DoutputDirectory="$tools" -Dmdep.stripVersion=true
-fi
+# Java: JNA and Gson.
+for artifact in net.java.dev.jna:jna:5.19.1 com.google.code.gson:gson:2.10.1; do
+    name=${artifact#*:}
+    if has mvn && [ ! -f "$tools/${name%:*}.jar" ]; then
+        mvn -q dependency:copy -Dartifact=$artifact -DoutputDirectory="$tools" -Dmdep.stripVersion=true
+    fi
+done
