@@ -377,6 +377,12 @@ public:
     }
     std::string tokens() const { return try_tokens().value(); }
 
+    /** What the session has done since it was made, without network. */
+    result try_stats() const {
+        return detail::answer([&](std::int32_t *code) { return mailru_stats(get(), code); });
+    }
+    std::string stats() const { return try_stats().value(); }
+
     /** Shows a call as it would be sent, without network. */
     result try_sign(text method, text params = {}) const {
         return detail::answer(
@@ -516,6 +522,19 @@ inline result try_authorize_url(text app_id, text redirect_uri, text response_ty
 inline std::string authorize_url(text app_id, text redirect_uri, text response_type = {}, text scope = {},
                                  text state = {}) {
     return try_authorize_url(app_id, redirect_uri, response_type, scope, state).value();
+}
+
+/** The same at another authorization server than the platform's. */
+inline result try_authorize_url_at(text address, text app_id, text redirect_uri, text response_type = {},
+                                   text scope = {}, text state = {}) {
+    return detail::answer([&](std::int32_t *code) {
+        return mailru_authorize_url_at(address.c_str(), app_id.c_str(), redirect_uri.c_str(), response_type.c_str(),
+                                       scope.c_str(), state.c_str(), code);
+    });
+}
+inline std::string authorize_url_at(text address, text app_id, text redirect_uri, text response_type = {},
+                                    text scope = {}, text state = {}) {
+    return try_authorize_url_at(address, app_id, redirect_uri, response_type, scope, state).value();
 }
 
 /** What the browser brought back: {"code"} or the tokens. */

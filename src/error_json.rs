@@ -8,44 +8,44 @@ use std::borrow::Cow;
 use crate::catalogue;
 use crate::error::{Failure, Outcome};
 use crate::json::LossyText;
-use crate::json_scan::outline;
+use crate::outline::outline;
 
 /// The member of this name within a JSON object.
-fn member<'a>(json: &'a [u8], name: &str) -> Option<&'a [u8]> {
+fn member<'a>(json: &'a str, name: &str) -> Option<&'a str> {
     outline(json, name).ok()?.found
 }
 
-fn number_of(error: &[u8]) -> Option<i64> {
-    std::str::from_utf8(member(error, "error_code")?).ok()?.parse().ok()
+fn number_of(error: &str) -> Option<i64> {
+    member(error, "error_code")?.parse().ok()
 }
 
-fn text_of<'a>(error: &'a [u8], name: &str) -> Option<Cow<'a, str>> {
-    let LossyText(text) = serde_json::from_slice(member(error, name)?).ok()?;
+fn text_of<'a>(error: &'a str, name: &str) -> Option<Cow<'a, str>> {
+    let LossyText(text) = serde_json::from_str(member(error, name)?).ok()?;
     Some(text)
 }
 
 /// The error's number: the platform's, or minus the code of this library's; 0 if there is none.
-pub fn number(error_json: &[u8]) -> i64 {
+pub fn number(error_json: &str) -> i64 {
     member(error_json, "error").and_then(number_of).unwrap_or(0)
 }
 
 /// Whether the same call may succeed later: this library says so in its errors, the catalogue for the platform's.
-pub fn is_transient(error_json: &[u8]) -> bool {
+pub fn is_transient(error_json: &str) -> bool {
     let Some(error) = member(error_json, "error") else { return false };
     match number_of(error) {
         // The platform's numbers are not negative.
         Some(code) if code >= 0 => catalogue::may_pass(code),
-        _ => member(error, "transient") == Some(b"true"),
+        _ => member(error, "transient") == Some("true"),
     }
 }
 
 /// The error's text alone.
-pub fn message(error_json: &[u8]) -> Outcome<String> {
+pub fn message(error_json: &str) -> Outcome<String> {
     let Some(error) = member(error_json, "error") else {
         let problem = "holds no error; give the JSON that came with a code other than MAILRU_OK";
         return Err(Failure::argument("error_json", problem));
     };
-    let text = match error.first() {
+    let text = match error.as_bytes().first() {
         Some(b'{') => text_of(error, "error_msg").or_else(|| catalogue::meaning(number_of(error)?).map(Cow::Borrowed)),
         // Authorization servers say it in this way.
         Some(b'"') => text_of(error_json, "error").map(|error| match text_of(error_json, "error_description") {
@@ -54,7 +54,7 @@ pub fn message(error_json: &[u8]) -> Outcome<String> {
         }),
         _ => None,
     };
-    let text = text.unwrap_or_else(|| Cow::Owned(format!("error {}", String::from_utf8_lossy(error))));
+    let text = text.unwrap_or_else(|| Cow::Owned(format!("error {error}")));
     // A string of C's ends at NUL.
     Ok(text.replace('\0', "\u{fffd}"))
 }
@@ -82,13 +82,13 @@ mod tests {
             (r#"{"error":[1]}"#, 0, false, "error [1]"),
             (r#"{"error":{"error_code":"104","error_msg":"y"}}"#, 0, false, "y"),
         ] {
-            assert_eq!((number(json.as_bytes()), is_transient(json.as_bytes())), (code, transient), "{json}");
-            let told = message(json.as_bytes()).expect("a text");
+            assert_eq!((number(json), is_transient(json)), (code, transient), "{json}");
+            let told = message(json).expect("a text");
             assert!(told.starts_with(text), "{json}: {told}");
         }
         for json in ["", "null", "[]", "{}", r#"{"uid":"1"}"#, "{\"error\":", "\u{1}"] {
-            assert_eq!((number(json.as_bytes()), is_transient(json.as_bytes())), (0, false), "{json}");
-            assert_eq!(message(json.as_bytes()).expect_err(json).code(), Code::InvalidArgument);
+            assert_eq!((number(json), is_transient(json)), (0, false), "{json}");
+            assert_eq!(message(json).expect_err(json).code(), Code::InvalidArgument);
         }
     }
 }

@@ -5,8 +5,8 @@
 //!
 //! 0. `environment`, `error`, `memory`, `panics`, `background`, `secret`, `fork`: failures, threads, secrets, what a fork
 //!    means, room for large buffers.
-//! 1. `engine`, `call`, `log`, `large`, `json`, `json_scan`: calls that are suspended, what a cancellation means, how
-//!    JSON is read.
+//! 1. `engine`, `call`, `stats`, `log`, `large`, `json`, `outline`: calls that are suspended, what a cancellation means,
+//!    what is counted, how JSON is read.
 //! 2. `address`, `options`, `params`, `signature`, `verify`, `catalogue`, `error_json`, `pace`: pure functions, and what
 //!    the sessions of an application share.
 //! 3. `http`: a request out, a checked answer back.
@@ -35,18 +35,19 @@ mod error_json;
 mod fork;
 mod identity;
 mod json;
-mod json_scan;
 mod keys;
 mod large;
 mod log;
 mod memory;
 mod oauth;
 mod options;
+mod outline;
 mod pace;
 mod panics;
 mod queue;
 mod request;
 mod session;
+mod stats;
 mod verify;
 
 #[cfg(test)]

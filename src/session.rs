@@ -142,6 +142,13 @@ impl Session {
     }
 
     fn perform(&self, request: &Request<'_>, data: &[u8], call: &Arc<Call>) -> Outcome<Json> {
+        let in_flight = self.client.stats().begin_call();
+        let outcome = self.perform_uncounted(request, data, call);
+        in_flight.end(&outcome);
+        outcome
+    }
+
+    fn perform_uncounted(&self, request: &Request<'_>, data: &[u8], call: &Arc<Call>) -> Outcome<Json> {
         let answer = match &request.action {
             // Another's request for tokens is told as it went; this call's own waits for it.
             Action::Authorize => {
@@ -198,6 +205,11 @@ impl Session {
     pub fn tokens(&self) -> String {
         let tokens = self.identity.as_ref().and_then(|identity| Some(identity.show(&*identity.store.latest()?)));
         tokens.unwrap_or_else(|| Tokens::default().to_json(None))
+    }
+
+    /// What the session has done, as JSON.
+    pub fn stats(&self) -> String {
+        self.client.stats().to_json()
     }
 
     /// Shows a call as it would be sent now as GET, and what was hashed for its signature.

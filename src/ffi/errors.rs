@@ -1,18 +1,19 @@
 //! Errors, for hosts without a JSON parser at hand, and the platform's own.
 
+use std::borrow::Cow;
 use std::ffi::{CStr, c_char};
 
 use super::{return_json, run};
 use crate::error::Failure;
 use crate::{catalogue, error_json};
 
-/// The bytes of a text that may be NULL.
+/// A text that may be NULL. What is no UTF-8 in it is replaced, since an error is told in any case.
 ///
 /// # Safety
 /// `pointer` is NULL or points to a NUL-terminated string that outlives the result.
-unsafe fn bytes<'a>(pointer: *const c_char) -> Option<&'a [u8]> {
+unsafe fn lossy<'a>(pointer: *const c_char) -> Option<Cow<'a, str>> {
     // SAFETY: not NULL, and the caller's promise.
-    (!pointer.is_null()).then(|| unsafe { CStr::from_ptr(pointer) }.to_bytes())
+    (!pointer.is_null()).then(|| unsafe { CStr::from_ptr(pointer) }.to_string_lossy())
 }
 
 /// The number in an error's JSON: the platform's own, or minus the code of one of this library's, such as -21 for
@@ -23,8 +24,8 @@ unsafe fn bytes<'a>(pointer: *const c_char) -> Option<&'a [u8]> {
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn mailru_error_number(error_json: *const c_char) -> i64 {
     // SAFETY: the header makes the pointer the caller's promise.
-    let json = unsafe { bytes(error_json) };
-    run(|| Ok(json.map_or(0, error_json::number))).unwrap_or(0)
+    let json = unsafe { lossy(error_json) };
+    run(|| Ok(json.map_or(0, |json| error_json::number(&json)))).unwrap_or(0)
 }
 
 /// Whether the same call may succeed later: 1 or 0. This library's own errors say so by themselves, the platform's
@@ -35,8 +36,8 @@ pub unsafe extern "C" fn mailru_error_number(error_json: *const c_char) -> i64 {
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn mailru_error_transient(error_json: *const c_char) -> i32 {
     // SAFETY: the header makes the pointer the caller's promise.
-    let json = unsafe { bytes(error_json) };
-    run(|| Ok(i32::from(json.is_some_and(error_json::is_transient)))).unwrap_or(0)
+    let json = unsafe { lossy(error_json) };
+    run(|| Ok(i32::from(json.is_some_and(|json| error_json::is_transient(&json))))).unwrap_or(0)
 }
 
 /// The text of an error alone: no JSON, for a log or a user's eyes. A platform's error without a text gets the one of
@@ -49,10 +50,10 @@ pub unsafe extern "C" fn mailru_error_transient(error_json: *const c_char) -> i3
 pub unsafe extern "C" fn mailru_error_message(error_json: *const c_char, code: *mut i32) -> *mut c_char {
     // SAFETY: the header makes the pointers the caller's promise.
     unsafe {
-        let json = bytes(error_json);
+        let json = lossy(error_json);
         return_json(code, || {
             let given = json.ok_or_else(|| Failure::argument("error_json", "is NULL; it must be an error's JSON"))?;
-            error_json::message(given)
+            error_json::message(&given)
         })
     }
 }

@@ -17,6 +17,7 @@ mod handles;
 mod helpers;
 mod process;
 mod queue;
+mod stats;
 mod strings;
 mod thread;
 mod tokens;
@@ -32,6 +33,7 @@ pub use self::errors::*;
 pub use self::handles::{mailru_cancel, mailru_queue, mailru_session};
 pub use self::helpers::*;
 pub use self::queue::*;
+pub use self::stats::*;
 pub use self::tokens::*;
 pub use self::version::MAILRU_ABI_VERSION;
 

@@ -1,4 +1,4 @@
-//! An answer: read whole, checked in one pass without building a tree, and judged.
+//! An answer: read whole, checked without building a tree, and judged.
 #![forbid(unsafe_code)]
 
 use std::borrow::Cow;
@@ -9,7 +9,7 @@ use simdutf8::basic::from_utf8;
 use super::reading::Received;
 use crate::error::{Code, Failure, Outcome};
 use crate::json::Json;
-use crate::json_scan::{Flaw, Outline, outline};
+use crate::outline::{Flaw, Outline, outline};
 
 /// What an answer is, whatever is made of it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -63,7 +63,7 @@ impl Answer {
         let size = bytes.len();
         trim(&mut bytes);
         let (verdict, body, not_utf8) = match from_utf8(&bytes) {
-            Ok(text) => (verdict(text.as_bytes()), Json::checked(bytes), Vec::new()),
+            Ok(text) => (verdict(text), Json::checked(bytes), Vec::new()),
             Err(_) => (Verdict::Malformed("is not UTF-8".into()), Json::default(), bytes),
         };
         Answer { status, body, not_utf8, verdict, size, retry_after: None }
@@ -99,7 +99,7 @@ impl Answer {
             Verdict::PlatformError(_) => return Err(Failure::Platform(self.body.into_string())),
             Verdict::OtherError => {
                 let failure = Failure::new(Code::ApiError, "the platform answered with an error of an unknown shape");
-                failure.platform(self.body.into_string())
+                failure.platform(self.body.into_string()).transient(is_transient(status))
             }
             _ if !success_status => {
                 let hint = if matches!(status, 301 | 302 | 303 | 307 | 308) {
@@ -136,10 +136,10 @@ fn trim(bytes: &mut Vec<u8>) {
 }
 
 /// Judges a body in one pass.
-fn verdict(body: &[u8]) -> Verdict {
+fn verdict(body: &str) -> Verdict {
     match body {
-        b"" => return Verdict::NoBody,
-        b"null" => return Verdict::EmptyJson,
+        "" => return Verdict::NoBody,
+        "null" => return Verdict::EmptyJson,
         _ => {}
     }
     match outline(body, "error") {
@@ -152,12 +152,12 @@ fn verdict(body: &[u8]) -> Verdict {
 }
 
 /// `null`, `false` and `0` are no error.
-fn error_verdict(error: &[u8]) -> Verdict {
-    if matches!(error, b"null" | b"false" | b"0") {
+fn error_verdict(error: &str) -> Verdict {
+    if matches!(error, "null" | "false" | "0") {
         return Verdict::Json;
     }
     let code = outline(error, "error_code").ok().and_then(|outline| outline.found);
-    let code = code.and_then(|code| std::str::from_utf8(code).ok()?.parse().ok());
+    let code = code.and_then(|code| code.parse().ok());
     code.map_or(Verdict::OtherError, Verdict::PlatformError)
 }
 

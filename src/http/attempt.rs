@@ -19,6 +19,7 @@ use super::transport_error::fatal;
 use crate::call::Call;
 use crate::engine::local;
 use crate::error::{Code, Failure, Outcome};
+use crate::stats::AttemptStats;
 
 /// How far an attempt came.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -59,6 +60,7 @@ pub struct Attempt {
     sent: Cell<bool>,
     answered: Cell<bool>,
     reused: Cell<bool>,
+    stats: Cell<AttemptStats>,
     received: RefCell<Option<Received>>,
 }
 
@@ -75,6 +77,7 @@ impl Attempt {
             sent: Cell::new(false),
             answered: Cell::new(false),
             reused: Cell::new(false),
+            stats: Cell::default(),
             received: RefCell::new(None),
         });
         let former = local::replace(Some(Rc::clone(&attempt) as Rc<dyn Any>));
@@ -127,9 +130,21 @@ impl Attempt {
         self.reused.get()
     }
 
+    /// What the attempt did so far.
+    pub fn stats(&self) -> AttemptStats {
+        self.stats.get()
+    }
+
+    fn count(&self, change: impl FnOnce(&mut AttemptStats)) {
+        let mut stats = self.stats.get();
+        change(&mut stats);
+        self.stats.set(stats);
+    }
+
     /// The request goes over a connection that was kept.
     pub fn reuses(&self) {
         self.reused.set(true);
+        self.count(|stats| stats.reused = true);
     }
 
     /// A new connection is being made, within a limit of its own; perhaps to a proxy.
@@ -153,6 +168,7 @@ impl Attempt {
     pub fn connected(&self) {
         self.phase.set(Phase::Request);
         self.connect_until.set(None);
+        self.count(|stats| stats.opened = true);
     }
 
     /// Where the other end of the present step is: a proxy until the way through it stands, then the server.
@@ -179,12 +195,19 @@ impl Attempt {
         if self.phase.get() == Phase::Request && !self.sent.get() { self.call.about_to_send() } else { Ok(()) }
     }
 
-    /// Whether any were written.
-    pub fn sent_bytes(&self, any: bool) {
+    /// How many were written.
+    pub fn sent_bytes(&self, sent: usize) {
+        self.count(|stats| stats.bytes_out += sent as u64);
+        let any = sent > 0;
         if self.phase.get() == Phase::Request && !self.sent.get() {
             self.sent.set(any);
             self.call.note_sent(any);
         }
+    }
+
+    /// Bytes came in on the connection.
+    pub fn came_in(&self, bytes: usize) {
+        self.count(|stats| stats.bytes_in += bytes as u64);
     }
 
     /// Bytes of an answer were read; `false`: those that were belong to an interim answer.

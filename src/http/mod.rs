@@ -48,6 +48,7 @@ use crate::error::{Failure, Outcome};
 use crate::log::{self, Level, Line};
 use crate::options::Options;
 use crate::pace::Pace;
+use crate::stats::{AttemptStats, Stats};
 
 /// What a request carries besides its address.
 pub enum RequestBody<'a> {
@@ -96,6 +97,7 @@ pub fn too_long() -> Failure {
 pub struct Client {
     /// Tells the session from others in the log.
     session: OnceLock<u64>,
+    stats: Arc<Stats>,
     agents: Arc<AgentSource>,
     retries: u32,
     retry_delay: Duration,
@@ -107,6 +109,7 @@ impl Client {
     pub fn new(options: &Options) -> Outcome<Client> {
         Ok(Client {
             session: OnceLock::new(),
+            stats: Arc::default(),
             agents: AgentSource::of(options)?,
             retries: options.retries,
             retry_delay: options.retry_delay,
@@ -117,6 +120,11 @@ impl Client {
     /// Gives the session the number by which the log tells it from others.
     pub fn set_session_number(&self, number: u64) {
         let _ = self.session.set(number);
+    }
+
+    /// What the session has done.
+    pub fn stats(&self) -> &Arc<Stats> {
+        &self.stats
     }
 
     /// A line of the log about a call of this session.
@@ -160,10 +168,12 @@ impl Client {
         let begun = Instant::now();
         let outcome = {
             let attempt = Attempt::begin(call, self.plan(request, uri));
-            match call.check() {
+            let outcome = match call.check() {
                 Ok(()) => self.run(request, &attempt),
                 Err(failure) => Err(AttemptError::unsent(failure)),
-            }
+            };
+            self.stats.count_attempt(AttemptStats { is_retry: number > 1, ..attempt.stats() });
+            outcome
         };
         let line = |event| {
             let line = self.line(event, call).with("method", request.name).with("attempt", number);

@@ -168,9 +168,11 @@ impl SocketStream {
     /// Reads what there is, and waits for it if there is nothing; 0 bytes at the end of the connection.
     pub fn read(&mut self, buffer: &mut [u8], attempt: &Attempt) -> io::Result<usize> {
         self.claim(attempt);
-        if engine::is_task() {
-            return self.read_in_task(buffer, attempt);
-        }
+        let read = if engine::is_task() { self.read_in_task(buffer, attempt) } else { self.read_here(buffer, attempt) };
+        read.inspect(|count| attempt.came_in(*count))
+    }
+
+    fn read_here(&mut self, buffer: &mut [u8], attempt: &Attempt) -> io::Result<usize> {
         loop {
             let left = attempt.time_left().map_err(ended)?;
             if self.read_limit > left + SLACK || self.read_limit < left / 2 {
@@ -196,7 +198,7 @@ impl SocketStream {
         Ok(())
     }
 
-    /// As [`Self::read`], but the task is suspended while there is nothing.
+    /// As [`Self::read_here`], but the task is suspended while there is nothing.
     fn read_in_task(&mut self, buffer: &mut [u8], attempt: &Attempt) -> io::Result<usize> {
         if engine::pause_if_long() {
             self.expects_nothing = false;
@@ -224,7 +226,7 @@ impl SocketStream {
             let left = attempt.time_left().map_err(ended)?;
             attempt.about_to_send().map_err(ended)?;
             let sent = self.socket.send_now(bytes);
-            attempt.sent_bytes(sent.as_ref().is_ok_and(|count| *count > 0));
+            attempt.sent_bytes(*sent.as_ref().unwrap_or(&0));
             match sent {
                 Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
                 Ok(count) => {

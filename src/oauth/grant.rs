@@ -81,6 +81,11 @@ impl Grant {
         matches!(self, Grant::Code { .. })
     }
 
+    /// Whether it renews tokens.
+    pub fn is_refresh(&self) -> bool {
+        matches!(self, Grant::Refresh(_))
+    }
+
     /// The platform's own address for this grant.
     fn address(&self) -> &'static str {
         match self {
@@ -156,7 +161,7 @@ impl OauthClient {
         secrets.extend(&self.keys);
         let expected = Expected {
             former,
-            sent_refresh_token: matches!(grant, Grant::Refresh(_)).then(|| grant.secret()),
+            sent_refresh_token: grant.is_refresh().then(|| grant.secret()),
             needs_uid: self.needs_uid,
             secrets: &secrets,
         };

@@ -23,6 +23,7 @@ use crate::fork::{ForkMutex, OfThisProcess};
 use crate::http::Client;
 use crate::log::{self, Level};
 use crate::panics;
+use crate::stats::TokenStats;
 
 /// Told of each new set of tokens before it is used.
 pub type TokenListener = Arc<dyn Fn(&Tokens) + Send + Sync>;
@@ -332,6 +333,11 @@ impl TokenStore {
                     let reply = self.stoppable(|asking| {
                         call = Arc::clone(asking);
                         self.oauth_client.ask(&self.client, &grant, &former, asking, || self.now())
+                    });
+                    self.client.stats().count_tokens(match (&reply, grant.is_refresh()) {
+                        (Err(_), _) => TokenStats::Failed,
+                        (Ok(_), false) => TokenStats::Granted,
+                        (Ok(_), true) => TokenStats::Renewed,
                     });
                     self.event(|state, now| state.replied(&grant, reply, now))
                 }

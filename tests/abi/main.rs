@@ -38,3 +38,4 @@ mod requests;
 mod secrets;
 mod shared_object;
 mod signing;
+mod stats;

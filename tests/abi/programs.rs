@@ -152,6 +152,11 @@ fn results_and_errors() {
 }
 
 #[test]
+fn the_figures_of_a_forked_child() {
+    Host::plain().pass(&[], &["figures"]);
+}
+
+#[test]
 fn null_for_every_pointer() {
     let tested = fs::read_to_string(root().join("tests/abi/programs/nulls.c")).expect("the source");
     for function in header::functions() {

@@ -16,6 +16,9 @@ pub fn prepare(sandbox: &Sandbox) {
     let never = json!({ "kind": "silent" });
     sandbox.fault(json!({ "method": "sandbox.echo.slow" }), json!(null), never);
     sandbox.fault(json!({ "method": "sandbox.echo.expired" }), json!(1), json!({ "kind": "expire_token" }));
+    let limited = json!({ "kind": "status", "status": 429, "headers": { "Retry-After": "7" } });
+    sandbox.fault(json!({ "method": "sandbox.echo.limited" }), json!(null), limited);
+    sandbox.post("codes", json!({ "code": "case-code", "redirect_uri": "https://example.org/login" }));
 }
 
 /// What contradicts a case that the host calls passed, or nothing.
@@ -28,12 +31,30 @@ pub fn contradiction(sandbox: &Sandbox, case: &Case) -> Option<String> {
             (!arrived).then(|| "no such request was answered".into())
         }
         "together" | "crowd" => in_flight(&case.method, case.parameters.parse().ok()?, of_case()),
-        "renewal" => {
+        "rate" => pace(case.parameters.parse().ok()?, of_case()),
+        "renewal" | "login" | "token-file" => {
             let grants: Vec<_> = requests.iter().filter_map(|request| request["grant"].as_str()).collect();
-            (grants != ["password", "refresh_token"]).then(|| format!("the grants were {grants:?}"))
+            let expected: &[_] = match case.action.as_str() {
+                "renewal" => &["password", "refresh_token"],
+                "login" => &["password", "refresh_token", "authorization_code"],
+                _ => &["password", "refresh_token", "authorization_code", "password"],
+            };
+            (!grants.starts_with(expected) || grants.len() > 4).then(|| format!("the grants were {grants:?}"))
+        }
+        "upload" => {
+            let files = of_case().filter_map(|request| request["files"][0]["size"].as_u64());
+            let sizes: Vec<_> = files.collect();
+            (sizes != [100_000]).then(|| format!("the uploads' sizes were {sizes:?}"))
         }
         _ => None,
     }
+}
+
+/// Whether so many calls came one after another, four a second.
+fn pace<'a>(calls: usize, requests: impl Iterator<Item = &'a Value>) -> Option<String> {
+    let arrivals: Vec<_> = requests.filter_map(|request| request["at_ms"].as_u64()).collect();
+    let span = arrivals.iter().max()? - arrivals.iter().min()?;
+    (arrivals.len() != calls || span < 1900).then(|| format!("{} requests within {span} ms", arrivals.len()))
 }
 
 /// Whether so many calls were waiting for their answers at the same time.

@@ -9,6 +9,8 @@ pub struct Host {
     pub tools: &'static str,
     pub build: &'static str,
     pub run: &'static str,
+    /// Whether its program performs the actions after `renewal` in the list of cases, too.
+    pub performs_all: bool,
 }
 
 pub const HOSTS: &[Host] = &[
@@ -19,6 +21,7 @@ pub const HOSTS: &[Host] = &[
         build: r#"cc -std=c99 -Wall -Wextra -Wpedantic -Werror "$SOURCE/conformance.c" \
             $(pkg-config --cflags --libs mailru) -pthread -o "$BUILD/conformance""#,
         run: r#""$BUILD/conformance""#,
+        performs_all: true,
     },
     Host {
         name: "cpp",
@@ -30,6 +33,7 @@ pub const HOSTS: &[Host] = &[
             c++ -std=c++17 $flags "$SOURCE/conformance.cpp" $(pkg-config --libs mailru) -pthread \
                 -o "$BUILD/conformance""#,
         run: r#""$BUILD/conformance""#,
+        performs_all: false,
     },
     Host {
         name: "go",
@@ -37,20 +41,24 @@ pub const HOSTS: &[Host] = &[
         tools: "go version && pkg-config --version && cc --version",
         build: r#"cd "$SOURCE" && go vet ./... && go build -o "$BUILD/conformance" ./conformance"#,
         run: r#""$BUILD/conformance""#,
+        performs_all: false,
     },
     Host {
         name: "python",
         folder: "python",
         tools: "python3 --version",
         build: r#"true"#,
-        run: r#"python3 -B "$SOURCE/conformance.py""#,
+        run: r#"PYTHONPATH="$SOURCE/../../../src/bindings/python" python3 -B -X dev -W error "$SOURCE/conformance.py""#,
+        performs_all: true,
     },
     Host {
         name: "asyncio",
         folder: "python",
         tools: "python3 -c 'import asyncio; asyncio.timeout'",
         build: r#"true"#,
-        run: r#"python3 -B -X dev -W error "$SOURCE/conformance_asyncio.py""#,
+        run: r#"PYTHONPATH="$SOURCE/../../../src/bindings/python" \
+            python3 -B -X dev -W error "$SOURCE/conformance_asyncio.py""#,
+        performs_all: true,
     },
     Host {
         name: "cffi",
@@ -58,6 +66,7 @@ pub const HOSTS: &[Host] = &[
         tools: r#""$TOOLS/venv/bin/python" -c 'import cffi' && pkg-config --version"#,
         build: r#"true"#,
         run: r#""$TOOLS/venv/bin/python" -B "$SOURCE/conformance.py""#,
+        performs_all: false,
     },
     Host {
         name: "node",
@@ -65,6 +74,7 @@ pub const HOSTS: &[Host] = &[
         tools: r#"node --version && test -d "$TOOLS/node_modules/koffi""#,
         build: r#"true"#,
         run: r#"NODE_PATH="$TOOLS/node_modules" node "$SOURCE/conformance.js""#,
+        performs_all: true,
     },
     Host {
         name: "java",
@@ -72,6 +82,7 @@ pub const HOSTS: &[Host] = &[
         tools: r#"javac --version && test -f "$TOOLS/jna.jar""#,
         build: r#"javac -Xlint:all,-try -Werror -cp "$TOOLS/jna.jar" -d "$BUILD" "$SOURCE"/*.java"#,
         run: r#"java -cp "$TOOLS/jna.jar:$BUILD" Conformance"#,
+        performs_all: false,
     },
     Host {
         name: "csharp",
@@ -79,26 +90,30 @@ pub const HOSTS: &[Host] = &[
         tools: "mono --version && mcs --version",
         build: r#"mcs -warnaserror -langversion:7 -out:"$BUILD/Conformance.exe" "$SOURCE"/*.cs"#,
         run: r#"mono "$BUILD/Conformance.exe""#,
+        performs_all: false,
     },
     Host {
         name: "ruby",
         folder: "ruby",
         tools: "ruby -e 'require \"ffi\"'",
         build: r#"true"#,
-        run: r#"ruby -w "$SOURCE/conformance.rb""#,
+        run: r#"ruby -w -I "$SOURCE/../../../src/bindings/ruby/lib" "$SOURCE/conformance.rb""#,
+        performs_all: false,
     },
     Host {
         name: "php",
         folder: "php",
-        tools: "php -r 'exit(extension_loaded(\"ffi\") ? 0 : 1);' && pkg-config --version",
+        tools: "php -r 'exit(extension_loaded(\"ffi\") ? 0 : 1);'",
         build: r#"true"#,
         run: r#"php -d error_reporting=-1 -d display_errors=1 "$SOURCE/conformance.php""#,
+        performs_all: false,
     },
     Host {
         name: "luajit",
         folder: "luajit",
-        tools: "luajit -v && pkg-config --version",
+        tools: "luajit -e 'require \"cjson\"'",
         build: r#"true"#,
-        run: r#"LUA_PATH="$SOURCE/?.lua" luajit "$SOURCE/conformance.lua""#,
+        run: r#"LUA_PATH="$SOURCE/../../../src/bindings/luajit/?.lua;;" luajit "$SOURCE/conformance.lua""#,
+        performs_all: false,
     },
 ];

@@ -86,7 +86,13 @@ fn run(host: &Host, cases_text: &str, cases: &[Case]) -> Outcome {
     let options = sandbox.options(json!({}));
     let cases_file = build.join("cases.tsv");
     let members = options.trim_start_matches('{').trim_end_matches('}');
-    fs::write(&cases_file, cases_text.replace("SANDBOX", members)).expect("cargo's folder can be written");
+    let tokens = build.join("tokens.json");
+    for file in [&tokens, &build.join("tokens.json.lock")] {
+        let _ = fs::remove_file(file);
+    }
+    let tokens = tokens.to_str().expect("UTF-8");
+    let text = cases_text.replace("TOKENS", tokens).replace("SANDBOX", members);
+    fs::write(&cases_file, text).expect("cargo's folder can be written");
     let run = script(host.run).set("MAILRU_CASES", cases_file).set("MAILRU_OPTIONS", &options);
     match run.run() {
         Err(error) => Outcome::Broken(error),
@@ -120,11 +126,12 @@ fn cells(output: &str, sandbox: &Sandbox, cases: &[Case]) -> BTreeMap<String, St
 /// The table of all outcomes, and what is wrong in it.
 fn judge(cases: &[Case], outcomes: &[Outcome]) -> (String, Vec<String>) {
     let mut complaints = Vec::new();
+    let renewal = cases.iter().position(|case| case.action == "renewal").expect("the case");
     let mut table = format!("{:16}", "");
     for host in HOSTS {
         write!(table, "{:9}", host.name).expect("a string can be written to");
     }
-    for case in cases {
+    for (number, case) in cases.iter().enumerate() {
         write!(table, "\n{:16}", case.name).expect("a string can be written to");
         for (host, outcome) in HOSTS.iter().zip(outcomes) {
             let cell = match outcome {
@@ -132,6 +139,7 @@ fn judge(cases: &[Case], outcomes: &[Outcome]) -> (String, Vec<String>) {
                 Outcome::Broken(_) => "BROKEN",
                 Outcome::Ran(cells) => match cells.get(&case.name).map(String::as_str) {
                     Some(cell @ ("ok" | "n/a")) => cell,
+                    _ if number > renewal && !host.performs_all => "later",
                     cell => {
                         complaints.push(format!("{}: {}: {}", host.name, case.name, cell.unwrap_or("said nothing")));
                         "FAIL"

@@ -45,6 +45,7 @@ mailru_session client(const char *options);
 void pause_ms(long milliseconds);
 
 void results(void);
+void figures(void);
 void nulls(void);
 void handles(void);
 void soak(int seconds);

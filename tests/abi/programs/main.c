@@ -102,6 +102,8 @@ int main(int count, char **arguments) {
         int seconds;
         if (strcmp(part, "results") == 0) {
             results();
+        } else if (strcmp(part, "figures") == 0) {
+            figures();
         } else if (strcmp(part, "nulls") == 0) {
             nulls();
         } else if (strcmp(part, "handles") == 0) {

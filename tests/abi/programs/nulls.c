@@ -63,6 +63,10 @@ static char *tokens(int32_t *code) {
     return mailru_tokens(session, code);
 }
 
+static char *stats(int32_t *code) {
+    return mailru_stats(session, code);
+}
+
 static char *methods(int32_t *code) {
     return mailru_methods(code);
 }
@@ -78,6 +82,12 @@ static char *error_message(int32_t *code) {
 static char *authorize_url(int32_t *code) {
     return mailru_authorize_url(arg(0, APP_ID), arg(1, "https://example.org/"), arg(2, "code"), arg(3, "photos"),
                                 arg(4, "abc"), code);
+}
+
+static char *authorize_url_at(int32_t *code) {
+    return mailru_authorize_url_at(arg(0, "http://127.0.0.1:8080/oauth/authorize"), arg(1, APP_ID),
+                                   arg(2, "https://example.org/"), arg(3, "code"), arg(4, "photos"), arg(5, "abc"),
+                                   code);
 }
 
 static char *parse_redirect(int32_t *code) {
@@ -110,10 +120,12 @@ static const struct {
     {"mailru_sign", sign, {"method", ""}},
     {"mailru_authorize", authorize, {NULL}},
     {"mailru_tokens", tokens, {NULL}},
+    {"mailru_stats", stats, {NULL}},
     {"mailru_methods", methods, {NULL}},
     {"mailru_errors", errors, {NULL}},
     {"mailru_error_message", error_message, {"error_json"}},
     {"mailru_authorize_url", authorize_url, {"app_id", "redirect_uri", "", "", ""}},
+    {"mailru_authorize_url_at", authorize_url_at, {"", "app_id", "redirect_uri", "", "", ""}},
     {"mailru_parse_redirect", parse_redirect, {"url", ""}},
     {"mailru_verify", verify, {"secret_key", "params_json"}},
     {"mailru_verify_launch", verify_launch, {"secret_key", "params_json"}},

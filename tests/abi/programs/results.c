@@ -4,6 +4,10 @@
  */
 #include "check.h"
 
+#include <sys/types.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
 static mailru_session session;
 
 static void call(const char *method, const char *params_json, int32_t expected, const char *contained) {
@@ -275,6 +279,27 @@ static void queues(void) {
     answered("a cancelled tag", json, &code, MAILRU_CANCELLED, NULL);
     check(tag == 2, "tag %d", (int)tag);
     mailru_queue_free(queue);
+    mailru_session_free(session);
+}
+
+/* A child's numbers begin at zero, so that those of all processes add up. */
+void figures(void) {
+    int32_t code = POISONED_CODE;
+    session = client(NULL);
+    call("friends.get", NULL, MAILRU_OK, NULL);
+    answered("mailru_stats", mailru_stats(session, &code), &code, MAILRU_OK, "\"attempts\":1,");
+    int status = -1;
+    pid_t child = fork();
+    if (child == 0) {
+        int before = failures();
+        answered("a child's mailru_stats", mailru_stats(session, &code), &code, MAILRU_OK, "\"calls\":0,");
+        call("friends.get", NULL, MAILRU_OK, NULL);
+        answered("a child's mailru_stats", mailru_stats(session, &code), &code, MAILRU_OK, "\"calls\":1,");
+        _exit(failures() != before);
+    }
+    check(child > 0 && waitpid(child, &status, 0) == child && status == 0, "the child failed: %d", status);
+    call("friends.get", NULL, MAILRU_OK, NULL);
+    answered("mailru_stats", mailru_stats(session, &code), &code, MAILRU_OK, "\"attempts\":2,");
     mailru_session_free(session);
 }
 
