@@ -7,6 +7,7 @@
 #[allow(dead_code, unsafe_code, unused_imports)]
 mod support;
 
+mod clients;
 mod install;
 mod journal;
 mod list;
