@@ -8,10 +8,12 @@
 mod support;
 
 mod clients;
+mod command;
 mod install;
 mod journal;
 mod list;
 mod matrix;
 mod programs;
 mod shell;
+mod terminal;
 mod wrappers;
