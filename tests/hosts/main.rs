@@ -14,6 +14,7 @@ mod journal;
 mod list;
 mod matrix;
 mod programs;
+mod server;
 mod shell;
 mod terminal;
 mod wrappers;
