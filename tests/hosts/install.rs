@@ -28,9 +28,9 @@ fn fresh(name: &str) -> PathBuf {
 /// Runs a target of `make` with the libraries and the sandbox that are tested.
 fn make(target: &str, prefix: &Path, destination: Option<&Path>) {
     let build = folder(if destination.is_some() { "build-destination" } else { "build-prefix" });
-    let make = r#"make -s -C "$ROOT/examples-c" "$TARGET" BUILT="$BUILT" SANDBOX_BUILT="$SANDBOX" BUILD="$BUILD" \
+    let make = r#"make -s -C "$ROOT/examples-c" "$GOAL" BUILT="$BUILT" SANDBOX_BUILT="$SANDBOX" BUILD="$BUILD" \
         PREFIX="$PREFIX" DESTDIR="$TO""#;
-    let script = Script::new(make, prefix).set("ROOT", root()).set("BUILT", library_folder()).set("TARGET", target);
+    let script = Script::new(make, prefix).set("ROOT", root()).set("BUILT", library_folder()).set("GOAL", target);
     let script = script.set("SANDBOX", profile_folder().join("examples/sandbox")).set("BUILD", build);
     script
         .set("TO", destination.unwrap_or(Path::new("")))

@@ -13,6 +13,7 @@ mod install;
 mod journal;
 mod list;
 mod matrix;
+mod others;
 mod programs;
 mod server;
 mod shell;
