@@ -273,3 +273,62 @@ fn the_examples_of_the_manual_run() {
     }
     assert!(commands >= 9, "{commands}");
 }
+
+/// The commands of the documents' blocks for the shell: those of the command are run here, the others by the tests that
+/// are named.
+#[test]
+fn the_commands_of_the_documents_run() {
+    const ELSEWHERE: [(&str, &str); 14] = [
+        ("make -C examples-c run ", ".ci/run, programs::the_examples_run"),
+        ("cargo test ", "itself"),
+        ("make -C examples-c install PREFIX=", "install::installs_what_a_packager_expects"),
+        ("cargo cinstall ", "by packagers; tests/targets"),
+        ("make -C examples-c build ", "install::another_user_installs_without_building"),
+        ("sudo make -C examples-c install-built ", "install::another_user_installs_without_building"),
+        ("sudo make -C examples-c uninstall ", "install::installs_what_a_packager_expects"),
+        ("cc first.c $(pkg-config --cflags --libs mailru)", "programs::programs_of_the_documents_run"),
+        (
+            "cc first.c $(pkg-config --cflags --libs --static mailru | sed",
+            "install::a_program_builds_through_pkg_config",
+        ),
+        ("sudo ldconfig", "changes the machine"),
+        ("LD_LIBRARY_PATH=", "shell::Script sets it for every program"),
+        ("jq -r ", "abi stats"),
+        ("mailru-sandbox ", "the next test"),
+        ("  ", "the line before goes on"),
+    ];
+    let (sandbox, at) = (Sandbox::start(), place("documents"));
+    let mut commands = 0;
+    for name in crate::programs::DOCUMENTS {
+        let text = fs::read_to_string(root().join(name)).expect("a document");
+        for block in text.split("```sh\n").skip(1).filter_map(|rest| rest.split_once("```")).map(|(block, _)| block) {
+            for line in block.lines() {
+                if !line.starts_with("mailru ") {
+                    assert!(ELSEWHERE.iter().any(|(front, _)| line.starts_with(front)), "{name}: nobody runs: {line}");
+                    continue;
+                }
+                let command = line.replace("--sandbox ", &format!("--sandbox={} ", sandbox.base()));
+                let (output, error, status) = run(&command, &at);
+                let expected = if line.contains("wrong") {
+                    1
+                } else if line.contains("--sig") {
+                    3
+                } else {
+                    0
+                };
+                assert_eq!(status, expected, "{line}: {output}{error}");
+                commands += 1;
+            }
+        }
+    }
+    assert!(commands >= 5, "{commands}");
+}
+
+#[test]
+fn the_sandbox_tells_how_it_is_used() {
+    let at = place("sandbox");
+    let (help, _, status) = run("mailru-sandbox --help", &at);
+    assert!(status == 0 && help.contains("Usage: mailru-sandbox") && help.contains("/oauth/authorize"), "{help}");
+    let (lines, _, _) = run("mailru-sandbox --exit-with-stdin </dev/null | head -n 4", &at);
+    assert!(lines.starts_with("http://127.0.0.1:") && lines.contains("options {\"api_url\":"), "{lines}");
+}
