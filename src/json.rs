@@ -3,12 +3,15 @@
 
 use std::borrow::Cow;
 use std::fmt;
+use std::io::{self, Write};
 use std::marker::PhantomData;
 
+use serde::Serialize;
 use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
 use serde_json::value::RawValue;
 
 use crate::error::{Failure, Outcome};
+use crate::memory::text_with_room;
 
 /// The deepest nesting accepted in the host's parameters and in the platform's answers.
 pub const MAX_DEPTH: usize = 128;
@@ -44,6 +47,31 @@ impl Json {
 impl From<String> for Json {
     fn from(json: String) -> Json {
         Json(json.into_bytes())
+    }
+}
+
+/// A value as JSON, allocated in its exact size: a buffer that grew would leave copies of secrets in memory.
+pub fn written(value: &impl Serialize, what: &str) -> Outcome<String> {
+    let mut length = Length(0);
+    // Neither can fail: the bytes are first counted, then written into allocated memory.
+    let _ = serde_json::to_writer(&mut length, value);
+    // One byte more, for the NUL of the C string.
+    let mut json = text_with_room(length.0 + 1, what)?.into_bytes();
+    let _ = serde_json::to_writer(&mut json, value);
+    Ok(String::from_utf8(json).unwrap_or_default())
+}
+
+/// Counts the bytes written to it.
+struct Length(usize);
+
+impl Write for Length {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0 += bytes.len();
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
     }
 }
 

@@ -7,15 +7,41 @@ use crate::error::Outcome;
 pub type Checkpoint<'a> = &'a dyn Fn() -> Outcome<()>;
 
 /// Small enough that a piece delays a cancellation by a moment only.
-pub const PIECE: usize = 256 * 1024;
+const PIECE: usize = 256 * 1024;
 
 /// For work that cannot be cancelled.
 pub fn no_checkpoint() -> Outcome<()> {
     Ok(())
 }
 
+/// Processes texts, with a checkpoint after each [`PIECE`] bytes.
+pub struct Work<'a> {
+    checkpoint: Checkpoint<'a>,
+    since_checkpoint: usize,
+}
+
+impl<'a> Work<'a> {
+    /// Work that has not begun.
+    pub fn new(checkpoint: Checkpoint<'a>) -> Work<'a> {
+        Work { checkpoint, since_checkpoint: 0 }
+    }
+
+    /// Processes a text, piece by piece.
+    pub fn through<'t>(&mut self, text: &'t str, mut step: impl FnMut(&'t str)) -> Outcome<()> {
+        for piece in pieces(text) {
+            step(piece);
+            self.since_checkpoint += piece.len();
+            if self.since_checkpoint >= PIECE {
+                self.since_checkpoint = 0;
+                (self.checkpoint)()?;
+            }
+        }
+        Ok(())
+    }
+}
+
 /// Splits a text into pieces.
-pub fn pieces(text: &str) -> impl Iterator<Item = &str> {
+fn pieces(text: &str) -> impl Iterator<Item = &str> {
     let mut rest = text;
     std::iter::from_fn(move || {
         let mut end = rest.len().min(PIECE);

@@ -1,14 +1,14 @@
 //! A session: an application's keys, a user's tokens, and the requests made with them.
 #![forbid(unsafe_code)]
 
-use std::mem;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use serde_json::json;
+use serde::{Serialize, Serializer};
 use zeroize::Zeroizing;
 
-use crate::address::{Address, encode_into, encoded};
+use crate::address::{Address, encode_into, encoded, encoded_length};
 use crate::call::{Call, CallGroup, Membership};
 use crate::catalogue;
 use crate::error::{Code, Failure, Outcome};
@@ -17,7 +17,7 @@ use crate::http::multipart::Upload;
 use crate::http::{self, Client, RequestBody, RetrySafety};
 use crate::identity::Identity;
 pub use crate::identity::Source;
-use crate::json::Json;
+use crate::json::{self, Json};
 pub use crate::keys::Keys;
 use crate::large::no_checkpoint;
 use crate::memory::check_room;
@@ -184,13 +184,14 @@ impl Session {
     }
 
     fn public_page(&self, path: &str, parameters: &Parameters<'_>, call: &Arc<Call>) -> Outcome<Answer> {
-        if length(parameters) > http::LONGEST_ADDRESS {
+        let checkpoint = || call.checkpoint();
+        if encoded_length(pairs(parameters), &checkpoint)? > http::LONGEST_ADDRESS {
             return Err(http::too_long());
         }
         let mut url = format!("{}/{path}", self.public_url.as_str());
         if !parameters.is_empty() {
             url.push('?');
-            encode_into(&mut url, pairs(parameters));
+            encode_into(&mut url, pairs(parameters), &checkpoint)?;
         }
         let retry_safety = RetrySafety::ReadOnly;
         self.send(http::Request { name: path, url, body: RequestBody::None, retry_safety, pace: None }, call)
@@ -223,16 +224,18 @@ impl Session {
         })?;
         let signer = identity.keys.signer(&tokens)?;
         let signed = identity.sign(&tokens, method, &parameters, &no_checkpoint)?;
-        let sent: serde_json::Map<_, _> =
-            signed.iter().map(|(name, value)| (name.to_string(), value.as_ref().into())).collect();
-        Ok(json!({
-            "url": self.api_url.with_query(pairs(&signed), 0),
-            "sig": sent["sig"],
-            "circuit": signer.circuit.name(),
-            "base": signer.base(&signed),
-            "params": sent,
-        })
-        .to_string())
+        let length = encoded_length(pairs(&signed), &no_checkpoint)?;
+        let url = Zeroizing::new(self.api_url.with_query(pairs(&signed), length));
+        let base = signer.base(&signed);
+        let params = BTreeMap::from_iter(pairs(&signed));
+        let shown = BTreeMap::from([
+            ("url", Shown::Text(&url)),
+            ("sig", Shown::Text(params["sig"])),
+            ("circuit", Shown::Text(signer.circuit.name())),
+            ("base", Shown::Text(&base)),
+            ("params", Shown::Texts(&params)),
+        ]);
+        json::written(&shown, "what is signed")
     }
 
     /// Replaces the session's tokens by newer ones, given as the JSON of `mailru_tokens`.
@@ -293,22 +296,33 @@ impl Session {
         let checkpoint = || call.checkpoint();
         let signed = identity.sign(tokens, method, parameters, &checkpoint)?;
         let (retry_safety, pace) = (retry_safety(method), Some(&identity.pace));
-        // Encoding never shortens a text, so parameters that are already too long for a GET are not encoded for one.
-        let length = length(&signed);
-        if length <= self.get_limit {
-            let mut url = Zeroizing::new(self.api_url.with_query(pairs(&signed), length + length / 4));
-            if self.api_url.request_line(&url) <= self.get_limit {
-                let (url, body) = (mem::take(&mut *url), RequestBody::None);
-                return self.send(http::Request { name: method, url, body, retry_safety, pace }, call);
-            }
+        let length = encoded_length(pairs(&signed), &checkpoint)?;
+        if self.api_url.request_line(length) <= self.get_limit {
+            let (url, body) = (self.api_url.with_query(pairs(&signed), length), RequestBody::None);
+            return self.send(http::Request { name: method, url, body, retry_safety, pace }, call);
         }
-        let form = Zeroizing::new(encoded(pairs(&signed), length, &checkpoint)?);
+        let form = encoded(pairs(&signed), length, &checkpoint)?;
         let url = self.api_url.as_str().to_owned();
         self.send(http::Request { name: method, url, body: RequestBody::Form(&form), retry_safety, pace }, call)
     }
 
     fn send(&self, request: http::Request, call: &Arc<Call>) -> Outcome<Answer> {
         Ok(self.client.send(request, call)?)
+    }
+}
+
+/// A member of the result of [`Session::sign`].
+enum Shown<'a> {
+    Text(&'a str),
+    Texts(&'a BTreeMap<&'a str, &'a str>),
+}
+
+impl Serialize for Shown<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self {
+            Shown::Text(text) => text.serialize(serializer),
+            Shown::Texts(texts) => texts.serialize(serializer),
+        }
     }
 }
 
@@ -321,11 +335,6 @@ fn signs_nothing() -> Failure {
 
 fn retry_safety(method: &str) -> RetrySafety {
     if catalogue::only_reads(method) { RetrySafety::ReadOnly } else { RetrySafety::Write }
-}
-
-/// The length of the parameters as `name=value&…` before encoding.
-fn length(parameters: &Parameters<'_>) -> usize {
-    parameters.iter().map(|(name, value)| name.len() + value.len() + 2).sum()
 }
 
 fn pairs<'a>(parameters: &'a Parameters<'_>) -> impl Iterator<Item = (&'a str, &'a str)> + Clone {

@@ -99,9 +99,6 @@ pub fn c_string(text: String) -> CString {
     })
 }
 
-/// A longer text is an answer of the platform, and wiping it would take time.
-const LONGEST_WIPED: usize = 64 * 1024;
-
 /// Releases a string made by [`to_c`], and wipes it because it may contain tokens.
 ///
 /// # Safety
@@ -109,9 +106,6 @@ const LONGEST_WIPED: usize = 64 * 1024;
 pub unsafe fn take_back(pointer: *mut c_char) {
     if !pointer.is_null() {
         // SAFETY: the caller's promise.
-        let mut bytes = unsafe { CString::from_raw(pointer) }.into_bytes();
-        if bytes.len() <= LONGEST_WIPED {
-            bytes.zeroize();
-        }
+        unsafe { CString::from_raw(pointer) }.into_bytes().zeroize();
     }
 }

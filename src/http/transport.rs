@@ -11,9 +11,10 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use ureq::Error;
-use ureq::http::uri::Authority;
+use ureq::http::Uri;
+use ureq::http::uri::Scheme;
 use ureq::unversioned::transport::{Buffers, NextTimeout, Transport};
-use zeroize::Zeroize;
+use zeroize::{Zeroize, Zeroizing};
 
 use super::attempt::Attempt;
 use super::attempt_error::{io_failure, read_failure};
@@ -44,15 +45,27 @@ const CLOSED: &[u8] = b"HTTP/1.1 204 \r\nconnection: close\r\n\r\n";
 pub struct Server {
     /// Whether connections to it use TLS.
     pub is_secure: bool,
-    /// Its name and port.
-    pub authority: Authority,
+    /// Its host name or address, in lower case.
+    pub host: String,
+    /// Its port.
+    pub port: u16,
+}
+
+impl Server {
+    /// The server of an address. It copies the host name, because the address contains the access token and is wiped
+    /// after the call.
+    pub fn of(uri: &Uri) -> Option<Server> {
+        let is_secure = uri.scheme() == Some(&Scheme::HTTPS);
+        let port = uri.port_u16().unwrap_or(if is_secure { 443 } else { 80 });
+        Some(Server { is_secure, host: uri.host()?.to_ascii_lowercase(), port })
+    }
 }
 
 /// A connection and its buffers.
 pub struct Connection {
     stream: Stream,
     input: Input,
-    output: Vec<u8>,
+    output: Output,
     has_answered: bool,
     /// Whether it is used by a token request.
     is_secret: bool,
@@ -61,7 +74,7 @@ pub struct Connection {
 impl Connection {
     /// A new connection.
     pub fn new(stream: Stream) -> Connection {
-        Connection { stream, input: Input::default(), output: Vec::new(), has_answered: false, is_secret: false }
+        Connection { stream, input: Input::default(), output: Output::default(), has_answered: false, is_secret: false }
     }
 
     /// Watches an unused connection for `watch`; whether it is still open.
@@ -104,8 +117,8 @@ impl HttpTransport {
     ) -> HttpTransport {
         let output = if attempt.plan().body_length > LARGE_OUTPUT { LARGE_OUTPUT } else { OUTPUT };
         let needed = output.max(attempt.address_length() + head_room);
-        if connection.output.len() < needed {
-            connection.output = vec![0; needed];
+        if connection.output.bytes.len() < needed {
+            connection.output = Output { bytes: Zeroizing::new(vec![0; needed]), used: 0 };
         }
         connection.is_secret = attempt.plan().is_secret;
         let connection = Some(connection);
@@ -126,7 +139,7 @@ impl HttpTransport {
     fn read_answer(&mut self, attempt: &Attempt) -> Result<bool, Error> {
         let connection = self.connection()?;
         if engine::is_task() {
-            connection.output = Vec::new();
+            connection.output = Output::default();
         }
         let mut incoming = AttemptInput { stream: &mut connection.stream, input: &mut connection.input, attempt };
         let check = || attempt.time_left().map(drop).map_err(super::transport_error::ended);
@@ -168,7 +181,8 @@ impl Transport for HttpTransport {
     fn transmit_output(&mut self, amount: usize, _: NextTimeout) -> Result<(), Error> {
         let attempt = Attempt::current()?;
         let Connection { stream, output, .. } = self.connection()?;
-        match stream.write(&output[..amount], &attempt) {
+        output.used = output.used.max(amount);
+        match stream.write(&output.bytes[..amount], &attempt) {
             Ok(Written::Whole) => Ok(()),
             Ok(Written::Refused(error)) => {
                 let read = self.read_answer(&attempt);
@@ -206,9 +220,7 @@ impl Drop for HttpTransport {
     fn drop(&mut self) {
         let Some(mut connection) = self.connection.take().filter(|_| self.is_released) else { return };
         connection.stream.release();
-        if connection.is_secret {
-            connection.wipe();
-        }
+        connection.wipe();
         connection.shrink();
         let has_answered_before = std::mem::replace(&mut connection.has_answered, true);
         self.kept.put(&self.server, connection, self.keep_alive, has_answered_before);
@@ -218,8 +230,8 @@ impl Drop for HttpTransport {
 impl Connection {
     /// Frees the buffers of a large request; in an engine, which has many connections, frees all buffers.
     fn shrink(&mut self) {
-        if self.output.len() > OUTPUT || engine::is_task() {
-            self.output = Vec::new();
+        if self.output.bytes.len() > OUTPUT || engine::is_task() {
+            self.output = Output::default();
         }
         if engine::is_task() && self.input.kept().is_empty() {
             self.input = Input::default();
@@ -228,9 +240,9 @@ impl Connection {
 }
 
 impl Connection {
-    /// Wipes the buffers of a token request, which contain codes, passwords and tokens.
+    /// Wipes the output, which contains the access token, and the input if it was a token request.
     fn wipe(&mut self) {
-        self.output.zeroize();
+        self.output.wipe();
         if std::mem::take(&mut self.is_secret) {
             self.input.bytes.zeroize();
             self.input = Input::default();
@@ -247,12 +259,12 @@ impl Drop for Connection {
 /// ureq writes into the connection's buffer, and reads the substitute answer.
 impl Buffers for HttpTransport {
     fn output(&mut self) -> &mut [u8] {
-        self.connection.as_mut().map_or(&mut [], |connection| &mut connection.output)
+        self.connection.as_mut().map_or(&mut [], |connection| &mut connection.output.bytes)
     }
 
     fn tmp_and_output(&mut self) -> (&mut [u8], &mut [u8]) {
         let Some(connection) = &mut self.connection else { return (&mut [], &mut []) };
-        (connection.input.room(), &mut connection.output)
+        (connection.input.room(), &mut connection.output.bytes)
     }
 
     fn input(&self) -> &[u8] {
@@ -271,6 +283,22 @@ impl Buffers for HttpTransport {
 
     fn can_use_input(&self) -> bool {
         !self.substitute.is_empty()
+    }
+}
+
+/// A request's head, and its body piece by piece. All of it is wiped when dropped.
+#[derive(Default)]
+struct Output {
+    bytes: Zeroizing<Vec<u8>>,
+    /// The number of bytes sent since the last wipe.
+    used: usize,
+}
+
+impl Output {
+    /// Wipes only the sent part, because most heads are short.
+    fn wipe(&mut self) {
+        self.bytes[..self.used].zeroize();
+        self.used = 0;
     }
 }
 

@@ -121,11 +121,11 @@ fn a_freed_session_has_no_statistics() {
     Answer::of(|code| unsafe { mailru_stats(number, code) }).expect("MAILRU_INVALID_HANDLE");
 }
 
-/// The members named in the README exist, and its program converts them to the Prometheus format.
+/// The members named in the manual exist, and its program converts them to the Prometheus format.
 #[test]
-fn the_readme_names_the_members_and_converts_them_for_prometheus() {
-    let readme = std::fs::read_to_string(crate::header::root().join("README.md")).expect("the README");
-    let section = readme.split_once("\n## Figures to watch\n").expect("a section").1;
+fn the_manual_names_the_members_and_converts_them_for_prometheus() {
+    let manual = std::fs::read_to_string(crate::header::root().join("include/manual.md")).expect("the manual");
+    let section = manual.split_once("\n## Figures to watch\n").expect("a section").1;
     let section = section.split("\n## ").next().expect("its text");
     let shown = stats(&client("{}"));
     let rows = section.lines().filter(|line| line.starts_with("| `"));
@@ -137,7 +137,7 @@ fn the_readme_names_the_members_and_converts_them_for_prometheus() {
     assert_eq!(documented, members);
 
     if Command::new("jq").arg("--version").output().is_err() {
-        return crate::programs::skip("the README's program for Prometheus", "jq is not installed");
+        return crate::programs::skip("the manual's program for Prometheus", "jq is not installed");
     }
     let program = section.split("```").nth(1).and_then(|block| block.strip_prefix("sh\n")).expect("a program");
     let folder = tempfile::tempdir().expect("a folder");

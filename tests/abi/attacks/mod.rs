@@ -1,5 +1,5 @@
 //! Attacks: forged payments and launches, redirects of other users' logins, names that servers read in different ways.
-//! The README's section "Threat model" describes them.
+//! `include/threats.md` describes them.
 
 #[path = "../../fuzz/oracle.rs"]
 pub mod oracle;
