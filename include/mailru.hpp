@@ -524,6 +524,19 @@ inline std::string authorize_url(text app_id, text redirect_uri, text response_t
     return try_authorize_url(app_id, redirect_uri, response_type, scope, state).value();
 }
 
+/** The same at another authorization server than the platform's. */
+inline result try_authorize_url_at(text address, text app_id, text redirect_uri, text response_type = {},
+                                   text scope = {}, text state = {}) {
+    return detail::answer([&](std::int32_t *code) {
+        return mailru_authorize_url_at(address.c_str(), app_id.c_str(), redirect_uri.c_str(), response_type.c_str(),
+                                       scope.c_str(), state.c_str(), code);
+    });
+}
+inline std::string authorize_url_at(text address, text app_id, text redirect_uri, text response_type = {},
+                                    text scope = {}, text state = {}) {
+    return try_authorize_url_at(address, app_id, redirect_uri, response_type, scope, state).value();
+}
+
 /** What the browser brought back: {"code"} or the tokens. */
 inline result try_parse_redirect(text url, text expected_state = {}) {
     return detail::answer(

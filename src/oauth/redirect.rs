@@ -7,7 +7,7 @@ use serde_json::json;
 use subtle::ConstantTimeEq;
 
 use super::tokens::Tokens;
-use crate::address::{decoded, encode_into};
+use crate::address::{Address, decoded, encoded_length};
 use crate::error::{Code, Failure, Outcome};
 use crate::large::no_look;
 
@@ -32,14 +32,20 @@ const NAMES: [&str; 12] = [
 /// What tells which part of the address the authorization server wrote; the first that stands in one decides.
 const SIGNS: [&[&str]; 3] = [&["state"], &["code", "access_token", "error"], &["status"]];
 
-/// The address at which the user lets the application in. What is `None` is left out, and an empty scope.
+/// The address at which the user lets the application in: a query at `address`, or at the platform's own. What is
+/// `None` is left out, and an empty scope.
 pub fn authorize_url(
+    address: Option<&str>,
     app_id: &str,
     redirect_uri: &str,
     response_type: Option<&str>,
     scope: Option<&str>,
     state: Option<&str>,
 ) -> Outcome<String> {
+    let address = Address::parse("address", address.unwrap_or(AUTHORIZE))?;
+    if address.refuse_plain_http("address").is_err() {
+        return Err(Failure::argument("address", "is plain http to another machine; use https"));
+    }
     for (name, value) in [("app_id", app_id), ("redirect_uri", redirect_uri)] {
         if value.is_empty() {
             return Err(Failure::argument(name, "is empty"));
@@ -59,8 +65,8 @@ pub fn authorize_url(
         ("scope", scope.filter(|scope| !scope.is_empty())),
         ("state", state),
     ];
-    let mut url = format!("{AUTHORIZE}?");
-    encode_into(&mut url, fields.into_iter().filter_map(|(name, value)| Some((name, value?))), &no_look)?;
+    let fields = fields.into_iter().filter_map(|(name, value)| Some((name, value?)));
+    let url = address.with_query(fields.clone(), encoded_length(fields, &no_look)?);
     Ok(json!({ "url": url }).to_string())
 }
 

@@ -17,7 +17,7 @@ has() {
 
 if has apt-get; then
     missing=
-    for package in pkg-config ruby ruby-ffi php-cli luajit mono-mcs mono-runtime python3-venv; do
+    for package in pkg-config ruby ruby-ffi php-cli composer luajit lua-cjson luarocks mono-mcs mono-runtime python3-venv; do
         dpkg -s "$package" >/dev/null 2>&1 || missing="$missing $package"
     done
     if [ -n "$missing" ]; then

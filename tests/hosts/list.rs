@@ -48,16 +48,17 @@ pub const HOSTS: &[Host] = &[
         folder: "python",
         tools: "python3 --version",
         build: r#"true"#,
-        run: r#"python3 -B "$SOURCE/conformance.py""#,
-        performs_all: false,
+        run: r#"PYTHONPATH="$SOURCE/../../../src/bindings/python" python3 -B -X dev -W error "$SOURCE/conformance.py""#,
+        performs_all: true,
     },
     Host {
         name: "asyncio",
         folder: "python",
         tools: "python3 -c 'import asyncio; asyncio.timeout'",
         build: r#"true"#,
-        run: r#"python3 -B -X dev -W error "$SOURCE/conformance_asyncio.py""#,
-        performs_all: false,
+        run: r#"PYTHONPATH="$SOURCE/../../../src/bindings/python" \
+            python3 -B -X dev -W error "$SOURCE/conformance_asyncio.py""#,
+        performs_all: true,
     },
     Host {
         name: "cffi",
@@ -73,7 +74,7 @@ pub const HOSTS: &[Host] = &[
         tools: r#"node --version && test -d "$TOOLS/node_modules/koffi""#,
         build: r#"true"#,
         run: r#"NODE_PATH="$TOOLS/node_modules" node "$SOURCE/conformance.js""#,
-        performs_all: false,
+        performs_all: true,
     },
     Host {
         name: "java",
@@ -96,13 +97,13 @@ pub const HOSTS: &[Host] = &[
         folder: "ruby",
         tools: "ruby -e 'require \"ffi\"'",
         build: r#"true"#,
-        run: r#"ruby -w "$SOURCE/conformance.rb""#,
+        run: r#"ruby -w -I "$SOURCE/../../../src/bindings/ruby/lib" "$SOURCE/conformance.rb""#,
         performs_all: false,
     },
     Host {
         name: "php",
         folder: "php",
-        tools: "php -r 'exit(extension_loaded(\"ffi\") ? 0 : 1);' && pkg-config --version",
+        tools: "php -r 'exit(extension_loaded(\"ffi\") ? 0 : 1);'",
         build: r#"true"#,
         run: r#"php -d error_reporting=-1 -d display_errors=1 "$SOURCE/conformance.php""#,
         performs_all: false,
@@ -110,9 +111,9 @@ pub const HOSTS: &[Host] = &[
     Host {
         name: "luajit",
         folder: "luajit",
-        tools: "luajit -v && pkg-config --version",
+        tools: "luajit -e 'require \"cjson\"'",
         build: r#"true"#,
-        run: r#"LUA_PATH="$SOURCE/?.lua" luajit "$SOURCE/conformance.lua""#,
+        run: r#"LUA_PATH="$SOURCE/../../../src/bindings/luajit/?.lua;;" luajit "$SOURCE/conformance.lua""#,
         performs_all: false,
     },
 ];

@@ -11,6 +11,7 @@ mod install;
 mod journal;
 mod list;
 mod matrix;
+mod others;
 mod programs;
 mod shell;
 mod wrappers;

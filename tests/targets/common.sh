@@ -68,7 +68,7 @@ libraries() {
     echo "$folder/cargo/$1/$profile"
 }
 
-# A line of the table.
+# A line of the table. The row's first word is its kind: case, example, archive, or anything else.
 result() {
     printf '%s\t%s\t%s\n' "$1" "$2" "$3" >>"$results"
 }
@@ -107,6 +107,8 @@ with_slow_sandbox() {
         "$@" "$MAILRU_OPTIONS"' "$folder/browser" "$@"
 }
 
+. "$root/tests/targets/archives.sh"
+
 # The cases of tests/hosts by a program: column, command. A row for each case.
 conformance() {
     local column=$1 verdict row rest
@@ -127,8 +129,11 @@ conformance() {
         2>&1 | tr -d '\r' >"$work/said" || true
     while read -r row; do
         read -r verdict rest < <(grep -E "^[^ ]+ $row( |\$)" "$work/said" || echo "silent")
-        [ "$verdict" = ok ] || { verdict=FAIL && echo "== $column: $row: $rest"; }
-        result "$row" "$column" "$verdict"
+        case $verdict in
+        ok | n/a) ;;
+        *) verdict=FAIL && echo "== $column: $row: $rest" ;;
+        esac
+        result "case $row" "$column" "$verdict"
     done < <(grep -v '^#' "$root/tests/hosts/cases.tsv" | cut -f1)
     grep -qE '^FAIL|^ok' "$work/said" || cat "$work/said"
 }
@@ -146,6 +151,17 @@ tls() {
     local column=$1
     shift
     SANDBOX_ARGUMENTS="--tls --write-ca $work/ca.pem" try "$column" "TLS by ca_file" with_sandbox "$@"
+}
+
+# The same where the authority is none of the system's: an error in plain words, without the shape of Rust's values.
+tls_refused() {
+    local column=$1
+    shift
+    SANDBOX_ARGUMENTS="--tls --write-ca $work/ca.pem" try "$column" "TLS, refused" with_sandbox bash -euc '
+        MAILRU_OPTIONS=$(sed "s|\"ca_file\":\"[^\"]*\"|\"tls_roots\":\"system\"|" <<<"$MAILRU_OPTIONS")
+        said=$("$@" 2>&1) && echo "$said was accepted" && exit 1
+        echo "$said"
+        grep -q "^MAILRU_TLS_ERROR: " <<<"$said" && ! grep -qE "[A-Za-z]\(|[A-Za-z] \{" <<<"$said"' refused "$@"
 }
 
 # Builds and runs everything with the shared library of a target that is Linux: column, C compiler, C++ compiler, folder
@@ -171,6 +187,7 @@ linux_programs() {
     conformance "$column C++" "${run[@]}" "$programs/conformance-cpp"
     examples "$column C" "$programs"
     tls "$column C" "${run[@]}" "$programs/quickstart"
+    tls_refused "$column C" "${run[@]}" "$programs/quickstart"
     try "$column C" "unloading" with_slow_sandbox "${run[@]}" "$programs/unload" "$library/libmailru.so"
     for situation in cancel nested environment; do
         try "$column C" "host: $situation" with_slow_sandbox "${run[@]}" "$programs/citizen" "$situation"

@@ -3,7 +3,7 @@
 
 declare(strict_types=1);
 
-require __DIR__ . '/mailru.php';
+require __DIR__ . '/../../../src/bindings/php/autoload.php';
 
 use Mailru\Queue;
 use Mailru\Session;
@@ -15,10 +15,14 @@ const SESSION_KEY = 'be6ef89965d58e56dec21acb9b62bdaa';
 
 function sessionOf(string $circuit, ?string $options): Session
 {
+    $options = json_decode($options ?? '{}', true);
     return match ($circuit) {
         'client' => Session::client(APP_ID, PRIVATE_KEY, SESSION_KEY, '1324730981306483817', $options),
         'server' => Session::server(APP_ID, SECRET_KEY, SESSION_KEY, $options),
-        'password' => Session::passwordClient(APP_ID, PRIVATE_KEY, 'demo@mail.ru', 'demo', null, $options),
+        'password' => Session::password(
+            appId: APP_ID, email: 'demo@mail.ru', password: 'demo', privateKey: PRIVATE_KEY, circuit: 'client',
+            options: $options,
+        ),
     };
 }
 
@@ -31,25 +35,25 @@ function together(Session $session, string $method, int $calls): string
 {
     $queue = new Queue($calls, $calls);
     for ($tag = 0; $tag < $calls; $tag++) {
-        $queue->submit($session, $method, "{\"tag\":$tag}", $tag);
+        $queue->submit($session, $method, ['tag' => $tag], $tag);
     }
-    $missing = range(0, $calls - 1);
-    while ($missing) {
-        [$tag, $json] = $queue->next(30_000);
-        check(isset($missing[$tag]) && str_contains($json, "\"tag\":\"$tag\""), "not the answer to $tag: $json");
-        unset($missing[$tag]);
+    while (count($queue)) {
+        $done = $queue->next(30);
+        check($done->value()['tag'] === "$done->tag", "not the answer to $done->tag: $done->json");
+        $seen[$done->tag] = true;
     }
+    check(count($seen) === $calls, 'a completion is missing');
     return '';
 }
 
 function cancelled(Session $session, string $method): string
 {
     $queue = new Queue();
-    $queue->submit($session, $method, null, 7);
+    $queue->submit($session, $method, tag: 'slow');
     usleep(200_000);
-    $queue->cancel(7);
+    $queue->cancel('slow');
     try {
-        return $queue->next(2_000)[1];
+        return $queue->next(2)->value(raw: true);
     } finally {
         $session->call('sandbox.echo');
     }
@@ -57,10 +61,14 @@ function cancelled(Session $session, string $method): string
 
 function renewal(Session $session, string $method): string
 {
+    $told = [];
+    $session->onToken(function ($tokens) use (&$told): void {
+        $told[] = $tokens;
+    });
     $session->call('sandbox.echo');
-    $first = $session->tokens();
-    $json = $session->call($method);
-    check(str_contains($first, '"access_token":"') && $first !== $session->tokens(), 'the tokens stayed the same');
+    $json = $session->call($method, raw: true);
+    $session->onToken(null);
+    check(count($told) === 2 && $told[0] != $told[1] && $told[1] == $session->tokens(), 'told ' . count($told));
     return $json;
 }
 
@@ -80,9 +88,9 @@ foreach (file(getenv('MAILRU_CASES'), FILE_IGNORE_NEW_LINES) as $line) {
         $session = sessionOf($circuit, $options);
         $got = 'MAILRU_OK';
         $json = match ($action) {
-            'call' => $session->call($method, $parameters),
-            'sign' => $session->sign($method, $parameters),
-            'deadline' => $session->call($method, $parameters, 300),
+            'call' => $session->call($method, $parameters, raw: true),
+            'sign' => $session->sign($method, $parameters, raw: true),
+            'deadline' => $session->call($method, $parameters, timeout: 0.3),
             'together', 'crowd' => together($session, $method, (int) $parameters),
             'cancel' => cancelled($session, $method),
             'stale' => stale($session, $method),

@@ -1,0 +1,210 @@
+<?php
+
+declare(strict_types=1);
+
+namespace Mailru;
+
+/**
+ * A session of the platform:
+ *
+ *     $session = Mailru\Session::client(appId: '…', privateKey: '…', accessToken: '…', uid: '…');
+ *     $friends = $session->call('friends.get', ['ext' => 1], timeout: 5);
+ *
+ * Answers are arrays, with integers that PHP has no place for as strings; raw: true gives the platform's own text. Times
+ * are seconds. Failures are Mailru\Error and its classes. Signal handlers run while a call waits, and what they throw
+ * ends it.
+ */
+final class Session
+{
+    use Owner;
+    use Constructors;
+
+    private ?TokenListener $telling = null;
+    private readonly ?Renewal $renewal;
+
+    private function __construct(public readonly int $number, ?callable $onRenewal)
+    {
+        $this->renewal = $onRenewal === null ? null : new Renewal($onRenewal(...));
+    }
+
+    public function __destruct()
+    {
+        if (isset($this->number)) {
+            $this->close();
+        }
+    }
+
+    /** Calls a method of the platform. */
+    public function call(
+        string $method,
+        array|string|null $params = null,
+        int|float|null $timeout = null,
+        ?int $retries = null,
+        ?bool $passError = null,
+        ?Cancel $cancel = null,
+        bool $raw = false,
+    ): mixed {
+        $request = Request::build(['method' => Text::text('method', $method)], $params, $timeout, $retries, $passError);
+        return $this->perform($request, $method, cancel: $cancel, raw: $raw);
+    }
+
+    /** Calls a method with a file's bytes. $progress is told of the bytes sent and in total. */
+    public function upload(
+        string $method,
+        array|string|null $params,
+        string $data,
+        string $field,
+        string $name,
+        ?string $type = null,
+        int|float|null $timeout = null,
+        ?int $retries = null,
+        ?bool $passError = null,
+        ?Cancel $cancel = null,
+        ?callable $progress = null,
+        bool $raw = false,
+    ): mixed {
+        $file = array_filter(
+            ['field' => $field, 'name' => $name, 'type' => $type],
+            static fn ($text) => $text !== null,
+        );
+        $members = ['method' => Text::text('method', $method), 'file' => $file];
+        $request = Request::build($members, $params, $timeout, $retries, $passError);
+        return $this->perform($request, $method, $data, $cancel, $progress, $raw);
+    }
+
+    /** Reads a public page's JSON, such as "mail/nick". */
+    public function public(
+        string $path,
+        array|string|null $params = null,
+        int|float|null $timeout = null,
+        ?int $retries = null,
+        ?bool $passError = null,
+        ?Cancel $cancel = null,
+        bool $raw = false,
+    ): mixed {
+        $request = Request::build(['public' => Text::text('path', $path)], $params, $timeout, $retries, $passError);
+        return $this->perform($request, $path, cancel: $cancel, raw: $raw);
+    }
+
+    /** Gets the tokens, or renews them; calls do this by themselves. */
+    public function authorize(int|float|null $timeout = null, ?Cancel $cancel = null): Tokens
+    {
+        $request = Request::build(['authorize' => true], null, $timeout, null, null);
+        return Tokens::parse($this->watched($request, 'authorize', null, $cancel, null));
+    }
+
+    /** Any request as the library's JSON, for what the methods above leave out. */
+    public function request(array|string $request, ?string $data = null, ?Cancel $cancel = null, bool $raw = false): mixed
+    {
+        return $this->perform(Text::object('request', $request) ?? '{}', 'request', $data, $cancel, null, $raw);
+    }
+
+    /** A call as it would be sent, without sending it. */
+    public function sign(string $method, array|string|null $params = null, bool $raw = false): mixed
+    {
+        [$method, $params] = [Text::text('method', $method), Text::object('params_json', $params)];
+        $json = Library::answer(
+            fn ($code) => Library::functions()->mailru_sign($this->number, $method, $params, $code)
+        );
+        return $raw ? $json : Text::parsed($json);
+    }
+
+    /** The present tokens. */
+    public function tokens(): Tokens
+    {
+        return Tokens::parse(
+            Library::answer(fn ($code) => Library::functions()->mailru_tokens($this->number, $code))
+        );
+    }
+
+    /** Goes on with newer tokens. */
+    public function setTokens(#[\SensitiveParameter] Tokens|string $tokens): void
+    {
+        $json = Text::text('tokens_json', $tokens instanceof Tokens ? $tokens->json() : $tokens);
+        $c = Library::functions();
+        Library::made(fn ($error) => $c->mailru_session_set_tokens($this->number, $json, $error));
+        $this->telling?->known();
+    }
+
+    /**
+     * Has a function told of every new set of tokens before any of them is used: the place to store them; null removes
+     * it. It calls nothing of the session but tokens(). Tokens that come while no call waits are told at the next one,
+     * or when the session ends.
+     */
+    public function onToken(?callable $listener): void
+    {
+        $this->telling?->leave();
+        $this->telling = null;
+        if ($listener === null) {
+            Library::done(Library::functions()->mailru_session_on_token($this->number, null, null, null), 'session');
+        } else {
+            $this->telling = new TokenListener($this->number, $listener(...));
+        }
+    }
+
+    /** Ends the calls under way, as Cancelled; later ones work. */
+    public function cancel(): void
+    {
+        Library::done(Library::functions()->mailru_session_cancel($this->number), 'session');
+    }
+
+    /** Ends the session and its calls. */
+    public function close(): void
+    {
+        $this->lookForTokens();
+        $this->telling?->leave();
+        $this->telling = null;
+        Library::functions()->mailru_session_free($this->number);
+    }
+
+    /** Tells the function of onToken what is new. */
+    public function lookForTokens(float $waited = 0.0): void
+    {
+        $this->telling?->look($waited);
+    }
+
+    /** Throws where a call would wait for itself; renews tokens that are about to expire, if that is PHP's to do. */
+    public function prepare(): void
+    {
+        if ($this->telling?->inside() || $this->renewal?->inside) {
+            throw Error::local(5, 'a call of the session inside its own listener would wait for itself');
+        }
+        $this->lookForTokens();
+        $this->renewal?->ifDue($this);
+    }
+
+    public function __debugInfo(): array
+    {
+        return ['number' => $this->number];
+    }
+
+    private function perform(
+        string $request,
+        string $name,
+        ?string $data = null,
+        ?Cancel $cancel = null,
+        ?callable $progress = null,
+        bool $raw = false,
+    ): mixed {
+        $this->prepare();
+        $perform = fn () => $this->watched($request, $name, $data, $cancel, $progress);
+        $json = $this->renewal ? $this->renewal->around($this, $perform) : $perform();
+        return $raw ? $json : Text::parsed($json);
+    }
+
+    private function watched(string $request, string $name, ?string $data, ?Cancel $cancel, ?callable $progress): string
+    {
+        $cancel ??= $progress ? new Cancel() : null;
+        $meanwhile = function (float $waited) use ($cancel, $progress): void {
+            $this->lookForTokens($waited);
+            $progress && $progress(...$cancel->progress());
+        };
+        try {
+            return Log::around($this->number, $name, fn () => Waiting::perform(
+                $this->number, $request, $data, $cancel, $this->telling || $progress ? $meanwhile : null
+            ));
+        } finally {
+            $this->lookForTokens();
+        }
+    }
+}

@@ -1,0 +1,226 @@
+//! What the wrappers of Java, C#, Ruby, PHP and LuaJIT promise beyond the cases: each has a program `behaviour` that
+//! prints "ok NAME" for each promise. And what no host's program can say of itself: that nothing is left out.
+
+use std::fs;
+use std::path::Path;
+
+use serde_json::json;
+
+use crate::install::prefix;
+use crate::journal;
+use crate::list::HOSTS;
+use crate::shell::{Script, all_required, folder, root};
+use crate::support::Sandbox;
+
+/// Runs a script in a host's folder against a sandbox; its output, or nothing without the host's tools and these.
+fn run(host: &str, tools: &str, script: &str) -> Option<String> {
+    let host = HOSTS.iter().find(|known| known.name == host).expect("a host of the list");
+    let prepared = |text: &str| {
+        let source = root().join("tests/hosts").join(host.folder);
+        let build = folder(&format!("{}-others", host.name));
+        let script = Script::new(text, prefix()).set("SOURCE", source).set("BUILD", build);
+        script.set("BINDINGS", root().join("src/bindings").join(host.folder))
+    };
+    if let Err(error) = prepared(host.tools).run().and_then(|_| prepared(tools).run()) {
+        assert!(!all_required(), "{} is required: {error}", host.name);
+        return None;
+    }
+    let sandbox = Sandbox::start();
+    journal::prepare(&sandbox);
+    for number in 1..10 {
+        let method = format!("sandbox.echo.expired{number}");
+        sandbox.fault(json!({ "method": method }), json!(1), json!({ "kind": "expire_token" }));
+    }
+    let outcome = prepared(script).set("MAILRU_OPTIONS", sandbox.options(json!({}))).run();
+    Some(outcome.unwrap_or_else(|error| panic!("{}: {error}", host.name)))
+}
+
+/// Runs a host's program of promises, which has to print each of these.
+fn keeps(host: &str, script: &str, promises: &[&str]) {
+    let Some(output) = run(host, "true", script) else { return };
+    for promise in promises {
+        let line = format!("ok {promise}");
+        assert!(output.lines().any(|said| said == line), "{host}: no word of \"{promise}\" in {output}");
+    }
+    assert!(!output.contains("FAIL"), "{host}: {output}");
+}
+
+#[test]
+fn ruby_keeps_its_promises() {
+    keeps(
+        "ruby",
+        r#"ruby -w -I "$BINDINGS/lib" "$SOURCE/behaviour.rb""#,
+        &[
+            "fork with on_token",
+            "one listener for two sessions and set twice",
+            "what a listener raises is reported and the answer kept",
+            "interrupts end a call at once",
+            "interrupts end the wait of a queue",
+            "exit does not wait for calls",
+            "a failed queued call keeps its tag",
+            "the log reaches a Logger whatever that raises",
+        ],
+    );
+}
+
+#[test]
+fn the_gem_installs_and_runs() {
+    let script = r#"
+        rm -rf "$BUILD/gem" && cp -R "$BINDINGS" "$BUILD/gem" && cd "$BUILD/gem"
+        gem build --silent --output mailru.gem mailru.gemspec
+        gem install --silent --local --force --no-document --install-dir "$BUILD/gems" mailru.gem
+        cd "$BUILD" && GEM_PATH="$BUILD/gems:$(gem env path)" ruby -w -e '
+            gem "mailru"
+            require "mailru"
+            options = JSON.parse(ENV["MAILRU_OPTIONS"], symbolize_names: true)
+            session = Mailru::Session.client(app_id: "423004", private_key: "7815696ecbf1c96e6894b779456d330e",
+              access_token: "be6ef89965d58e56dec21acb9b62bdaa", uid: "1324730981306483817", **options)
+            puts session.call("friends.get", { ext: 0 }).inspect, $LOADED_FEATURES.grep(/mailru.session/)'"#;
+    let Some(output) = run("ruby", "gem --version", script) else { return };
+    assert!(output.contains("15410773191172635989") && output.contains("gems/mailru-"), "{output}");
+}
+
+#[test]
+fn php_keeps_its_promises() {
+    keeps(
+        "php",
+        r#"php -d error_reporting=-1 -d display_errors=1 "$SOURCE/behaviour.php""#,
+        &[
+            "no copy is a second owner",
+            "neither pkg-config nor shell_exec is needed",
+            "numbers are not cut",
+            "an empty array is no list",
+            "texts are whole",
+            "a failed queued call keeps its tag",
+            "what a listener throws is reported and the answer kept",
+            "signal handlers run while a call waits and may end it",
+            "tokens are told before they are used",
+            "a forked child goes on",
+            "exit does not wait for calls",
+        ],
+    );
+}
+
+#[test]
+fn the_composer_package_installs_and_runs() {
+    let script = r#"
+        rm -rf "$BUILD/project" && mkdir "$BUILD/project" && cd "$BUILD/project"
+        composer validate --quiet --no-check-publish "$BINDINGS/composer.json"
+        cat > composer.json <<END
+            {"repositories": [{"packagist.org": false},
+                {"type": "path", "url": "$BINDINGS", "options": {"symlink": false}}],
+             "require": {"libmailru/mailru": "*@dev"}}
+END
+        composer install --no-interaction --quiet
+        php -r 'require "vendor/autoload.php";
+            $options = json_decode(getenv("MAILRU_OPTIONS"), true);
+            $session = Mailru\Session::client("423004", "7815696ecbf1c96e6894b779456d330e",
+                "be6ef89965d58e56dec21acb9b62bdaa", "1324730981306483817", $options);
+            echo implode($session->call("friends.get")), (new ReflectionClass($session))->getFileName();'"#;
+    let Some(output) = run("php", "composer --version", script) else { return };
+    assert!(output.contains("15410773191172635989") && output.contains("project/vendor/"), "{output}");
+}
+
+#[test]
+fn luajit_keeps_its_promises() {
+    keeps(
+        "luajit",
+        r#"LUA_PATH="$BINDINGS/?.lua;;" luajit "$SOURCE/behaviour.lua""#,
+        &[
+            "numbers are not cut",
+            "long integers are read as strings and strings as they are",
+            "texts are whole and an empty table is no list",
+            "a failed queued call keeps its tag",
+            "what a listener raises is reported and the answer kept",
+            "a hook ends a call and the wait of a queue",
+            "tokens are told before they are used",
+            "a forked child goes on",
+            "what is not used any more is freed",
+        ],
+    );
+}
+
+#[test]
+fn the_rock_installs_and_runs() {
+    let script = r#"
+        rm -rf "$BUILD/rock" && cp -R "$BINDINGS" "$BUILD/rock" && cd "$BUILD/rock"
+        luarocks lint mailru-0.1.0-1.rockspec
+        luarocks --lua-version 5.1 --tree "$BUILD/rocks" make --deps-mode none mailru-0.1.0-1.rockspec
+        cd "$BUILD" && LUA_PATH="$BUILD/rocks/share/lua/5.1/?.lua;;" luajit -e '
+            local mailru = require("mailru")
+            local given = require("cjson").decode(os.getenv("MAILRU_OPTIONS"))
+            given.app_id, given.private_key = "423004", "7815696ecbf1c96e6894b779456d330e"
+            given.access_token, given.uid = "be6ef89965d58e56dec21acb9b62bdaa", "1324730981306483817"
+            print(assert(assert(mailru.client(given)):call("friends.get"))[1], package.searchpath("mailru", package.path))'"#;
+    let Some(output) = run("luajit", "luarocks --version", script) else { return };
+    assert!(output.contains("15410773191172635989") && output.contains("rocks/share"), "{output}");
+}
+
+/// What the header declares, each declaration in one line and with single spaces.
+fn declarations() -> Vec<String> {
+    let header = fs::read_to_string(root().join("include/mailru.h")).expect("the header");
+    let mut text = String::new();
+    let mut rest = header.as_str();
+    while let Some((before, comment)) = rest.split_once("/*") {
+        text += before;
+        rest = comment.split_once("*/").expect("comments end").1;
+    }
+    text += rest;
+    let lines =
+        text.lines().filter(|line| !line.starts_with('#') && !line.starts_with(['}']) && *line != "extern \"C\" {");
+    let text = lines.collect::<Vec<_>>().join(" ");
+    let declarations = text.split(';').map(|one| one.split_whitespace().collect::<Vec<_>>().join(" "));
+    declarations.filter(|one| !one.is_empty()).collect()
+}
+
+/// The names of the functions among them.
+fn functions() -> Vec<String> {
+    let declarations = declarations();
+    let heads = declarations.iter().filter(|one| !one.starts_with("typedef")).filter_map(|one| one.split_once('('));
+    heads.map(|(head, _)| head.rsplit([' ', '*']).next().unwrap_or_default().to_owned()).collect()
+}
+
+/// The text of all sources below a folder.
+fn sources(folder: &Path) -> String {
+    let entries = fs::read_dir(folder).expect("a wrapper's folder").map(|entry| entry.expect("an entry").path());
+    let texts = entries.map(|path| match path.is_dir() {
+        true => sources(&path),
+        false => fs::read_to_string(&path).expect("text"),
+    });
+    texts.collect()
+}
+
+/// How often a name stands in a text as a word of its own.
+fn times(text: &str, name: &str) -> usize {
+    let continues = |rest: &str| rest.starts_with(|next: char| next.is_ascii_alphanumeric() || next == '_');
+    text.match_indices(name).filter(|(at, _)| !continues(&text[at + name.len()..])).count()
+}
+
+/// What a host whose one thread no other can enter has in another way: its own log, and renewals that it begins itself.
+const CALLED_ON_OTHER_THREADS: [&str; 2] = ["mailru_session_on_renewal", "mailru_set_log"];
+
+/// What a wrapper that waits in a queue does by other functions: those of one kind of request each.
+const DONE_BY_REQUESTS: [&str; 6] =
+    ["mailru_call", "mailru_call_within", "mailru_upload", "mailru_public", "mailru_authorize", "mailru_request"];
+
+#[test]
+fn the_wrappers_have_every_function_of_the_header() {
+    let functions = functions();
+    assert!(functions.len() > 50 && functions.contains(&"mailru_verify_query".to_owned()), "{functions:?}");
+    for language in ["ruby", "php", "luajit"] {
+        let text = sources(&root().join("src/bindings").join(language));
+        let declares = language != "ruby";
+        if declares {
+            let flat = text.split_whitespace().collect::<Vec<_>>().join(" ");
+            let missing: Vec<_> = declarations().into_iter().filter(|one| !flat.contains(&format!("{one};"))).collect();
+            assert!(missing.is_empty(), "{language} does not declare {missing:#?}");
+        }
+        let missing = functions.iter().map(String::as_str).filter(|name| {
+            let elsewhere = DONE_BY_REQUESTS.contains(name) || declares && CALLED_ON_OTHER_THREADS.contains(name);
+            // Once where it is declared, and where it is used.
+            times(&text, name) < if elsewhere { 1 } else { 2 }
+        });
+        let missing: Vec<_> = missing.collect();
+        assert!(missing.is_empty(), "{language} lacks {missing:?}");
+    }
+}
