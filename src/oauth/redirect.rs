@@ -7,8 +7,9 @@ use serde_json::json;
 use subtle::ConstantTimeEq;
 
 use super::tokens::Tokens;
-use crate::address::{Address, decoded};
+use crate::address::{Address, decoded, encoded_length};
 use crate::error::{Code, Failure, Outcome};
+use crate::large::no_look;
 
 const AUTHORIZE: &str = "https://connect.mail.ru/oauth/authorize";
 
@@ -64,7 +65,8 @@ pub fn authorize_url(
         ("scope", scope.filter(|scope| !scope.is_empty())),
         ("state", state),
     ];
-    let url = address.with_query(fields.into_iter().filter_map(|(name, value)| Some((name, value?))), 0);
+    let fields = fields.into_iter().filter_map(|(name, value)| Some((name, value?)));
+    let url = address.with_query(fields.clone(), encoded_length(fields, &no_look)?);
     Ok(json!({ "url": url }).to_string())
 }
 
