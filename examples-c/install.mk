@@ -112,7 +112,7 @@ install: build
 
 install-built: install-shared
 	$(INSTALL) -d "$(DESTDIR)$(INCLUDEDIR)/mailru" "$(DESTDIR)$(LIBDIR)/pkgconfig" "$(DESTDIR)$(LIBDIR)/cmake/mailru" \
-		"$(DESTDIR)$(BINDIR)" "$(DESTDIR)$(MANDIR)/man1" "$(DESTDIR)$(MANDIR)/man3" "$(DESTDIR)$(MANDIR)/man7" \
+		"$(DESTDIR)$(MANDIR)/man3" "$(DESTDIR)$(MANDIR)/man7" \
 		"$(DESTDIR)$(DOCDIR)"
 	$(INSTALL) -m 644 "$(ROOT)/include/mailru.h" "$(ROOT)/include/mailru.hpp" "$(DESTDIR)$(INCLUDEDIR)"
 	$(INSTALL) -m 644 "$(ROOT)"/include/mailru/*.hpp "$(DESTDIR)$(INCLUDEDIR)/mailru"
@@ -123,9 +123,11 @@ install-built: install-shared
 		> "$(DESTDIR)$(LIBDIR)/pkgconfig/mailru.pc"
 	$(INSTALL) -m 644 "$(ROOT)/examples-c/install/mailru-config.cmake" \
 		"$(ROOT)/examples-c/install/mailru-config-version.cmake" "$(DESTDIR)$(LIBDIR)/cmake/mailru"
+	$(if $(COMMAND_BUILT)$(SANDBOX_BUILT),$(INSTALL) -d "$(DESTDIR)$(BINDIR)")
 	$(if $(COMMAND_BUILT),$(INSTALL) -m 755 $(COMMAND_BUILT) "$(DESTDIR)$(BINDIR)")
 	$(if $(SANDBOX_BUILT),$(INSTALL) -m 755 "$(SANDBOX_BUILT)" "$(DESTDIR)$(BINDIR)/mailru-sandbox")
-	$(INSTALL) -m 644 $(STAGED)/pages/man1/* "$(DESTDIR)$(MANDIR)/man1"
+	$(if $(COMMAND_BUILT),$(INSTALL) -d "$(DESTDIR)$(MANDIR)/man1")
+	$(if $(COMMAND_BUILT),$(INSTALL) -m 644 $(STAGED)/pages/man1/* "$(DESTDIR)$(MANDIR)/man1")
 	$(INSTALL) -m 644 $(STAGED)/pages/man3/* "$(DESTDIR)$(MANDIR)/man3"
 	$(INSTALL) -m 644 $(STAGED)/pages/man7/* "$(DESTDIR)$(MANDIR)/man7"
 	$(INSTALL) -m 644 $(STAGED)/pages/html/mailru.html "$(DESTDIR)$(DOCDIR)"

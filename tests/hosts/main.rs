@@ -14,5 +14,6 @@ mod list;
 mod matrix;
 mod others;
 mod programs;
+mod python_node;
 mod shell;
 mod wrappers;

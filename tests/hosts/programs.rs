@@ -37,17 +37,19 @@ const LANGUAGES: [[&str; 4]; 5] = [
             go mod edit -require=libmailru.example/mailru@v0.0.0 -replace=libmailru.example/mailru="$ROOT/src/bindings/go" &&
             go vet first.go && go run first.go"#,
     ],
-    ["python", "first.py", "python3 --version", "python3 first.py"],
+    ["python", "first.py", "python3 --version", r#"PYTHONPATH="$ROOT/src/bindings/python" python3 -B first.py"#],
     [
         "javascript",
-        "first.js",
+        "first.mjs",
         r#"test -d "$TOOLS/node_modules/koffi""#,
-        r#"NODE_PATH="$TOOLS/node_modules" node first.js"#,
+        // python_node.rs runs both from their packages.
+        r#"mkdir -p node_modules && ln -sfn "$ROOT/src/bindings/node" node_modules/mailru
+            NODE_PATH="$TOOLS/node_modules" node first.mjs"#,
     ],
 ];
 
 /// The blocks of a document that are marked as programs: language and text.
-fn marked(document: &str) -> Vec<(String, String)> {
+pub fn marked(document: &str) -> Vec<(String, String)> {
     let mut programs = Vec::new();
     let mut lines = document.lines();
     while let Some(line) = lines.next() {
@@ -124,7 +126,7 @@ fn programs_of_the_documents_run() {
             continue;
         }
         fs::write(folder.join(file), program).expect("cargo's folder can be written");
-        let output = script(run).set("MAILRU_OPTIONS", sandbox.options(json!({}))).run();
+        let output = script(run).set("ROOT", root()).set("MAILRU_OPTIONS", sandbox.options(json!({}))).run();
         let output = output.unwrap_or_else(|error| panic!("{language}: {error}\n{program}"));
         assert!(output.contains("15410773191172635989"), "{language}: {output}");
     }
