@@ -152,12 +152,13 @@ dist:
 	MAILRU_TARGETS_PROFILE=release "$(ROOT)/tests/targets/run.sh" $(DIST)
 	cd "$(DIST_FOLDER)" && sha256sum * > SHA256SUMS && cat SHA256SUMS
 
-# What any version of the library installs; folders that are empty then go, too.
+# What this version of the library installs; folders that are empty then go, too.
 uninstall:
 	rm -f "$(DESTDIR)$(INCLUDEDIR)/mailru.h" "$(DESTDIR)$(INCLUDEDIR)/mailru.hpp" \
 		"$(DESTDIR)$(INCLUDEDIR)"/mailru/*.hpp
-	rm -f "$(DESTDIR)$(LIBDIR)"/libmailru.a "$(DESTDIR)$(LIBDIR)"/libmailru.$(EXTENSION) \
-		"$(DESTDIR)$(LIBDIR)/$(SHARED_NAME)" "$(DESTDIR)$(LIBDIR)/$(SHARED_FILE)"
+	rm -f "$(DESTDIR)$(LIBDIR)/libmailru.a" $(if $(SHARED_NAME),"$(DESTDIR)$(LIBDIR)/libmailru.$(EXTENSION)" \
+		"$(DESTDIR)$(LIBDIR)/$(SHARED_NAME)" "$(DESTDIR)$(LIBDIR)/$(SHARED_FILE)", \
+		"$(DESTDIR)$(LIBDIR)/libmailru.dll.a" "$(DESTDIR)$(BINDIR)/mailru.dll")
 	rm -f "$(DESTDIR)$(LIBDIR)/pkgconfig/mailru.pc"
 	rm -f "$(DESTDIR)$(LIBDIR)"/cmake/mailru/mailru-config*.cmake
 	rm -f "$(DESTDIR)$(BINDIR)/mailru" "$(DESTDIR)$(BINDIR)/mailru-sandbox"

@@ -17,7 +17,7 @@ has() {
 
 if has apt-get; then
     missing=
-    for package in pkg-config ruby ruby-ffi php-cli composer luajit lua-cjson luarocks mono-mcs mono-runtime python3-venv; do
+    for package in curl jq pkg-config ruby ruby-ffi php-cli composer luajit lua-cjson luarocks mono-mcs mono-runtime python3-venv; do
         dpkg -s "$package" >/dev/null 2>&1 || missing="$missing $package"
     done
     if [ -n "$missing" ]; then
@@ -31,6 +31,11 @@ fi
 if has python3 && ! "$tools/venv/bin/python" -c 'import cffi, mypy, flask, gunicorn, fastapi, uvicorn' 2>/dev/null; then
     python3 -m venv "$tools/venv"
     "$tools/venv/bin/pip" install -q --disable-pip-version-check 'cffi>=2,<3' mypy flask gunicorn fastapi uvicorn
+fi
+
+# Other people's clients, which are run against the sandbox.
+if [ -x "$tools/venv/bin/pip" ] && ! "$tools/venv/bin/python" -c 'import aiomailru, social_core' 2>/dev/null; then
+    "$tools/venv/bin/pip" install -q aiomailru==0.1.1.post1 'social-auth-core>=4,<8'
 fi
 
 # Node.js: koffi, the same for it.

@@ -123,7 +123,7 @@ fn no_secret_is_left_in_memory() {
     assert!(found.contains("nothing of "), "{found}");
 }
 
-/// The TLS library does not wipe what it decrypted, as the README says: tokens that came remain, and nothing that was
+/// The TLS library does not wipe what it decrypted, as include/manual.md says: tokens that came remain, and nothing that was
 /// sent.
 #[test]
 fn within_tls_only_tokens_that_came_are_left_in_memory() {
