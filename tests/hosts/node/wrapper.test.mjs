@@ -134,6 +134,12 @@ test("signals", async () => {
   assert.deepEqual(warnings, []);
 });
 
+test("an error's stack leads to the caller", async () => {
+  const caller = async () => await client().call("no.such.method");
+  const { stack } = await caller().catch((error) => error);
+  assert.ok(stack.includes("async caller"), stack);
+});
+
 test("an asynchronous listener has stored the tokens before the answer is there", async () => {
   const session = password();
   const order = [];
