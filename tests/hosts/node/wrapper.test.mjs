@@ -185,6 +185,18 @@ test("uploads take every kind of bytes", async () => {
   }
 });
 
+test("what a progress function throws ends its upload alone", async () => {
+  const file = { field: "img_file", data: Buffer.alloc(10) };
+  const fault = new Error("mine");
+  const onProgress = () => { throw fault; };
+  await assert.rejects(client().upload("sandbox.echo.slow", {}, file, { onProgress }), fault);
+  await assert.rejects(client().upload("photos.upload", { aid: "_myphoto" }, file, { onProgress }), fault);
+  const signal = AbortSignal.timeout(100);
+  const options = { signal, onProgress: () => {} };
+  await assert.rejects(client().upload("sandbox.echo.slow", {}, file, options), { name: "TimeoutError" });
+  await assert.rejects(client().upload("sandbox.echo.slow", {}, file, options), { name: "TimeoutError" });
+});
+
 test("a log of debug lines and calls of every kind do not wait for each other", async () => {
   let lines = 0;
   mailru.setLog(() => lines++);

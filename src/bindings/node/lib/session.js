@@ -144,14 +144,26 @@ class Session {
     if (!options.onProgress) return this.#perform(request, data, options);
 
     const cancel = options.cancel ?? new Cancel();
-    const tell = () => options.onProgress(cancel.progress());
+    // What the program's function throws ends the upload, and not the process.
+    const stop = new AbortController();
+    const tell = () => {
+      try {
+        options.onProgress(cancel.progress());
+      } catch (error) {
+        stop.abort(error);
+      }
+    };
+    const abort = () => stop.abort(options.signal.reason);
+    if (options.signal) onAbort(options.signal, abort);
     const timer = setInterval(tell, 50);
     try {
-      const answered = await this.#perform(request, data, { ...options, cancel });
+      const answered = await this.#perform(request, data, { ...options, cancel, signal: stop.signal });
       tell();
+      stop.signal.throwIfAborted();
       return answered;
     } finally {
       clearInterval(timer);
+      if (options.signal) offAbort(options.signal, abort);
       if (!options.cancel) cancel.close();
     }
   }
