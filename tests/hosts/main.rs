@@ -7,6 +7,9 @@
 #[allow(dead_code, unsafe_code, unused_imports)]
 mod support;
 
+mod clients;
+mod command;
+mod complete;
 mod install;
 mod journal;
 mod list;
@@ -14,5 +17,7 @@ mod matrix;
 mod others;
 mod programs;
 mod python_node;
+mod server;
 mod shell;
+mod terminal;
 mod wrappers;
