@@ -7,7 +7,7 @@ use serde_json::json;
 
 use crate::install::prefix;
 use crate::journal;
-use crate::programs::marked;
+use crate::programs::{DOCUMENTS, marked};
 use crate::shell::{Script, all_required, folder, root};
 use crate::support::{Sandbox, library_folder};
 
@@ -54,8 +54,9 @@ fn node_keeps_its_promises() {
 /// from npm's registry or cache.
 #[test]
 fn packages_install_into_empty_environments() {
-    let text = fs::read_to_string(root().join("README.md")).expect("the README");
-    let program = |language: &str| marked(&text).into_iter().find(|(name, _)| name == language).expect("a program").1;
+    let documents = DOCUMENTS.iter().map(|name| fs::read_to_string(root().join(name)).expect("a document"));
+    let programs: Vec<_> = documents.flat_map(|text| marked(&text)).collect();
+    let program = |language: &str| &programs.iter().find(|(name, _)| name == language).expect("a program").1;
     let packages = fresh("packages");
     // Without what only a debugger reads, which takes long to pack.
     let make = r#"mkdir -p "$BUILD/lib" && strip -o "$BUILD/lib/libmailru.so" "$BUILT/libmailru.so"
