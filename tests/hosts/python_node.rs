@@ -67,11 +67,14 @@ fn packages_install_into_empty_environments() {
         unset LD_LIBRARY_PATH PYTHONPATH
         venv/bin/python -m pip install -q --no-index --disable-pip-version-check "$BUILD"/mailru-*.whl
         venv/bin/python -B first.py | grep 15410773191172635989
-        venv/bin/python -c 'import mailru, pathlib; assert "pip/venv" in mailru.__file__, mailru.__file__'"#;
+        venv/bin/python -c 'import mailru; assert "pip/venv" in mailru.__file__, mailru.__file__'
+        "$TOOLS/venv/bin/python" -m mypy --strict --cache-dir mypy --python-executable venv/bin/python \
+            "$ROOT/tests/hosts/python/typed.py""#;
     let built = library_folder();
     let built = built.to_str().expect("UTF-8");
     let script = |target: &str| make.replace("TARGET", target).replace("$BUILT/", &format!("{built}/"));
-    run("packages", "python3 -m venv --help && strip --version", &format!("{}\n{pip}", script("wheel")));
+    let tools = format!("python3 -m venv --help && strip --version && {PYTHON} -m mypy --version");
+    run("packages", &tools, &format!("{}\n{pip}", script("wheel")));
 
     let environment = fresh("npm");
     fs::write(environment.join("first.mjs"), program("javascript")).expect("cargo's folder can be written");

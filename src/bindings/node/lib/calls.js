@@ -71,7 +71,9 @@ class Queue {
     active.add(this);
     // The loop would keep the queue for ever.
     const queue = new WeakRef(this);
-    this.#poll ??= watch(functions.queueFd(this.#number), () => queue.deref()?.#take());
+    const take = () => queue.deref()?.#take();
+    // Not within koffi's own function, after which Node neither runs promises nor looks for exceptions.
+    this.#poll ??= watch(functions.queueFd(this.#number), () => setImmediate(take));
     if (this.#poll) this.#poll.ref();
     else this.#wait();
   }
