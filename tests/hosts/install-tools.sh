@@ -17,7 +17,8 @@ has() {
 
 if has apt-get; then
     missing=
-    for package in pkg-config ruby ruby-ffi php-cli composer luajit lua-cjson luarocks mono-mcs mono-runtime python3-venv; do
+    for package in pkg-config ruby ruby-ffi php-cli composer luajit lua-cjson luarocks mono-mcs mono-runtime \
+        libnewtonsoft-json5.0-cil nuget python3-venv; do
         dpkg -s "$package" >/dev/null 2>&1 || missing="$missing $package"
     done
     if [ -n "$missing" ]; then
@@ -36,6 +37,11 @@ fi
 # Node.js: koffi.
 if has npm && [ ! -d "$tools/node_modules/koffi" ]; then
     npm install --silent --no-audit --no-fund --prefix "$tools" koffi@3
+fi
+
+# C#: Json.NET, where Debian has it.
+if [ -f /usr/lib/cli/Newtonsoft.Json-5.0/Newtonsoft.Json.dll ]; then
+    cp /usr/lib/cli/Newtonsoft.Json-5.0/Newtonsoft.Json.dll "$tools"
 fi
 
 # Java: JNA and Gson.
