@@ -111,10 +111,11 @@ install: build
 	@$(MAKE) install-built
 
 install-built: install-shared
-	$(INSTALL) -d "$(DESTDIR)$(INCLUDEDIR)" "$(DESTDIR)$(LIBDIR)/pkgconfig" "$(DESTDIR)$(LIBDIR)/cmake/mailru" \
+	$(INSTALL) -d "$(DESTDIR)$(INCLUDEDIR)/mailru" "$(DESTDIR)$(LIBDIR)/pkgconfig" "$(DESTDIR)$(LIBDIR)/cmake/mailru" \
 		"$(DESTDIR)$(MANDIR)/man3" "$(DESTDIR)$(MANDIR)/man7" \
 		"$(DESTDIR)$(DOCDIR)"
 	$(INSTALL) -m 644 "$(ROOT)/include/mailru.h" "$(ROOT)/include/mailru.hpp" "$(DESTDIR)$(INCLUDEDIR)"
+	$(INSTALL) -m 644 "$(ROOT)"/include/mailru/*.hpp "$(DESTDIR)$(INCLUDEDIR)/mailru"
 	$(INSTALL) -m 644 "$(BUILT)/libmailru.a" "$(DESTDIR)$(LIBDIR)"
 	sed -e 's|@PREFIX@|$(RECORDED_PREFIX)|' -e 's|@LIBDIR@|$(LIBDIR:$(PREFIX)/%=$${prefix}/%)|' \
 		-e 's|@INCLUDEDIR@|$(INCLUDEDIR:$(PREFIX)/%=$${prefix}/%)|' -e 's|@VERSION@|$(VERSION)|' \
@@ -151,17 +152,19 @@ dist:
 	MAILRU_TARGETS_PROFILE=release "$(ROOT)/tests/targets/run.sh" $(DIST)
 	cd "$(DIST_FOLDER)" && sha256sum * > SHA256SUMS && cat SHA256SUMS
 
-# What any version of the library installs; folders that are empty then go, too.
+# What this version of the library installs; folders that are empty then go, too.
 uninstall:
-	rm -f "$(DESTDIR)$(INCLUDEDIR)/mailru.h" "$(DESTDIR)$(INCLUDEDIR)/mailru.hpp"
-	rm -f "$(DESTDIR)$(LIBDIR)"/libmailru.a "$(DESTDIR)$(LIBDIR)"/libmailru.$(EXTENSION) \
-		"$(DESTDIR)$(LIBDIR)/$(SHARED_NAME)" "$(DESTDIR)$(LIBDIR)/$(SHARED_FILE)"
+	rm -f "$(DESTDIR)$(INCLUDEDIR)/mailru.h" "$(DESTDIR)$(INCLUDEDIR)/mailru.hpp" \
+		"$(DESTDIR)$(INCLUDEDIR)"/mailru/*.hpp
+	rm -f "$(DESTDIR)$(LIBDIR)/libmailru.a" $(if $(SHARED_NAME),"$(DESTDIR)$(LIBDIR)/libmailru.$(EXTENSION)" \
+		"$(DESTDIR)$(LIBDIR)/$(SHARED_NAME)" "$(DESTDIR)$(LIBDIR)/$(SHARED_FILE)", \
+		"$(DESTDIR)$(LIBDIR)/libmailru.dll.a" "$(DESTDIR)$(BINDIR)/mailru.dll")
 	rm -f "$(DESTDIR)$(LIBDIR)/pkgconfig/mailru.pc"
 	rm -f "$(DESTDIR)$(LIBDIR)"/cmake/mailru/mailru-config*.cmake
 	rm -f "$(DESTDIR)$(BINDIR)/mailru" "$(DESTDIR)$(BINDIR)/mailru-sandbox"
 	rm -f "$(DESTDIR)$(MANDIR)/man1/mailru.1" "$(DESTDIR)$(MANDIR)/man3/libmailru.3" \
 		"$(DESTDIR)$(MANDIR)"/man3/mailru_*.3 "$(DESTDIR)$(MANDIR)/man7/libmailru-methods.7"
 	rm -f "$(DESTDIR)$(DOCDIR)/mailru.html"
-	-rmdir "$(DESTDIR)$(LIBDIR)/cmake/mailru" "$(DESTDIR)$(DOCDIR)" 2>/dev/null
+	-rmdir "$(DESTDIR)$(INCLUDEDIR)/mailru" "$(DESTDIR)$(LIBDIR)/cmake/mailru" "$(DESTDIR)$(DOCDIR)" 2>/dev/null
 
 .PHONY: build build-with-cargo build-staged install install-built install-shared uninstall dist

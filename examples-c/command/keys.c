@@ -139,7 +139,9 @@ void session_options(struct text *options) {
         add(options, options->size > 1 ? ",\"timeout_ms\":" : "\"timeout_ms\":");
         add(options, settings.timeout_ms);
     }
-    const char *more = settings.options != NULL ? settings.options : getenv("MAILRU_OPTIONS");
+    /* The environment's may lead to another platform than the sandbox that was asked for. */
+    const char *more = settings.options != NULL ? settings.options
+                       : settings.sandbox == NULL ? getenv("MAILRU_OPTIONS") : NULL;
     if (more != NULL && *more != '\0') add_members(options, more);
     add(options, "}");
 }

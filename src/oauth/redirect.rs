@@ -187,13 +187,13 @@ mod tests {
 
     #[test]
     fn addresses_to_open() {
-        let url = authorize_url("423004", "http://localhost:1/cb?a=b", None, Some("photos stream"), Some("x&y"))
+        let url = authorize_url(None, "423004", "http://localhost:1/cb?a=b", None, Some("photos stream"), Some("x&y"))
             .expect("valid");
         let expected = "https://connect.mail.ru/oauth/authorize?client_id=423004&response_type=code\
                         &redirect_uri=http%3A%2F%2Flocalhost%3A1%2Fcb%3Fa%3Db&scope=photos%20stream&state=x%26y";
         assert_eq!(url, json!({ "url": expected }).to_string());
-        assert!(authorize_url("1", "u", Some("id_token"), None, None).is_err());
-        assert!(!authorize_url("1", "u", Some("token"), None, None).expect("valid").contains("scope"));
+        assert!(authorize_url(None, "1", "u", Some("id_token"), None, None).is_err());
+        assert!(!authorize_url(None, "1", "u", Some("token"), None, None).expect("valid").contains("scope"));
     }
 
     #[test]

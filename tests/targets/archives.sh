@@ -16,6 +16,7 @@ archive() {
     make -s -C "$root/examples-c" install TARGET="$target" BUILT="$library" PREFIX="/$top" DESTDIR="$stage" \
         BUILD="$work/build" RELOCATABLE=yes "$@"
     cp "$root/LICENSE" "$root/README.md" "$root/CHANGELOG.md" "$stage/$top"
+    cp "$root"/include/*.md "$stage/$top/include"
     (cd "$root" && python3 tests/targets/licences.py "$target") >"$stage/$top/THIRD-PARTY-LICENSES.txt"
     mkdir -p "$archives"
     # The same files make the same archive, whenever and by whomever it is made.

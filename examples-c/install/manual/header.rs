@@ -51,8 +51,11 @@ impl Header {
                 continue;
             }
             let lines: Vec<_> = comment.lines().map(|line| line.strip_prefix(' ').unwrap_or(line)).collect();
-            let item =
-                Item { name: name.to_owned(), declaration: declaration.to_owned(), blocks: blocks(&lines, declaration) };
+            let item = Item {
+                name: name.to_owned(),
+                declaration: declaration.to_owned(),
+                blocks: blocks(&lines, declaration),
+            };
             if is_type { read.types.push(item) } else { read.functions.push(item) }
         }
         read
@@ -147,7 +150,9 @@ fn term<'a>(line: &'a str, declaration: &str) -> Option<(&'a str, &'a str)> {
     let (terms, text) = line.split_once(": ")?;
     let is_argument = |name: &str| {
         let name = name.trim_end_matches(" (mailru_session_on_token)");
-        name == "Codes" || name == "on_token" || declaration.contains(&format!("{name},"))
+        name == "Codes"
+            || name == "on_token"
+            || declaration.contains(&format!("{name},"))
             || declaration.contains(&format!("{name})"))
     };
     let names = terms.replace(" and the result and the codes", "").replace(" and the result", "");

@@ -50,21 +50,71 @@ fn item(item: &Item, header: &Header) -> String {
     format!("<h3 id=\"{name}\">{name}</h3>\n<pre>{declaration}</pre>\n{}", body(&item.blocks, header))
 }
 
-/// The command's page as it is read: roff's requests and escapes taken out.
-fn plain(roff: &str) -> String {
-    let mut text = String::new();
+/// The command's page: as much of roff as it is written in.
+fn command_page(roff: &str) -> String {
+    let mut page = String::new();
+    // What the text at hand belongs to, and whether the next line is what is explained.
+    let (mut open, mut is_term) = ("", false);
+    let close = |page: &mut String, open: &mut &'static str, next: &'static str| {
+        let _ = match *open {
+            "" => Ok(()),
+            tag => writeln!(page, "</{tag}>"),
+        };
+        let _ = match next {
+            "" => Ok(()),
+            tag => write!(page, "<{tag}>"),
+        };
+        *open = next;
+    };
     for line in roff.lines() {
-        let line = line.replace("\\-", "-").replace("\\e", "\\").replace("\\&", "");
-        let (request, rest) = line.split_once(' ').unwrap_or((&line, ""));
+        let (request, rest) = line.split_once(' ').unwrap_or((line, ""));
         match request {
-            ".TH" | ".nf" | ".fi" | ".RS" | ".RE" | ".\\\"" => {}
-            ".SH" => drop(write!(text, "\n{}\n", rest.trim_matches('"'))),
-            ".PP" | ".TP" => text.push('\n'),
-            ".B" | ".I" | ".BR" | ".BI" | ".IR" => drop(writeln!(text, "{}", rest.replace(" (", "("))),
-            _ => drop(writeln!(text, "{line}")),
+            ".TH" | ".RS" | ".RE" => continue,
+            ".SH" => {
+                close(&mut page, &mut open, "");
+                let _ = writeln!(page, "<h3>{}</h3>", text(rest));
+                continue;
+            }
+            ".PP" | ".fi" => close(&mut page, &mut open, "p"),
+            ".nf" => close(&mut page, &mut open, "pre"),
+            ".TP" => close(&mut page, &mut open, "dt"),
+            _ => {
+                if open.is_empty() {
+                    close(&mut page, &mut open, "p");
+                }
+                page.push_str(&inline(request, line, rest));
+                page.push('\n');
+            }
         }
+        if is_term {
+            close(&mut page, &mut open, "dd");
+        }
+        is_term = request == ".TP";
     }
-    text
+    close(&mut page, &mut open, "");
+    page.replace("<p></p>\n", "")
+}
+
+/// Roff's text without its escapes.
+fn text(roff: &str) -> String {
+    escaped(&roff.replace("\\-", "-").replace("\\e", "\\").replace("\\&", ""))
+}
+
+/// A line of text, or a request for other letters: `.BR` sets words in bold and in roman by turns, and joins them.
+fn inline(request: &str, line: &str, rest: &str) -> String {
+    let tag = |letter: u8, word: &str| match letter {
+        b'B' => format!("<b>{word}</b>"),
+        b'I' => format!("<i>{word}</i>"),
+        _ => word.to_owned(),
+    };
+    match request.as_bytes() {
+        [b'.', letter] => tag(*letter, &text(rest)),
+        [b'.', one, other] => {
+            let words = rest.split(' ').zip([*one, *other].into_iter().cycle());
+            words.map(|(word, letter)| tag(letter, &text(word))).collect()
+        }
+        _ => text(line),
+    }
 }
 
 /// The whole manual.
@@ -100,7 +150,7 @@ pub fn page(header: &Header, methods: &[Method], command: &str, version: &str) -
         }
         page.push_str("</dl>\n");
     }
-    let _ = write!(page, "<h2 id=\"command\">The command mailru</h2>\n<pre>{}</pre>\n", escaped(&plain(command)));
+    let _ = write!(page, "<h2 id=\"command\">The command mailru</h2>\n{}", command_page(command));
     page.push_str("</body></html>\n");
     page
 }

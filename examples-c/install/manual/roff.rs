@@ -59,7 +59,9 @@ pub fn function(function: &Item, version: &str) -> String {
 /// The page of the library.
 pub fn overview(header: &Header, version: &str) -> String {
     let mut page = page("libmailru", 3, version, "the Mail.ru platform's REST API for programs in any language");
-    page.push_str(".SH SYNOPSIS\n.nf\n#include <mailru.h>\n\ncc first.c $(pkg\\-config \\-\\-cflags \\-\\-libs mailru)\n.fi\n");
+    page.push_str(
+        ".SH SYNOPSIS\n.nf\n#include <mailru.h>\n\ncc first.c $(pkg\\-config \\-\\-cflags \\-\\-libs mailru)\n.fi\n",
+    );
     for section in header.sections.iter().filter(|section| !section.title.is_empty()) {
         let _ = write!(page, ".SH \"{}\"\n{}", escaped(&section.title), body(&section.blocks));
     }
