@@ -111,10 +111,11 @@ install: build
 	@$(MAKE) install-built
 
 install-built: install-shared
-	$(INSTALL) -d "$(DESTDIR)$(INCLUDEDIR)" "$(DESTDIR)$(LIBDIR)/pkgconfig" "$(DESTDIR)$(LIBDIR)/cmake/mailru" \
-		"$(DESTDIR)$(BINDIR)" "$(DESTDIR)$(MANDIR)/man1" "$(DESTDIR)$(MANDIR)/man3" "$(DESTDIR)$(MANDIR)/man7" \
+	$(INSTALL) -d "$(DESTDIR)$(INCLUDEDIR)/mailru" "$(DESTDIR)$(LIBDIR)/pkgconfig" "$(DESTDIR)$(LIBDIR)/cmake/mailru" \
+		"$(DESTDIR)$(MANDIR)/man3" "$(DESTDIR)$(MANDIR)/man7" \
 		"$(DESTDIR)$(DOCDIR)"
 	$(INSTALL) -m 644 "$(ROOT)/include/mailru.h" "$(ROOT)/include/mailru.hpp" "$(DESTDIR)$(INCLUDEDIR)"
+	$(INSTALL) -m 644 "$(ROOT)"/include/mailru/*.hpp "$(DESTDIR)$(INCLUDEDIR)/mailru"
 	$(INSTALL) -m 644 "$(BUILT)/libmailru.a" "$(DESTDIR)$(LIBDIR)"
 	sed -e 's|@PREFIX@|$(RECORDED_PREFIX)|' -e 's|@LIBDIR@|$(LIBDIR:$(PREFIX)/%=$${prefix}/%)|' \
 		-e 's|@INCLUDEDIR@|$(INCLUDEDIR:$(PREFIX)/%=$${prefix}/%)|' -e 's|@VERSION@|$(VERSION)|' \
@@ -122,9 +123,11 @@ install-built: install-shared
 		> "$(DESTDIR)$(LIBDIR)/pkgconfig/mailru.pc"
 	$(INSTALL) -m 644 "$(ROOT)/examples-c/install/mailru-config.cmake" \
 		"$(ROOT)/examples-c/install/mailru-config-version.cmake" "$(DESTDIR)$(LIBDIR)/cmake/mailru"
+	$(if $(COMMAND_BUILT)$(SANDBOX_BUILT),$(INSTALL) -d "$(DESTDIR)$(BINDIR)")
 	$(if $(COMMAND_BUILT),$(INSTALL) -m 755 $(COMMAND_BUILT) "$(DESTDIR)$(BINDIR)")
 	$(if $(SANDBOX_BUILT),$(INSTALL) -m 755 "$(SANDBOX_BUILT)" "$(DESTDIR)$(BINDIR)/mailru-sandbox")
-	$(INSTALL) -m 644 $(STAGED)/pages/man1/* "$(DESTDIR)$(MANDIR)/man1"
+	$(if $(COMMAND_BUILT),$(INSTALL) -d "$(DESTDIR)$(MANDIR)/man1")
+	$(if $(COMMAND_BUILT),$(INSTALL) -m 644 $(STAGED)/pages/man1/* "$(DESTDIR)$(MANDIR)/man1")
 	$(INSTALL) -m 644 $(STAGED)/pages/man3/* "$(DESTDIR)$(MANDIR)/man3"
 	$(INSTALL) -m 644 $(STAGED)/pages/man7/* "$(DESTDIR)$(MANDIR)/man7"
 	$(INSTALL) -m 644 $(STAGED)/pages/html/mailru.html "$(DESTDIR)$(DOCDIR)"
@@ -151,7 +154,8 @@ dist:
 
 # What this version of the library installs; folders that are empty then go, too.
 uninstall:
-	rm -f "$(DESTDIR)$(INCLUDEDIR)/mailru.h" "$(DESTDIR)$(INCLUDEDIR)/mailru.hpp"
+	rm -f "$(DESTDIR)$(INCLUDEDIR)/mailru.h" "$(DESTDIR)$(INCLUDEDIR)/mailru.hpp" \
+		"$(DESTDIR)$(INCLUDEDIR)"/mailru/*.hpp
 	rm -f "$(DESTDIR)$(LIBDIR)/libmailru.a" $(if $(SHARED_NAME),"$(DESTDIR)$(LIBDIR)/libmailru.$(EXTENSION)" \
 		"$(DESTDIR)$(LIBDIR)/$(SHARED_NAME)" "$(DESTDIR)$(LIBDIR)/$(SHARED_FILE)", \
 		"$(DESTDIR)$(LIBDIR)/libmailru.dll.a" "$(DESTDIR)$(BINDIR)/mailru.dll")
@@ -161,6 +165,6 @@ uninstall:
 	rm -f "$(DESTDIR)$(MANDIR)/man1/mailru.1" "$(DESTDIR)$(MANDIR)/man3/libmailru.3" \
 		"$(DESTDIR)$(MANDIR)"/man3/mailru_*.3 "$(DESTDIR)$(MANDIR)/man7/libmailru-methods.7"
 	rm -f "$(DESTDIR)$(DOCDIR)/mailru.html"
-	-rmdir "$(DESTDIR)$(LIBDIR)/cmake/mailru" "$(DESTDIR)$(DOCDIR)" 2>/dev/null
+	-rmdir "$(DESTDIR)$(INCLUDEDIR)/mailru" "$(DESTDIR)$(LIBDIR)/cmake/mailru" "$(DESTDIR)$(DOCDIR)" 2>/dev/null
 
 .PHONY: build build-with-cargo build-staged install install-built install-shared uninstall dist

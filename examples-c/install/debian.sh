@@ -32,7 +32,10 @@ library=$work/$package
 headers=$work/libmailru-dev
 
 # Everything as `make install` has it; then each package's part of it.
-make -s -C "$root/examples-c" install BUILT="$built" PREFIX=/usr LIBDIR="/usr/lib/$folders" DESTDIR="$headers"
+target=$(uname -m)-unknown-linux-gnu
+make -s -C "$root/examples-c" install TARGET="$target" BUILT="$built" BUILD="$work/build" PREFIX=/usr \
+    LIBDIR="/usr/lib/$folders" DOCDIR=/usr/share/doc/libmailru-dev DESTDIR="$headers"
+find "$headers/usr/share/man" -type f -exec gzip -9n {} +
 mkdir -p "$library/usr/lib/$folders" "$library/DEBIAN" "$headers/DEBIAN"
 mv "$headers/usr/lib/$folders/libmailru.so.$abi"* "$library/usr/lib/$folders"
 chmod 644 "$library/usr/lib/$folders/libmailru.so.$abi."*
@@ -53,7 +56,7 @@ for name in "$package" libmailru-dev; do
         echo
         cat "$root/LICENSE"
         echo
-        (cd "$root" && python3 tests/targets/licences.py "$(uname -m)-unknown-linux-gnu" --debian)
+        (cd "$root" && python3 tests/targets/licences.py "$target" --debian)
     } >"$folder/copyright"
     gzip -9n <"$root/CHANGELOG.md" >"$folder/changelog.gz"
     printf 'libmailru (%s-1) unstable; urgency=medium\n\n  * See changelog.gz.\n\n -- %s  %s\n' "$version" \

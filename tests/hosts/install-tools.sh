@@ -27,10 +27,10 @@ if has apt-get; then
     fi
 fi
 
-# Python: cffi, in an environment of its own.
-if has python3 && ! "$tools/venv/bin/python" -c 'import cffi' 2>/dev/null; then
+# Python: cffi, what checks types, and the servers that sites run under, in an environment of its own.
+if has python3 && ! "$tools/venv/bin/python" -c 'import cffi, mypy, flask, gunicorn, fastapi, uvicorn' 2>/dev/null; then
     python3 -m venv "$tools/venv"
-    "$tools/venv/bin/pip" install -q 'cffi>=2,<3'
+    "$tools/venv/bin/pip" install -q --disable-pip-version-check 'cffi>=2,<3' mypy flask gunicorn fastapi uvicorn
 fi
 
 # Other people's clients, which are run against the sandbox.
@@ -38,12 +38,16 @@ if [ -x "$tools/venv/bin/pip" ] && ! "$tools/venv/bin/python" -c 'import aiomail
     "$tools/venv/bin/pip" install -q aiomailru==0.1.1.post1 'social-auth-core>=4,<8'
 fi
 
-# Node.js: koffi.
-if has npm && [ ! -d "$tools/node_modules/koffi" ]; then
-    npm install --silent --no-audit --no-fund --prefix "$tools" koffi@3
+# Node.js: koffi, the same for it.
+if has npm && ! { [ -d "$tools/node_modules/koffi" ] && [ -d "$tools/node_modules/express" ] &&
+    [ -d "$tools/node_modules/typescript" ] && [ -d "$tools/node_modules/@types/node" ]; }; then
+    npm install --silent --no-audit --no-fund --prefix "$tools" koffi@3 express@5 typescript@5 @types/node@20
 fi
 
-# Java: JNA.
-if has mvn && [ ! -f "$tools/jna.jar" ]; then
-    mvn -q dependency:copy -Dartifact=net.java.dev.jna:jna:5.19.1 -DoutputDirectory="$tools" -Dmdep.stripVersion=true
-fi
+# Java: JNA and Gson.
+for artifact in net.java.dev.jna:jna:5.19.1 com.google.code.gson:gson:2.10.1; do
+    name=${artifact#*:}
+    if has mvn && [ ! -f "$tools/${name%:*}.jar" ]; then
+        mvn -q dependency:copy -Dartifact=$artifact -DoutputDirectory="$tools" -Dmdep.stripVersion=true
+    fi
+done

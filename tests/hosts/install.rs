@@ -64,7 +64,13 @@ fn installs_what_a_packager_expects() {
     let link = |name: &str| fs::read_link(there.join("lib").join(name)).expect("a link");
     assert_eq!(link(&recorded), Path::new(&file));
     assert_eq!(link("libmailru.so"), Path::new(&recorded));
-    for path in ["include/mailru.h", "include/mailru.hpp", "lib/libmailru.a", &format!("lib/{file}")] {
+    for path in [
+        "include/mailru.h",
+        "include/mailru.hpp",
+        "include/mailru/session.hpp",
+        "lib/libmailru.a",
+        &format!("lib/{file}"),
+    ] {
         assert!(there.join(path).is_file(), "{path}");
     }
     let pc = fs::read_to_string(there.join("lib/pkgconfig/mailru.pc")).expect("the .pc file");

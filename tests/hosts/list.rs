@@ -33,7 +33,7 @@ pub const HOSTS: &[Host] = &[
             c++ -std=c++17 $flags "$SOURCE/conformance.cpp" $(pkg-config --libs mailru) -pthread \
                 -o "$BUILD/conformance""#,
         run: r#""$BUILD/conformance""#,
-        performs_all: false,
+        performs_all: true,
     },
     Host {
         name: "go",
@@ -41,7 +41,7 @@ pub const HOSTS: &[Host] = &[
         tools: "go version && pkg-config --version && cc --version",
         build: r#"cd "$SOURCE" && go vet ./... && go build -o "$BUILD/conformance" ./conformance"#,
         run: r#""$BUILD/conformance""#,
-        performs_all: false,
+        performs_all: true,
     },
     Host {
         name: "python",
@@ -66,7 +66,7 @@ pub const HOSTS: &[Host] = &[
         tools: r#""$TOOLS/venv/bin/python" -c 'import cffi' && pkg-config --version"#,
         build: r#"true"#,
         run: r#""$TOOLS/venv/bin/python" -B "$SOURCE/conformance.py""#,
-        performs_all: false,
+        performs_all: true,
     },
     Host {
         name: "node",
@@ -79,10 +79,11 @@ pub const HOSTS: &[Host] = &[
     Host {
         name: "java",
         folder: "java",
-        tools: r#"javac --version && test -f "$TOOLS/jna.jar""#,
-        build: r#"javac -Xlint:all,-try -Werror -cp "$TOOLS/jna.jar" -d "$BUILD" "$SOURCE"/*.java"#,
-        run: r#"java -cp "$TOOLS/jna.jar:$BUILD" Conformance"#,
-        performs_all: false,
+        tools: r#"javac --version && test -f "$TOOLS/jna.jar" && test -f "$TOOLS/gson.jar""#,
+        build: r#"javac -Xlint:all,-try -Werror -cp "$TOOLS/jna.jar:$TOOLS/gson.jar" -d "$BUILD" \
+            "$SOURCE"/../../../src/bindings/java/src/main/java/libmailru/*.java "$SOURCE"/*.java"#,
+        run: r#"java -cp "$TOOLS/jna.jar:$TOOLS/gson.jar:$BUILD" Conformance"#,
+        performs_all: true,
     },
     Host {
         name: "csharp",
@@ -98,7 +99,7 @@ pub const HOSTS: &[Host] = &[
         tools: "ruby -e 'require \"ffi\"'",
         build: r#"true"#,
         run: r#"ruby -w -I "$SOURCE/../../../src/bindings/ruby/lib" "$SOURCE/conformance.rb""#,
-        performs_all: false,
+        performs_all: true,
     },
     Host {
         name: "php",
@@ -106,7 +107,7 @@ pub const HOSTS: &[Host] = &[
         tools: "php -r 'exit(extension_loaded(\"ffi\") ? 0 : 1);'",
         build: r#"true"#,
         run: r#"php -d error_reporting=-1 -d display_errors=1 "$SOURCE/conformance.php""#,
-        performs_all: false,
+        performs_all: true,
     },
     Host {
         name: "luajit",
@@ -114,6 +115,6 @@ pub const HOSTS: &[Host] = &[
         tools: "luajit -e 'require \"cjson\"'",
         build: r#"true"#,
         run: r#"LUA_PATH="$SOURCE/../../../src/bindings/luajit/?.lua;;" luajit "$SOURCE/conformance.lua""#,
-        performs_all: false,
+        performs_all: true,
     },
 ];

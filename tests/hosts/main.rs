@@ -9,12 +9,14 @@ mod support;
 
 mod clients;
 mod command;
+mod complete;
 mod install;
 mod journal;
 mod list;
 mod matrix;
 mod others;
 mod programs;
+mod python_node;
 mod server;
 mod shell;
 mod terminal;

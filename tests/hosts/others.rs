@@ -156,6 +156,49 @@ fn the_rock_installs_and_runs() {
     assert!(output.contains("15410773191172635989") && output.contains("rocks/share"), "{output}");
 }
 
+#[test]
+fn java_keeps_its_promises() {
+    keeps(
+        "java",
+        r#"javac -Xlint:all,-try -Werror -cp "$TOOLS/jna.jar:$TOOLS/gson.jar" -d "$BUILD" \
+            "$BINDINGS"/src/main/java/libmailru/*.java "$SOURCE"/Behaviour.java
+        java -cp "$TOOLS/jna.jar:$TOOLS/gson.jar:$BUILD" libmailru.Behaviour"#,
+        &[
+            "dependent stages may wait for other calls and may fail",
+            "cancelling or limiting a future ends its call",
+            "interrupts end calls",
+            "what is forgotten is freed and what is used is not",
+            "no thread is left when there is nothing to do",
+            "limits and texts are whole",
+            "what a listener throws is reported and the answer kept",
+            "exit does not wait and a missing library is named",
+        ],
+    );
+}
+
+/// The dependencies come from the tools' folder, so that nothing but Maven's own plugins is needed.
+#[test]
+fn the_maven_package_builds_and_runs() {
+    let script = r#"
+        rm -rf "$BUILD/maven" && cp -R "$BINDINGS" "$BUILD/maven" && cd "$BUILD/maven"
+        mvn -q -B package
+        cat > First.java <<END
+            import libmailru.Session;
+            public final class First {
+                public static void main(String[] arguments) {
+                    try (Session session = Session.builder("423004")
+                            .privateKey("7815696ecbf1c96e6894b779456d330e").options(System.getenv("MAILRU_OPTIONS"))
+                            .client("be6ef89965d58e56dec21acb9b62bdaa", "1324730981306483817")) {
+                        System.out.println(session.call("friends.get"));
+                    }
+                }
+            }
+END
+        java -cp "target/mailru-0.1.0.jar:$TOOLS/jna.jar:$TOOLS/gson.jar" First.java"#;
+    let Some(output) = run("java", "mvn --version", script) else { return };
+    assert!(output.contains("15410773191172635989"), "{output}");
+}
+
 /// What the header declares, each declaration in one line and with single spaces.
 fn declarations() -> Vec<String> {
     let header = fs::read_to_string(root().join("include/mailru.h")).expect("the header");
@@ -207,9 +250,9 @@ const DONE_BY_REQUESTS: [&str; 6] =
 fn the_wrappers_have_every_function_of_the_header() {
     let functions = functions();
     assert!(functions.len() > 50 && functions.contains(&"mailru_verify_query".to_owned()), "{functions:?}");
-    for language in ["ruby", "php", "luajit"] {
+    for language in ["ruby", "php", "luajit", "java"] {
         let text = sources(&root().join("src/bindings").join(language));
-        let declares = language != "ruby";
+        let declares = ["php", "luajit"].contains(&language);
         if declares {
             let flat = text.split_whitespace().collect::<Vec<_>>().join(" ");
             let missing: Vec<_> = declarations().into_iter().filter(|one| !flat.contains(&format!("{one};"))).collect();

@@ -29,13 +29,22 @@ const LANGUAGES: [[&str; 4]; 5] = [
         "c++ --version",
         "c++ -std=c++17 -Wall -Werror first.cpp $(pkg-config --cflags --libs mailru) -o cpp && ./cpp",
     ],
-    ["go", "first.go", "go version", "go vet first.go && go run first.go"],
-    ["python", "first.py", "python3 --version", "python3 first.py"],
+    [
+        "go",
+        "first.go",
+        "go version",
+        r#"rm -f go.mod && go mod init example.com/first &&
+            go mod edit -require=libmailru.example/mailru@v0.0.0 -replace=libmailru.example/mailru="$ROOT/src/bindings/go" &&
+            go vet first.go && go run first.go"#,
+    ],
+    ["python", "first.py", "python3 --version", r#"PYTHONPATH="$ROOT/src/bindings/python" python3 -B first.py"#],
     [
         "javascript",
-        "first.js",
+        "first.mjs",
         r#"test -d "$TOOLS/node_modules/koffi""#,
-        r#"NODE_PATH="$TOOLS/node_modules" node first.js"#,
+        // python_node.rs runs both from their packages.
+        r#"mkdir -p node_modules && ln -sfn "$ROOT/src/bindings/node" node_modules/mailru
+            NODE_PATH="$TOOLS/node_modules" node first.mjs"#,
     ],
 ];
 
@@ -109,13 +118,15 @@ fn programs_of_the_documents_run() {
         let Some([_, file, tools, run]) = LANGUAGES.iter().find(|[name, ..]| name == language) else {
             panic!("no way to run {language} is known");
         };
-        let script = |text: &str| Script::new(&format!("cd \"$FOLDER\"\n{text}"), prefix()).set("FOLDER", &folder);
+        let script = |text: &str| {
+            Script::new(&format!("cd \"$FOLDER\"\n{text}"), prefix()).set("FOLDER", &folder).set("ROOT", root())
+        };
         if script(tools).run().is_err() {
             assert!(!all_required(), "{language} is required");
             continue;
         }
         fs::write(folder.join(file), program).expect("cargo's folder can be written");
-        let output = script(run).set("MAILRU_OPTIONS", sandbox.options(json!({}))).run();
+        let output = script(run).set("ROOT", root()).set("MAILRU_OPTIONS", sandbox.options(json!({}))).run();
         let output = output.unwrap_or_else(|error| panic!("{language}: {error}\n{program}"));
         assert!(output.contains("15410773191172635989"), "{language}: {output}");
     }

@@ -14,7 +14,7 @@ archive() {
     shift 2
     rm -rf "$stage"
     make -s -C "$root/examples-c" install TARGET="$target" BUILT="$library" PREFIX="/$top" DESTDIR="$stage" \
-        RELOCATABLE=yes "$@"
+        BUILD="$work/build" RELOCATABLE=yes "$@"
     cp "$root/LICENSE" "$root/README.md" "$root/CHANGELOG.md" "$stage/$top"
     cp "$root"/include/*.md "$stage/$top/include"
     (cd "$root" && python3 tests/targets/licences.py "$target") >"$stage/$top/THIRD-PARTY-LICENSES.txt"

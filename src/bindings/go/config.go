@@ -162,7 +162,6 @@ func (config *Config) open(construct constructor, arguments ...string) (*Session
 		return nil, err
 	}
 	var texts texts
-	defer texts.release()
 	options := texts.optional("options_json", json)
 	var values []*C.char
 	for at := 0; at < len(arguments); at += 2 {

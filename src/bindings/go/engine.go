@@ -37,7 +37,6 @@ type engine struct {
 // perform has the queue perform a request, and waits for it.
 func (engine *engine) perform(session C.mailru_session, wire *wire, limit int64, cancel C.mailru_cancel) ([]byte, error) {
 	var texts texts
-	defer texts.release()
 	request := texts.given("request_json", string(wire.within(limit)))
 	if texts.err != nil {
 		return nil, texts.err

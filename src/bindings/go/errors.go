@@ -126,7 +126,6 @@ func newError(code Code, text []byte) *Error {
 	}
 	failure := &Error{Code: code, JSON: text}
 	var texts texts
-	defer texts.release()
 	native := texts.given("error_json", string(text))
 	failure.Number, failure.Transient = errorNumber(native), errorTransient(native)
 	var ok bool

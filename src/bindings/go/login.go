@@ -22,18 +22,22 @@ type Login struct {
 	// State comes back with the redirect, to tell that it belongs to this login: [NewState] makes one. Keep it in the
 	// user's session until the redirect comes.
 	State string
+	// Address is the page for logins of another authorization server than the platform's, such as a test's.
+	Address string
 }
 
 // NewState is a state that nobody guesses.
 func NewState() string { return rand.Text() }
 
-// AuthorizeURL is the address at which a user lets the application in (mailru_authorize_url).
+// AuthorizeURL is the address at which a user lets the application in (mailru_authorize_url,
+// mailru_authorize_url_at).
 func (config Config) AuthorizeURL(login Login) (string, error) {
 	answer, err := asked(func(texts *texts, code *C.int32_t) func() *C.char {
 		app, redirect := texts.given("app_id", config.AppID), texts.given("redirect_uri", login.RedirectURI)
 		kind := texts.optional("response_type", login.ResponseType)
 		scope, state := texts.optional("scope", strings.Join(login.Scope, " ")), texts.optional("state", login.State)
-		return func() *C.char { return C.mailru_authorize_url(app, redirect, kind, scope, state, code) }
+		address := texts.optional("address", login.Address)
+		return func() *C.char { return C.mailru_authorize_url_at(address, app, redirect, kind, scope, state, code) }
 	})
 	var told struct {
 		URL string `json:"url"`

@@ -4,7 +4,6 @@ package mailru
 
 /*
 #include <mailru.h>
-#include <stdlib.h>
 #include <string.h>
 */
 import "C"
@@ -20,18 +19,18 @@ import (
 
 // texts are the arguments of one call into C. A NUL, at which C would cut a text, is an error that names the argument.
 type texts struct {
-	owned []*C.char
-	err   error
+	err error
 }
 
-// given is a text for C, also where it is empty.
+// given is a text for C, also where it is empty. It is Go's memory, which stays in its place while C uses it: a copy of
+// C's would be two more calls into C.
 func (texts *texts) given(name, text string) *C.char {
 	if at := strings.IndexByte(text, 0); at >= 0 && texts.err == nil {
 		texts.err = invalid(name, fmt.Sprintf("%s: there is a NUL at byte %d; texts have none", name, at))
 	}
-	owned := C.CString(text)
-	texts.owned = append(texts.owned, owned)
-	return owned
+	terminated := make([]byte, len(text)+1)
+	copy(terminated, text)
+	return (*C.char)(unsafe.Pointer(unsafe.SliceData(terminated)))
 }
 
 // optional is a text for C, NULL for an empty one.
@@ -40,12 +39,6 @@ func (texts *texts) optional(name, text string) *C.char {
 		return nil
 	}
 	return texts.given(name, text)
-}
-
-func (texts *texts) release() {
-	for _, text := range texts.owned {
-		C.free(unsafe.Pointer(text))
-	}
 }
 
 // taken copies a string of the library's and releases it.
@@ -78,7 +71,6 @@ func coded(code C.int32_t, failure *C.char) error {
 // asked runs a function without a session that takes texts. Their names are those of mailru.h.
 func asked(function func(texts *texts, code *C.int32_t) func() *C.char) ([]byte, error) {
 	var texts texts
-	defer texts.release()
 	var code C.int32_t
 	call := function(&texts, &code)
 	if texts.err != nil {

@@ -58,7 +58,6 @@ func (queue *Queue) Submit(session *Session, request Request, tag uint64) error 
 	defer runtime.KeepAlive(queue)
 	defer runtime.KeepAlive(session)
 	var texts texts
-	defer texts.release()
 	var failure *C.char
 	if wire.json == nil && wire.limit == 0 {
 		method, params := texts.given("method", wire.method), texts.optional("params_json", string(wire.params))

@@ -196,7 +196,6 @@ func (session *Session) send(wire *wire, limit int64, cancel C.mailru_cancel) (A
 		return shared.perform(session.number, wire, limit, cancel)
 	}
 	var texts texts
-	defer texts.release()
 	var code C.int32_t
 	if wire.json == nil {
 		method, params := texts.given("method", wire.method), texts.optional("params_json", string(wire.params))

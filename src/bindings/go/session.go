@@ -86,7 +86,6 @@ func (session *Session) SetTokens(tokens Tokens) error {
 	}
 	defer runtime.KeepAlive(session)
 	var texts texts
-	defer texts.release()
 	native := texts.given("tokens_json", string(text))
 	var failure *C.char
 	code := C.mailru_session_set_tokens(session.number, native, &failure)

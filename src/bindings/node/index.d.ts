@@ -279,6 +279,8 @@ export function authorizeUrl(options: {
   responseType?: "code" | "token" | null;
   scope?: string | null;
   state?: string | null;
+  /** Another authorization server's page for logins, such as a test's. */
+  address?: string | null;
 }): string;
 /** expectedState is what was sent; null skips the comparison, and with it the protection against forged logins. */
 export function parseRedirect(url: string, expectedState: string | null): { code?: string; tokens?: Tokens };

@@ -23,14 +23,22 @@ function setLog(listener, level = "debug") {
   log(listener && ((found, line) => listener(LEVELS[found], line)), number);
 }
 
-/** The address at which a user lets the application in; the browser is then sent to redirectUri. */
+/**
+ * The address at which a user lets the application in; the browser is then sent to redirectUri. `address` is another
+ * authorization server's page for logins, such as a test's.
+ */
 function authorizeUrl(options) {
   const names = ["appId", "redirectUri", "responseType", "scope", "state"];
-  record("options", options, names);
+  record("options", options, [...names, "address"]);
   const [appId, redirectUri, ...rest] = names;
   const texts = [text(appId, options[appId]), text(redirectUri, options[redirectUri])];
   const more = rest.map((name) => optionalText(name, options[name]));
-  return JSON.parse(answer(functions.authorizeUrl, ...texts, ...more)).url;
+  const address = optionalText("address", options.address);
+  const json =
+    address === null
+      ? answer(functions.authorizeUrl, ...texts, ...more)
+      : answer(functions.authorizeUrlAt, address, ...texts, ...more);
+  return JSON.parse(json).url;
 }
 
 /** Reads the address to which the browser was sent: the code, or the tokens. */

@@ -7,6 +7,7 @@ exceptions fails this program.
 """
 
 import asyncio
+import json
 import os
 import pathlib
 import signal
@@ -15,9 +16,8 @@ import sys
 import tempfile
 import time
 from urllib.parse import urlsplit
-import json
 
-REQUESTS, ROUNDS = 500, 4
+REQUESTS, ROUNDS = 500, 3
 #: Room for allocators and caches; what leaks with each request is more within the rounds.
 MORE_BYTES, MORE_DESCRIPTORS = 12_000_000, 20
 

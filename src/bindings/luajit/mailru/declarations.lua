@@ -49,6 +49,7 @@ char *mailru_queue_next(mailru_queue queue, int32_t timeout_ms, uint64_t *tag, i
 int32_t mailru_queue_cancel(mailru_queue queue, uint64_t tag);
 int32_t mailru_queue_fd(mailru_queue queue);
 void mailru_queue_free(mailru_queue queue);
+char *mailru_stats(mailru_session session, int32_t *code);
 void mailru_string_free(char *json);
 const char *mailru_version(void);
 uint32_t mailru_abi_version(void);

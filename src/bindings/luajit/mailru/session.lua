@@ -125,6 +125,11 @@ Session.tokens = public(function(self)
   return tokens.parse(library.answer("mailru_tokens", self.number))
 end)
 
+-- What the session has done: counters and latencies, see the header at mailru_stats.
+Session.stats = public(function(self)
+  return json.decode(library.answer("mailru_stats", self.number))
+end)
+
 -- Goes on with newer tokens.
 Session.set_tokens = public(function(self, newer)
   library.made("mailru_session_set_tokens", self.number, text.text("tokens_json", tokens.text(newer)))

@@ -5,8 +5,8 @@ const { MailruError, made } = require("./errors.js");
 const { functions, watch } = require("./library.js");
 const { integer, record } = require("./values.js");
 
-/** How long a thread of Node's pool waits at a time where the event loop cannot watch: the end of a process waits too. */
-const SLICE_MS = 50;
+/** Where the event loop cannot watch a queue, for how long after a call or an answer it is looked at each millisecond. */
+const BUSY_MS = 200;
 
 /** Calls of any number of sessions, of which so many are in flight at once. */
 class Queue {
@@ -17,6 +17,8 @@ class Queue {
   /** Whether the event loop watches, or a thread waits. */
   #watched = false;
   #closed = false;
+  /** When a call or an answer came. */
+  #last = 0;
 
   /** inFlight: how many calls are made at once, up to 65,536; 1,024 unless it is given. Further ones wait here. */
   constructor(options = {}) {
@@ -58,6 +60,7 @@ class Queue {
     );
     if (code !== 0) throw new MailruError(code, error[0]);
     const completion = new Promise((resolve, reject) => this.#waiting.set(tag, { resolve, reject, owner }));
+    this.#last = Date.now();
     this.#watch();
     return { completion, end: () => this.#waiting.has(tag) && functions.queueCancel(this.#number, tag) };
   }
@@ -91,22 +94,22 @@ class Queue {
     active.delete(this);
   }
 
+  /** Where the event loop cannot watch: a thread of Node's pool would make the end of the process wait, so look often. */
   #wait() {
-    const tag = [0], code = [0];
-    functions.queueNext.async(this.#number, SLICE_MS, tag, code, (failure, json) => {
+    const busy = Date.now() - this.#last < BUSY_MS;
+    setTimeout(() => {
       if (this.#closed) return;
-      if (failure) throw failure;
-      if (json !== null) this.#settle(tag[0], code[0], json);
       this.#take();
       if (this.#waiting.size > 0) this.#wait();
       else this.#rest();
-    });
+    }, busy ? 1 : 5);
   }
 
   #settle(tag, code, json) {
     const found = this.#waiting.get(tag);
     if (!found) return;
     this.#waiting.delete(tag);
+    this.#last = Date.now();
     if (code === 0) found.resolve(json);
     else found.reject(new MailruError(code, json));
   }

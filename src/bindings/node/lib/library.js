@@ -3,6 +3,7 @@
 
 const fs = require("node:fs");
 const path = require("node:path");
+const { isMainThread } = require("node:worker_threads");
 const koffi = require("koffi");
 
 /** The number of the binary interface that this package was written for. */
@@ -119,6 +120,7 @@ const functions = {
   errors: json("mailru_errors"),
   methods: json("mailru_methods"),
   authorizeUrl: json("mailru_authorize_url", ...Array(5).fill("str")),
+  authorizeUrlAt: json("mailru_authorize_url_at", ...Array(6).fill("str")),
   parseRedirect: json("mailru_parse_redirect", "str", "str"),
   verify: json("mailru_verify", "str", "str"),
   verifyLaunch: json("mailru_verify_launch", "str", "str"),
@@ -144,9 +146,12 @@ const register = {
  */
 const releaseNumber = library.symbol("mailru_cancel_free");
 
-/** Watches a descriptor in the event loop, where koffi can: a handle with ref, unref and close; else null. */
+/**
+ * Watches a descriptor in the event loop: a handle with ref, unref and close; or null where koffi cannot. In a worker
+ * it cannot, since it ends the process if the worker is terminated at the moment when the descriptor is readable.
+ */
 function watch(descriptor, readable) {
-  if (descriptor < 0 || !koffi.node?.poll) return null;
+  if (descriptor < 0 || !isMainThread || !koffi.node?.poll) return null;
   try {
     return koffi.node.poll(descriptor, { readable: true }, readable);
   } catch {

@@ -86,6 +86,9 @@ function checkListener(listener) {
   return listener;
 }
 
+/** Only this file makes sessions, from texts that were checked. */
+const own = Symbol("own");
+
 /** An application's keys and a user's tokens. It may serve any number of calls at once. */
 class Session {
   #number;
@@ -96,11 +99,9 @@ class Session {
   #listener = null;
   #seen = null;
 
-  /** Use Session.client and its like. */
-  constructor(kind, texts, options) {
-    const create = functions.constructors.get(kind);
-    if (!create) throw new TypeError("use Session.client, Session.server, ... to make a session");
-    this.#number = made(create, ...texts, optionsJson(options));
+  constructor(key, kind, texts, options) {
+    if (key !== own) throw new TypeError("use Session.client, Session.server, ... to make a session");
+    this.#number = made(functions.constructors.get(kind), ...texts, optionsJson(options));
     sessions.register(this, this.#number, this);
   }
 
@@ -286,8 +287,8 @@ for (const [name, [kind, texts]] of Object.entries(KINDS)) {
     });
   const create =
     texts.length === 0
-      ? (options) => new Session(kind, [], options)
-      : (credentials, options) => new Session(kind, read(record("credentials", credentials, names)), options);
+      ? (options) => new Session(own, kind, [], options)
+      : (credentials, options) => new Session(own, kind, read(record("credentials", credentials, names)), options);
   Object.defineProperty(Session, name, { value: create, writable: true, configurable: true });
 }
 

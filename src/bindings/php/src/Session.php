@@ -117,6 +117,14 @@ final class Session
         );
     }
 
+    /** What the session has done: counters and latencies, see the header at mailru_stats. */
+    public function stats(): array
+    {
+        return Text::parsed(
+            Library::answer(fn ($code) => Library::functions()->mailru_stats($this->number, $code))
+        );
+    }
+
     /** Goes on with newer tokens. */
     public function setTokens(#[\SensitiveParameter] Tokens|string $tokens): void
     {

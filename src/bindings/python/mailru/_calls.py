@@ -24,7 +24,7 @@ if TYPE_CHECKING:
         from typing_extensions import Self
 
 #: For how long the main thread waits before it looks whether Ctrl-C was pressed.
-_SLICE_MS = 50
+SLICE_MS = 50
 
 
 def answer(function: Any, *arguments: Any) -> str:
@@ -164,7 +164,8 @@ def perform(
     waits in slices, for a queue. Other threads wait for the function itself.
     """
     handle = 0 if cancel is None else cancel._number
-    if progress is None and threading.current_thread() is not threading.main_thread():
+    # Not current_thread(), which makes an object for a thread of the library's that is in a callback.
+    if progress is None and threading.get_ident() != threading.main_thread().ident:
         return answer(library.mailru_request, session, request.text, request.buffer, request.size, handle)
     if progress is not None and cancel is None:
         with Cancel() as own:
@@ -176,7 +177,7 @@ def perform(
     try:
         submit(queue, session, request, handle, 0)
         last = None
-        while (completion := take(queue, _SLICE_MS)) is None:
+        while (completion := take(queue, SLICE_MS)) is None:
             if progress is not None and cancel is not None and (now := cancel.progress()) != last:
                 last = now
                 progress(now)

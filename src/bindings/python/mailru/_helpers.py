@@ -29,10 +29,12 @@ def authorize_url(
     response_type: Literal["code", "token"] | None = None,
     scope: str | None = None,
     state: str | None = None,
+    address: str | None = None,
 ) -> str:
     """The address at which a user lets the application in; the browser is then sent to redirect_uri.
 
-    Keep a random state in the user's session, and hand it to parse_redirect.
+    Keep a random state in the user's session, and hand it to parse_redirect. address is another authorization server's
+    page for logins, such as a test's; the login's session has its token_url there, too.
     """
     texts = {
         "app_id": app_id,
@@ -41,7 +43,11 @@ def authorize_url(
         "scope": scope,
         "state": state,
     }
-    text = answer(library.mailru_authorize_url, *[encoded(name, value) for name, value in texts.items()])
+    found = [encoded(name, value) for name, value in texts.items()]
+    if address is None:
+        text = answer(library.mailru_authorize_url, *found)
+    else:
+        text = answer(library.mailru_authorize_url_at, encoded("address", address), *found)
     url: str = json.loads(text)["url"]
     return url
 

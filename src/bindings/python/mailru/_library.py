@@ -138,6 +138,7 @@ FUNCTIONS: dict[str, tuple[Any, ...]] = {
     "mailru_errors": (_OWNED, _CODE),
     "mailru_methods": (_OWNED, _CODE),
     "mailru_authorize_url": (_OWNED, *[_TEXT] * 5, _CODE),
+    "mailru_authorize_url_at": (_OWNED, *[_TEXT] * 6, _CODE),
     "mailru_parse_redirect": (_OWNED, _TEXT, _TEXT, _CODE),
     "mailru_verify": (_OWNED, _TEXT, _TEXT, _CODE),
     "mailru_verify_launch": (_OWNED, _TEXT, _TEXT, _CODE),

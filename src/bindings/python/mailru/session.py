@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Literal, overload
 
-from ._calls import Cancel, Handle, Request, made, perform, submit, take
+from ._calls import SLICE_MS, Cancel, Handle, Request, made, perform, submit, take
 from ._errors import InvalidHandle, check, error_of
 from ._library import library
 from ._sessions import BaseSession
@@ -141,6 +142,7 @@ class Queue(Handle):
     """
 
     def __init__(self, in_flight: int = 0, capacity: int = 0) -> None:
+        """Makes a queue. No thread is started before the first submission."""
         for name, number in ("in_flight", in_flight), ("capacity", capacity):
             if not 0 <= number < 2**32:
                 raise ValueError(f"{name} must be between 0 and {2**32 - 1}, not {number}")
@@ -210,13 +212,16 @@ class Queue(Handle):
 
         Ctrl-C ends the wait of the main thread.
         """
-        left = float("inf") if timeout is None else timeout * 1000
+        left = math.inf if timeout is None else timeout * 1000
+        if not left >= 0:
+            raise ValueError(f"timeout must not be negative: {timeout}")
         while True:
-            wait = int(min(left, 50))
+            wait = math.ceil(min(left, SLICE_MS))
             found = take(self._number, wait)
             if found is not None:
                 completion = Completion(*found)
-                if completion.code == InvalidHandle.CODE and self.closed:
+                # No call ends like that: it is the queue that was closed, or stayed with the parent process.
+                if completion.code == InvalidHandle.CODE:
                     completion.result()
                 return completion
             left -= max(wait, 1)

@@ -56,6 +56,7 @@ module Mailru
     attach_function :mailru_queue_next, %i[uint64 int32 pointer pointer], :pointer, **waits
 
     attach_function :mailru_tokens, %i[uint64 pointer], :pointer
+    attach_function :mailru_stats, %i[uint64 pointer], :pointer
     attach_function :mailru_sign, %i[uint64 string string pointer], :pointer
     attach_function :mailru_session_set_tokens, %i[uint64 string pointer], :int32
     # The callbacks are pointers: some of them are the C library's own functions.

@@ -70,6 +70,9 @@ module Mailru
     # The present tokens.
     def tokens = Tokens.parse(Library.answer { |code| Library.mailru_tokens(@number, code) })
 
+    # What the session has done: counters and latencies, see the header at mailru_stats.
+    def stats = Text.parsed(Library.answer { |code| Library.mailru_stats(@number, code) })
+
     # Goes on with newer tokens: Tokens, or their JSON.
     def tokens=(tokens)
       json = Text.text(:tokens_json, tokens.is_a?(Tokens) ? tokens.to_json : tokens)
