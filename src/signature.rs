@@ -173,6 +173,6 @@ mod tests {
         let mut parameters: Parameters = vec![("a1".into(), "x".into()), ("a".into(), "y".into())];
         let signer = Signer { circuit: Circuit::ServerServer, uid: "", key: &key };
         signer.sign(&mut parameters);
-        assert_eq!(signer.base(&parameters), "a=ya1=x<secret_key>");
+        assert_eq!(*signer.base(&parameters), "a=ya1=x<secret_key>");
     }
 }
