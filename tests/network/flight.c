@@ -229,7 +229,7 @@ static void forked(void)
 /* Calls for whose connections there are no descriptors. */
 static void few_descriptors(void)
 {
-    enum { ROOM = 200 };
+    const unsigned room = calls / 10;
     struct rlimit before, low;
     getrlimit(RLIMIT_NOFILE, &before);
     low = before;
@@ -238,7 +238,7 @@ static void few_descriptors(void)
     /* Makes what is made on first use. */
     submit(queue, session, "sandbox.echo", 0, 0);
     take(queue, 1, MAILRU_OK);
-    low.rlim_cur = entries("/proc/self/fd") + ROOM;
+    low.rlim_cur = entries("/proc/self/fd") + room;
     setrlimit(RLIMIT_NOFILE, &low);
     for (unsigned i = 0; i < calls; i++)
         submit(queue, session, "friends.get", 0, i);
@@ -246,15 +246,15 @@ static void few_descriptors(void)
     int32_t code;
     char *json;
     /* The others are held back by the server. */
-    while ((json = mailru_queue_next(queue, refused < calls - ROOM - 10 ? 60000 : 500, NULL, &code))) {
+    while ((json = mailru_queue_next(queue, refused < calls - room - 10 ? 60000 : 500, NULL, &code))) {
         if (code != MAILRU_NETWORK_ERROR || !strstr(json, "open files") || !strstr(json, "\"sent\":false"))
             fail(mailru_code_name(code), json);
         mailru_string_free(json);
         refused++;
     }
-    if (refused < calls - ROOM - 10 || refused >= calls)
+    if (refused < calls - room - 10 || refused >= calls)
         fail("the limit had no effect", NULL);
-    printf("measured: %u calls with room for %u connections: %u refused\n", calls, ROOM, refused);
+    printf("measured: %u calls with room for %u connections: %u refused\n", calls, room, refused);
     go_on("refused");
     take(queue, calls - refused, MAILRU_OK);
     setrlimit(RLIMIT_NOFILE, &before);

@@ -1,9 +1,9 @@
 //! Thousands of calls in flight, from a C program with an event loop and from one that ends them in every way.
 //!
 //! `MAILRU_TEST_LIBRARY=target/release MAILRU_TEST_CALLS=10000 cargo test --test network flight:: -- --nocapture` shows
-//! the figures.
+//! the figures. `MAILRU_TEST_RUN` is a command that runs the programs, such as valgrind.
 
-use std::io::{BufRead, BufReader, Read, Write};
+use std::io::{BufRead, BufReader, Read, Seek, Write};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::Instant;
@@ -14,10 +14,14 @@ use crate::host::compiled;
 use crate::support::*;
 use crate::tools::*;
 
-/// How many calls the cases of `flight.c` have in flight: `MAILRU_TEST_CALLS`, or fewer than 10,000, since each case
-/// takes a debug build ten seconds for these.
+/// How many calls are in flight: `MAILRU_TEST_CALLS`, or this number.
+fn calls_or(number: u64) -> u64 {
+    possible(std::env::var("MAILRU_TEST_CALLS").map_or(number, |number| number.parse().expect("a number")))
+}
+
+/// Those of the cases of `flight.c`: fewer than 10,000, for which a debug build takes ten seconds in each case.
 fn calls() -> u64 {
-    possible(std::env::var("MAILRU_TEST_CALLS").map_or(2_000, |number| number.parse().expect("a number")))
+    calls_or(2_000)
 }
 
 /// This number of calls, in so far as a process may open as many connections.
@@ -33,20 +37,29 @@ fn possible(wanted: u64) -> u64 {
 struct Talk {
     process: Child,
     lines: std::io::Lines<BufReader<std::process::ChildStdout>>,
+    errors: std::fs::File,
 }
 
 impl Talk {
     fn start(program: &Path, arguments: &[&str], options: &str) -> Talk {
-        let mut process = Command::new(program)
+        let runner = std::env::var("MAILRU_TEST_RUN").unwrap_or_default();
+        let words: Vec<_> = runner.split_whitespace().map(Path::new).chain([program]).collect();
+        // Memory that only a suspended call refers to looks leaked at the exit of the process, or of a forked child.
+        let suspends = arguments[0].contains("exit") || arguments[0] == "fork";
+        let leaks = if suspends { "detect_leaks=0" } else { "detect_leaks=1" };
+        let errors = tempfile::tempfile().expect("a temporary file");
+        let mut process = Command::new(words[0])
+            .args(&words[1..])
             .args(arguments)
             .env("MAILRU_OPTIONS", options)
+            .env("ASAN_OPTIONS", leaks)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
+            .stderr(errors.try_clone().expect("a descriptor"))
             .spawn()
             .unwrap_or_else(|error| panic!("{}: {error}", program.display()));
         let lines = BufReader::new(process.stdout.take().expect("stdout is piped")).lines();
-        Talk { process, lines }
+        Talk { process, lines, errors }
     }
 
     /// Reads lines up to this one, and shows what was measured.
@@ -82,11 +95,11 @@ impl Talk {
     #[track_caller]
     fn end(mut self) {
         drop(self.process.stdin.take());
-        let mut printed = String::new();
-        let mut errors = self.process.stderr.take().expect("stderr is piped");
-        errors.read_to_string(&mut printed).expect("text");
         let said: Vec<_> = self.lines.by_ref().map_while(Result::ok).collect();
         let status = self.process.wait().expect("it has ended");
+        let mut printed = String::new();
+        self.errors.rewind().expect("a file");
+        self.errors.read_to_string(&mut printed).expect("text");
         assert!(status.success() && printed.is_empty(), "{status}: {}\n{printed}", said.join("\n"));
     }
 }
@@ -122,7 +135,7 @@ fn options(sandbox: &Sandbox) -> String {
 #[test]
 fn an_event_loop_has_ten_thousand_calls_in_flight() {
     let Some(example) = compiled("../../examples-c/event_loop.c") else { return };
-    let (calls, sandbox) = (possible(10_000), holding("users.getInfo"));
+    let (calls, sandbox) = (calls_or(10_000), holding("users.getInfo"));
     let number = calls.to_string();
     let begun = Instant::now();
     let mut talk = Talk::start(example.path(), &[&number, &number], &options(&sandbox));

@@ -21,14 +21,18 @@ impl Program {
     }
 }
 
-/// Compiles a program of this folder against the header and the built library.
+/// Compiles a program of this folder against the header and the built library. `MAILRU_TEST_CC` is another compiler of
+/// C, with its flags.
 pub fn compiled(source: &str) -> Option<Program> {
-    let (compiler, standard) = if source.ends_with(".cpp") { ("c++", "c++17") } else { ("cc", "c11") };
-    let compiler = program(compiler)?;
+    let cc = std::env::var("MAILRU_TEST_CC").unwrap_or_else(|_| "cc".into());
+    let (compiler, standard) = if source.ends_with(".cpp") { ("c++", "c++17") } else { (&*cc, "c11") };
+    let mut words = compiler.split_whitespace();
+    let compiler = program(words.next()?)?;
     let folder = tempfile::tempdir().expect("a folder");
     let path = folder.path().join("host");
     let library = library_folder();
     let output = run(Command::new(compiler)
+        .args(words)
         .arg(format!("-std={standard}"))
         .args(["-D_GNU_SOURCE=", "-Wall", "-Wextra", "-Werror", "-O1", "-g", "-pthread", "-o"])
         .arg(&path)
