@@ -25,7 +25,11 @@ impl Program {
 /// C, with its flags.
 pub fn compiled(source: &str) -> Option<Program> {
     let cc = std::env::var("MAILRU_TEST_CC").unwrap_or_else(|_| "cc".into());
-    let (compiler, standard) = if source.ends_with(".cpp") { ("c++", "c++17") } else { (&*cc, "c11") };
+    // C++ compilers define _GNU_SOURCE themselves; the examples in C do it as here.
+    let (compiler, flags) = match source.ends_with(".cpp") {
+        true => ("c++", ["-std=c++17", "-pthread"]),
+        false => (&*cc, ["-std=c11", "-D_GNU_SOURCE="]),
+    };
     let mut words = compiler.split_whitespace();
     let compiler = program(words.next()?)?;
     let folder = tempfile::tempdir().expect("a folder");
@@ -33,8 +37,8 @@ pub fn compiled(source: &str) -> Option<Program> {
     let library = library_folder();
     let output = run(Command::new(compiler)
         .args(words)
-        .arg(format!("-std={standard}"))
-        .args(["-D_GNU_SOURCE=", "-Wall", "-Wextra", "-Werror", "-O1", "-g", "-pthread", "-o"])
+        .args(flags)
+        .args(["-Wall", "-Wextra", "-Werror", "-O1", "-g", "-pthread", "-o"])
         .arg(&path)
         .arg(here(source))
         .arg(format!("-I{}/include", env!("CARGO_MANIFEST_DIR")))

@@ -280,7 +280,10 @@ fn a_callback_may_use_the_library_and_replace_itself() {
             }
         });
         let received = LINES_RECEIVED.load(Ordering::SeqCst);
-        assert_eq!(received, 200, "a line for each call of the host; calls made in the callback are not logged");
+        // A call that is cancelled while it waits in a queue never ran, and has no line.
+        let all_ran = std::env::var_os("MAILRU_TEST_QUEUE").is_none();
+        let is_right = if all_ran { received == 200 } else { (1..=200).contains(&received) };
+        assert!(is_right, "{received}: a line for each call of the host; calls made in the callback are not logged");
         log_to(None, 0);
         assert_eq!(RELEASED.load(Ordering::SeqCst), 2 + received / 4, "each of the callbacks that were set");
     });
