@@ -1,4 +1,4 @@
-//! What the README and the documents beside the header repeat of the source stays what the source says.
+//! Compares the README and the documents beside the header with the source.
 
 use std::fs;
 use std::path::Path;
@@ -76,7 +76,7 @@ fn links_lead_somewhere() {
     }
 }
 
-/// Every test that the threat model names is there.
+/// Every test named in the threat model exists.
 #[test]
 fn the_threat_model_names_tests() {
     fn sources(folder: &Path, found: &mut String) {
