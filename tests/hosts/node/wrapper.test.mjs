@@ -169,6 +169,16 @@ test("a listener that throws or rejects is a warning", async () => {
   assert.ok((await warned).message.includes("no log"));
 });
 
+test("a renewal's listener that would have to be waited for is a warning", async () => {
+  const session = password();
+  session.onRenewal(async () => {});
+  await session.authorize();
+  const warned = new Promise((resolve) => process.once("warning", resolve));
+  await session.authorize();
+  assert.ok((await warned).message.includes("not waited for"));
+  session.close();
+});
+
 test("uploads take every kind of bytes", async () => {
   const session = client();
   const content = Buffer.alloc(50_000, 7);
