@@ -158,24 +158,42 @@
  * http_proxy for plain http, else all_proxy or ALL_PROXY, with the exceptions in no_proxy or
  * NO_PROXY: domains, host:port, addresses, networks as 10.0.0.0/8, *.
  *
- * ERRORS OF THE PLATFORM (MAILRU_API_ERROR), by number; mailru_errors tells what to do about each
+ * ERRORS OF THE PLATFORM (MAILRU_API_ERROR) by number, with what to do; mailru_errors tells the same as JSON
  *
  *       1  unknown error
+ *          Repeat the call; a method that writes may have done its work all the same, so look first.
  *       2  unknown method
+ *          Check the method's name; mailru_methods lists those that are known.
  *       3  the service is unavailable
+ *          Repeat the call after a pause; nothing was done.
  *       4  the method is deprecated
+ *          Use another method.
  *       5  the application is not installed for the user (an old number, seen in one client only)
+ *          Have the user install the application.
  *     100  a parameter is missing or invalid
+ *          Compare the parameters with the method's description; the message may name the one that is
+ *          wrong.
  *     102  the session key or the uid is incorrect, or the session key has expired
+ *          Sessions with a refresh token renew it and repeat the call by themselves; else have the user
+ *          log in again, and check the uid.
  *     103  the application id is incorrect
+ *          Check app_id.
  *     104  the signature is incorrect
+ *          Check private_key, secret_key and uid; mailru_sign shows the text that is hashed.
  *     105  the application is not installed for the user
+ *          Have the user install the application.
  *     200  the application lacks the permission
+ *          Ask the user for the privilege: it belongs into the scope of the login.
  *     201  the rate limit is exceeded
+ *          Make fewer calls: the option max_calls_per_second spreads them; then repeat the call.
  *     202  access to this object is denied
+ *          The page is closed to this user, or the user is on its black list.
  *     301  payments are disabled (seen in one client only)
+ *          Look into the application's settings.
  *     401  the request is invalid (seen in one client only)
+ *          Compare the parameters with the method's description.
  *     501  the image is incorrect or inaccessible
+ *          Check the file, or that the platform can read img_url.
  */
 
 #ifndef MAILRU_H

@@ -137,7 +137,7 @@
  * http_proxy for plain http, else all_proxy or ALL_PROXY, with the exceptions in no_proxy or
  * NO_PROXY: domains, host:port, addresses, networks as 10.0.0.0/8, *.
  *
- * ERRORS OF THE PLATFORM (MAILRU_API_ERROR), by number; mailru_errors tells what to do about each
+ * ERRORS OF THE PLATFORM (MAILRU_API_ERROR) by number, with what to do; mailru_errors tells the same as JSON
  *
 @ERRORS@
  */

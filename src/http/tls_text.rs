@@ -52,23 +52,24 @@ fn of_alert(alert: AlertDescription) -> String {
     }
 }
 
+const UNKNOWN_ISSUER: &str = "is from an unknown issuer; if it is your own, name the issuer's certificate, as a PEM file, \
+                              in ca_file; else something between may be reading along";
+const BAD_SIGNATURE: &str = "has a signature that does not fit its issuer's key, or a key that is too weak (RSA must have \
+                             at least 2048 bits); the server needs another";
+const PERHAPS_REVOKED: &str = "may have been revoked, which could not be found out; try again later";
+const NOT_BY_AN_ISSUER: &str = "is signed by one that is not marked as an issuer's (CA:TRUE)";
+
 fn of_certificate(error: &CertificateError) -> String {
     use CertificateError::*;
     match error {
-        UnknownIssuer => {
-            "is from an unknown issuer; if it is your own, name the issuer's certificate, as a PEM file, in ca_file; \
-             else something between may be reading along"
-        }
+        UnknownIssuer => UNKNOWN_ISSUER,
         Expired | ExpiredContext { .. } => "has expired; renew it, or set this machine's clock if that is wrong",
         NotValidYet | NotValidYetContext { .. } => "is not valid yet; check this machine's clock",
         NotValidForName | NotValidForNameContext { .. } => {
             "is for another name; check the address, or install a certificate for this name"
         }
         Revoked => "was revoked; the server needs a new one",
-        BadSignature => {
-            "has a signature that does not fit its issuer's key, or a key that is too weak (RSA must have at least \
-             2048 bits); the server needs another certificate"
-        }
+        BadSignature => BAD_SIGNATURE,
         UnsupportedSignatureAlgorithmContext { .. } | UnsupportedSignatureAlgorithmForPublicKeyContext { .. } => {
             "has a kind of key or signature that this library does not know, such as P-521 or SHA-1; the server needs \
              one with RSA of 2048 bits or more, P-256, P-384 or Ed25519"
@@ -80,9 +81,7 @@ fn of_certificate(error: &CertificateError) -> String {
         UnhandledCriticalExtension => {
             "has a critical extension that this library does not know; the server needs one without it"
         }
-        UnknownRevocationStatus | ExpiredRevocationList | ExpiredRevocationListContext { .. } => {
-            "may have been revoked, which could not be checked; try again later"
-        }
+        UnknownRevocationStatus | ExpiredRevocationList | ExpiredRevocationListContext { .. } => PERHAPS_REVOKED,
         InvalidOcspResponse => "comes with an invalid OCSP response; the server needs a new one",
         ApplicationVerificationFailure => "was refused",
         Other(other) => return of_other(&other.0.to_string()),
@@ -98,18 +97,40 @@ fn of_other(text: &str) -> String {
             "is marked as that of an issuer (CA:TRUE), which cannot be a server's; make one for the server (openssl req \
              -x509 -addext basicConstraints=critical,CA:FALSE), or one that is signed by this one"
         }
-        "EndEntityUsedAsCa" => "is signed by a certificate that is not marked as an issuer's (CA:TRUE)",
+        "EndEntityUsedAsCa" => NOT_BY_AN_ISSUER,
         "UnsupportedCertVersion" => "is of X.509 version 1 or 2; the server needs one of version 3, with its names in it",
         "PathLenConstraintViolated" | "NameConstraintViolation" => "is outside of what its issuer may sign",
         "CertDistrusted" => "is from an issuer that is no longer trusted; the server needs another certificate",
         _ if text.chars().all(char::is_alphanumeric) => {
             return format!("is not acceptable ({}); the server needs another certificate", words(text));
         }
-        // The operating system's verifier uses its own texts, on Windows with a number.
+        // The operating system's verifier uses its own texts, on Windows a number and the user's language.
         _ => {
+            if let Some(number) = system_error(text) {
+                return of_windows_error(number);
+            }
             let text: String = text.chars().filter(|character| !character.is_control()).take(200).collect();
             return format!("was refused by the operating system: {text}");
         }
+    }
+    .into()
+}
+
+/// The number in a text of `std::io::Error`.
+fn system_error(text: &str) -> Option<u32> {
+    let number: i64 = text.rsplit_once("(os error ")?.1.trim_end_matches(')').parse().ok()?;
+    u32::try_from(number & 0xFFFF_FFFF).ok()
+}
+
+/// Those of Windows' refusals that rustls has no variant for.
+fn of_windows_error(number: u32) -> String {
+    match number {
+        0x800B_010A | 0x800B_0112 => UNKNOWN_ISSUER, // CERT_E_CHAINING, CERT_E_UNTRUSTEDCA
+        0x8009_6004 => BAD_SIGNATURE,                // TRUST_E_CERT_SIGNATURE
+        0x800B_0103 | 0x8009_6019 => NOT_BY_AN_ISSUER, // CERT_E_ROLE, TRUST_E_BASIC_CONSTRAINTS
+        0x800B_010E | 0x8009_2012 | 0x8009_2013 => PERHAPS_REVOKED, // CERT_E_REVOCATION_FAILURE, CRYPT_E_...REVOCATION...
+        0x800B_0111 => "is distrusted by this machine's administrator", // TRUST_E_EXPLICIT_DISTRUST
+        _ => return format!("was refused by the operating system: error {number:#010X}"),
     }
     .into()
 }
@@ -153,6 +174,13 @@ mod tests {
             (Error::InvalidCertificate(other("UnsupportedCertVersion")), "X.509 version 1"),
             (Error::InvalidCertificate(other("MaximumPathDepthExceeded")), "(maximum path depth exceeded)"),
             (Error::InvalidCertificate(other("error 0x800B0109\n")), "operating system: error 0x800B0109"),
+            (
+                Error::InvalidCertificate(other("OS Error 7 (FormatMessageW() returned 317) (os error -2146762482)")),
+                "revoked",
+            ),
+            (Error::InvalidCertificate(other("Цепочка не построена (os error -2146762486)")), "ca_file"),
+            (Error::InvalidCertificate(other("Нечто (os error -2146762479)")), "administrator"),
+            (Error::InvalidCertificate(other("Нечто (os error -2146762496)")), "system: error 0x800B0100"),
             (Error::InvalidCertificate(CertificateError::BadSignature), "2048 bits"),
             (Error::InvalidCertificate(CertificateError::UnknownIssuer), "ca_file"),
             (Error::AlertReceived(AlertDescription::HandshakeFailure), "P-384"),

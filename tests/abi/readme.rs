@@ -118,6 +118,14 @@ fn the_first_screen_has_the_two_commands() {
 }
 
 #[test]
+fn building_names_the_rust_that_is_needed() {
+    let manifest = document("Cargo.toml");
+    let needed = manifest.lines().find_map(|line| line.strip_prefix("rust-version = \"")).expect("a version");
+    let told = format!("Rust {} or later", needed.trim_end_matches('"'));
+    assert!(document("README.md").contains(&told), "README.md does not say: {told}");
+}
+
+#[test]
 fn the_contributors_guide_names_files_that_exist() {
     let guide = include_str!("../../CONTRIBUTING.md");
     let named = guide.split('`').skip(1).step_by(2).filter(|text| {
