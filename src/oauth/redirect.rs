@@ -9,7 +9,7 @@ use subtle::ConstantTimeEq;
 use super::tokens::Tokens;
 use crate::address::{Address, decoded, encoded_length};
 use crate::error::{Code, Failure, Outcome};
-use crate::large::no_look;
+use crate::large::no_checkpoint;
 
 const AUTHORIZE: &str = "https://connect.mail.ru/oauth/authorize";
 
@@ -66,7 +66,7 @@ pub fn authorize_url(
         ("state", state),
     ];
     let fields = fields.into_iter().filter_map(|(name, value)| Some((name, value?)));
-    let url = address.with_query(fields.clone(), encoded_length(fields, &no_look)?);
+    let url = address.with_query(fields.clone(), encoded_length(fields, &no_checkpoint)?);
     Ok(json!({ "url": url }).to_string())
 }
 
