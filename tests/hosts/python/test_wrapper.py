@@ -263,7 +263,7 @@ threading.Thread(target=session.call, args=["sandbox.echo.slow"], daemon=True).s
         for attempt in range(times):
             begun = time.monotonic()
             run(self.BEGIN + f"time.sleep({attempt / 40 + 0.01})\n" + end, status)
-            self.assertLess(time.monotonic() - begun, 5)
+            self.assertLess(time.monotonic() - begun, 15)
 
     def test_at_the_end_of_the_program(self):
         self.ends("", times=8)
@@ -322,7 +322,7 @@ class Asyncio(unittest.IsolatedAsyncioTestCase):
         async with client(mailru.aio.Session) as session:
             begun = time.monotonic()
             await asyncio.gather(*[session.call("sandbox.echo.together") for _ in range(300)])
-            self.assertLess(time.monotonic() - begun, 5)
+            self.assertLess(time.monotonic() - begun, 15)
 
     async def test_contexts(self):
         variable = contextvars.ContextVar("variable", default=None)
