@@ -55,9 +55,9 @@ fn of_alert(alert: AlertDescription) -> String {
 const UNKNOWN_ISSUER: &str = "is from an unknown issuer; if it is your own, name the issuer's certificate, as a PEM file, \
                               in ca_file; else something between may be reading along";
 const BAD_SIGNATURE: &str = "has a signature that does not fit its issuer's key, or a key that is too weak (RSA must have \
-                             at least 2048 bits); the server needs another";
-const PERHAPS_REVOKED: &str = "may have been revoked, which could not be found out; try again later";
-const NOT_BY_AN_ISSUER: &str = "is signed by one that is not marked as an issuer's (CA:TRUE)";
+                             at least 2048 bits); the server needs another certificate";
+const PERHAPS_REVOKED: &str = "may have been revoked, which could not be checked; try again later";
+const NOT_BY_AN_ISSUER: &str = "is signed by a certificate that is not marked as an issuer's (CA:TRUE)";
 
 fn of_certificate(error: &CertificateError) -> String {
     use CertificateError::*;
