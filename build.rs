@@ -13,7 +13,9 @@ fn main() {
     // tests/library, the package that the tests link, is built by this script, too.
     let for_tests = env::var("CARGO_PKG_NAME").as_deref() == Ok("mailru-for-tests");
     let root = if for_tests { "../../" } else { "" };
-    for input in ["src", "build.rs", "cbindgen.toml", "include/mailru.h"] {
+    // What this script reads, and not all of src: a change of a wrapper in src/bindings is no reason to build anew.
+    let inputs = ["src/ffi", "src/catalogue", "src/codes.in", "src/option_names.in"];
+    for input in inputs.iter().chain(&["build.rs", "cbindgen.toml", "include/mailru.h"]) {
         println!("cargo:rerun-if-changed={root}{input}");
     }
     if for_tests {
@@ -30,21 +32,22 @@ fn main() {
     }
 }
 
+fn read_catalogue(name: &str) -> Vec<serde_json::Value> {
+    let catalogue = fs::read_to_string(format!("src/catalogue/{name}.json")).expect("the catalogue can be read");
+    serde_json::from_str(&catalogue).expect("the catalogue is an array of objects")
+}
+
 /// What the code needs of the catalogues, as Rust constants: the names of the methods that only read, sorted, and of
 /// each of the platform's errors its number, whether it may pass, and its meaning.
 fn catalogues() {
-    let read = |name: &str| -> Vec<serde_json::Value> {
-        let catalogue = fs::read_to_string(format!("src/catalogue/{name}.json")).expect("the catalogue can be read");
-        serde_json::from_str(&catalogue).expect("the catalogue is an array of objects")
-    };
-    let methods = read("methods");
+    let methods = read_catalogue("methods");
     let reads = |method: &&serde_json::Value| method["write"] == false;
     let name = |method: &serde_json::Value| method["name"].as_str().expect("a method has a name").to_owned();
     let mut names: Vec<_> = methods.iter().filter(reads).map(name).collect();
     names.sort_unstable();
     let mut rust = format!("const READING_METHODS: &[&str] = &{names:?};\n");
     rust.push_str("const PLATFORM_ERRORS: &[(i64, bool, &str)] = &[");
-    for error in read("errors") {
+    for error in read_catalogue("errors") {
         let code = error["code"].as_i64().expect("an error has a code");
         let transient = error["transient"].as_bool().expect("an error may pass or not");
         let meaning = error["meaning"].as_str().expect("an error has a meaning");
@@ -75,7 +78,7 @@ const BOUNDARY: [&str; 11] = [
 fn header() {
     let mut config = cbindgen::Config::from_file("cbindgen.toml").expect("cbindgen.toml is valid");
     let manual = fs::read_to_string("src/ffi/manual.h").expect("the manual can be read");
-    config.header = Some(manual.trim_end().replace("@OPTIONS@", &options()));
+    config.header = Some(manual.trim_end().replace("@OPTIONS@", &options()).replace("@ERRORS@", &errors()));
     config.after_includes = Some(codes());
     let boundary = BOUNDARY.iter().fold(cbindgen::Builder::new().with_config(config), |builder, file| {
         builder.with_src(format!("src/ffi/{file}.rs"))
@@ -98,6 +101,15 @@ fn options() -> String {
         };
     }
     include!("src/option_names.in")
+}
+
+/// The platform's errors, as lines of the manual.
+fn errors() -> String {
+    let line = |error: &serde_json::Value| {
+        let meaning = error["meaning"].as_str().expect("an error has a meaning");
+        format!(" *     {:>3}  {meaning}", error["code"].to_string())
+    };
+    read_catalogue("errors").iter().map(line).collect::<Vec<_>>().join("\n")
 }
 
 /// The codes, as constants with their meanings.

@@ -18,25 +18,27 @@ int main() try {
     const auto session =
         mailru::session::password_client(APP_ID, PRIVATE_KEY, demo("MAILRU_EMAIL", "demo@mail.ru"),
                                          demo("MAILRU_PASSWORD", "demo"), nullptr, OPTIONS);
-    session.on_token([](const std::string &) { std::cout << "new tokens: to be stored now\n"; });
+    session.on_token([](const mailru::tokens &tokens) {
+        std::cout << "new tokens of " << tokens.uid.value_or("somebody") << ": tokens.json() is to be stored now\n";
+    });
     std::cout << session.call("users.getInfo").size() << " bytes about me\n";
 
     // Failures as exceptions, for most programs.
     try {
-        session.call("photos.get", R"({"sig":"mine"})");
+        session.call("photos.get", mailru::params{{"sig", "mine"}});
     } catch (const mailru::error &error) {
         std::cout << error.what() << '\n';
     }
 
     // The same as values, where a failure is an everyday thing.
     if (const mailru::result outcome = session.try_call("no.such.method"); !outcome) {
-        std::cout << mailru::code_name(outcome.code) << ": " << outcome.json << '\n';
+        std::cout << mailru::code_name(outcome.code) << ' ' << outcome.number() << ": " << outcome.message() << '\n';
     }
 
     // A call with a limit of its own, which another thread may end before.
     const mailru::cancel_handle cancel;
     std::thread impatient([&] { cancel.fire(); });
-    const mailru::result ended = session.try_call("friends.get", nullptr, 5s, &cancel);
+    const mailru::result ended = session.try_call("friends.get", nullptr, {5s, cancel});
     impatient.join();
     std::cout << "in time, or not: " << mailru::code_name(ended.code) << '\n';
 

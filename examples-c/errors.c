@@ -3,8 +3,9 @@
  *
  * A failure brings a code and one JSON object, {"error":{"error_code":N,"error_msg":"..."}}. The number N is the
  * platform's own with MAILRU_API_ERROR, else minus the code. Codes below 10 are the program's to mend, 10 to 19
- * come from the server's answer, 20 to 29 from the network. "transient" in the object says whether the same call
- * may succeed later.
+ * come from the server's answer, 20 to 29 from the network. No JSON parser is needed for the number, the text, and
+ * whether the same call may succeed later: there are mailru_error_number, mailru_error_message and
+ * mailru_error_transient.
  */
 #include "demo.h"
 
@@ -23,6 +24,13 @@ static const char *who_can_act(int32_t code) {
 /* Shows an outcome and releases it; whether its code is the one expected. */
 static bool shown(const char *what, int32_t code, char *json, int32_t expected) {
     printf("%s\n    %d %s: %s\n    %s\n", what, (int)code, mailru_code_name(code), who_can_act(code), json);
+    int32_t told;
+    char *message = mailru_error_message(json, &told);
+    if (told == MAILRU_OK) {
+        printf("    number %lld, \"%s\"%s\n", (long long)mailru_error_number(json), message,
+               mailru_error_transient(json) ? ", and the same call may succeed later" : "");
+    }
+    mailru_string_free(message);
     mailru_string_free(json);
     return code == expected;
 }
@@ -78,6 +86,12 @@ int main(void) {
     fine &= shown("a session that was freed", code, json, MAILRU_INVALID_HANDLE);
     mailru_session_free(lost);
     mailru_session_free(session);
+
+    /* What is to be done about each of the platform's numbers. */
+    json = mailru_errors(&code);
+    fine &= code == MAILRU_OK;
+    printf("the platform's errors: %.*s...\n", 120, json);
+    mailru_string_free(json);
 
     /* For programs that read the platform's errors themselves: with pass_error they come as MAILRU_OK. */
     char options[1024];

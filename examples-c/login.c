@@ -29,7 +29,6 @@
 
 /* Where the platform sends the browser: an address of the application's site. */
 static const char REDIRECT_URI[] = "https://example.org/mailru/login";
-static const char PLATFORM[] = "https://connect.mail.ru";
 
 enum { TEXT = 2048 };
 
@@ -121,13 +120,16 @@ static bool log_in(char *login_code) {
     char state[33], url[TEXT], line[TEXT];
     if (!make_state(state)) return false;
     int32_t code;
-    char *json = mailru_authorize_url(APP_ID, REDIRECT_URI, NULL, "messages", state, &code);
+    /* NULL, without a sandbox, is the platform's own page. */
+    const char *sandbox = demo("MAILRU_SANDBOX", NULL);
+    char page[TEXT];
+    snprintf(page, sizeof page, "%s/oauth/authorize", sandbox != NULL ? sandbox : "");
+    char *json = mailru_authorize_url_at(sandbox != NULL ? page : NULL, APP_ID, REDIRECT_URI, NULL, "messages", state,
+                                         &code);
     bool found = code == MAILRU_OK && member(json, "url", url, sizeof url);
     if (!succeeded(json, code) || !found) return false;
 
-    const char *sandbox = demo("MAILRU_SANDBOX", NULL);
-    printf("Open this address in a browser:\n");
-    printf("%s%s\n", sandbox != NULL ? sandbox : PLATFORM, url + strlen(PLATFORM));
+    printf("Open this address in a browser:\n%s\n", url);
     printf("Then paste the address to which the browser was sent:\n");
     if (!read_line(line, sizeof line)) return false;
 

@@ -47,6 +47,26 @@
  * Everything about a call comes back from that call: there is no "last error", and nothing is tied
  * to a thread. Keys, tokens, passwords and signatures never stand in an error or a log line.
  *
+ * WHICH CONSTRUCTOR for which program
+ *
+ *     what it begins with                 mailru_..._session_new      signs     tokens are renewed
+ *     nothing, reads public pages         public                      nothing   it has none
+ *     a launch inside the platform        client, with session_key    client    no: they live as long as the page
+ *       (checked by mailru_verify_query)    and vid of the launch
+ *     a server that calls for users       server                      server    no
+ *       whom the parameter uid names
+ *     a login on a site, by its code      code_server                 server    yes
+ *     a login in a desktop program        code_client; with tokens    client    yes; with the option
+ *                                           in the redirect client                refresh_token
+ *     an e-mail and a password, in an     password_client             client    yes, else with the password
+ *       approved native program
+ *     a refresh token alone               refresh_client or _server   either    yes
+ *     tokens stored before a restart      stored                      either    yes
+ *
+ * A constructor without _client or _server takes both keys and signs as they and the uid allow at each call:
+ * client-server with uid and private_key, else server-server with secret_key. secret_key stays on the application's
+ * server. Wherever tokens are renewed the newest have to be kept, by mailru_session_on_token or the option token_file.
+ *
  * OWNERSHIP
  *
  * Strings that the library returns are released with mailru_string_free, never with free(), unless
@@ -137,8 +157,24 @@
  * or ALL_PROXY, with the exceptions of no_proxy or NO_PROXY: domains, host:port, addresses, networks as
  * 10.0.0.0/8, *.
  *
- * A large allocation that fails (parameters, an upload, an answer) is MAILRU_OUT_OF_MEMORY. When not even
- * some kilobytes are left, the process ends, as with every library in Rust.
+ * ERRORS OF THE PLATFORM (MAILRU_API_ERROR), by number; mailru_errors tells what to do about each
+ *
+ *       1  unknown error
+ *       2  unknown method
+ *       3  the service is unavailable
+ *       4  the method is deprecated
+ *       5  the application is not installed for the user (an old number, seen in one client only)
+ *     100  a parameter is missing or invalid
+ *     102  the session key or the uid is incorrect, or the session key has expired
+ *     103  the application id is incorrect
+ *     104  the signature is incorrect
+ *     105  the application is not installed for the user
+ *     200  the application lacks the permission
+ *     201  the rate limit is exceeded
+ *     202  access to this object is denied
+ *     301  payments are disabled (seen in one client only)
+ *     401  the request is invalid (seen in one client only)
+ *     501  the image is incorrect or inaccessible
  */
 
 #ifndef MAILRU_H
@@ -288,6 +324,8 @@ mailru_session mailru_public_session_new(const char *options_json, char **error)
  private_key, secret_key, uid: NULL means the same as empty, not given.
  access_token: required; empty for calls that need no session_key.
  The options refresh_token and expires_in let the session renew the token by itself.
+ on_token (mailru_session_on_token): with the option refresh_token each renewal brings tokens that replace
+ those that the program has; without it no tokens come, and the callback is not called.
  options_json, error and the result: as for mailru_public_session_new.
  */
 mailru_session mailru_token_session_new(const char *app_id,
@@ -304,6 +342,7 @@ mailru_session mailru_token_session_new(const char *app_id,
  app_id, private_key: required and not empty.
  access_token: required; empty for calls that need no session_key.
  uid: the session user's id; NULL or empty makes calls MAILRU_SIGNATURE_UNDEFINED.
+ on_token: as for mailru_token_session_new.
  options_json, error and the result: as for mailru_public_session_new.
  */
 mailru_session mailru_client_session_new(const char *app_id,
@@ -319,6 +358,7 @@ mailru_session mailru_client_session_new(const char *app_id,
 
  app_id, secret_key: required and not empty.
  access_token: required; empty if calls name their user by the parameter uid, or need none.
+ on_token: as for mailru_token_session_new.
  options_json, error and the result: as for mailru_public_session_new.
  */
 mailru_session mailru_server_session_new(const char *app_id,
@@ -335,6 +375,8 @@ mailru_session mailru_server_session_new(const char *app_id,
  app_id: required. private_key, secret_key: NULL means the same as empty, not given.
  code: from mailru_parse_redirect; required and not empty.
  redirect_uri: the same as in the address that was opened; required and not empty.
+ on_token (mailru_session_on_token): set it before the first call. The code works once, so the tokens that it brings
+ are the only ones: a program that does not store them, or name a token_file, needs a new login after a restart.
  options_json, error and the result: as for mailru_public_session_new.
  */
 mailru_session mailru_code_session_new(const char *app_id,
@@ -349,6 +391,7 @@ mailru_session mailru_code_session_new(const char *app_id,
  As mailru_code_session_new, signed in the client-server circuit.
 
  app_id, private_key, code, redirect_uri: required and not empty.
+ on_token: as for mailru_code_session_new.
  options_json, error and the result: as for mailru_public_session_new.
  */
 mailru_session mailru_code_client_session_new(const char *app_id,
@@ -362,6 +405,7 @@ mailru_session mailru_code_client_session_new(const char *app_id,
  As mailru_code_session_new, signed in the server-server circuit.
 
  app_id, secret_key, code, redirect_uri: required and not empty.
+ on_token: as for mailru_code_session_new.
  options_json, error and the result: as for mailru_public_session_new.
  */
 mailru_session mailru_code_server_session_new(const char *app_id,
@@ -380,6 +424,8 @@ mailru_session mailru_code_server_session_new(const char *app_id,
  email, password: required and not empty.
  scope: privileges separated by spaces; NULL or empty is the full scope,
  "photos guestbook stream messages events".
+ on_token (mailru_session_on_token): called with the first tokens and with each renewal's. A program that stores
+ them need not keep the password, and begins with mailru_stored_session_new after a restart.
  options_json, error and the result: as for mailru_public_session_new.
  */
 mailru_session mailru_password_session_new(const char *app_id,
@@ -395,6 +441,7 @@ mailru_session mailru_password_session_new(const char *app_id,
  As mailru_password_session_new, signed in the client-server circuit.
 
  app_id, private_key, email, password: required and not empty. scope: may be NULL.
+ on_token: as for mailru_password_session_new.
  options_json, error and the result: as for mailru_public_session_new.
  */
 mailru_session mailru_password_client_session_new(const char *app_id,
@@ -409,6 +456,7 @@ mailru_session mailru_password_client_session_new(const char *app_id,
  As mailru_password_session_new, signed in the server-server circuit.
 
  app_id, secret_key, email, password: required and not empty. scope: may be NULL.
+ on_token: as for mailru_password_session_new.
  options_json, error and the result: as for mailru_public_session_new.
  */
 mailru_session mailru_password_server_session_new(const char *app_id,
@@ -426,6 +474,8 @@ mailru_session mailru_password_server_session_new(const char *app_id,
 
  app_id: required. private_key, secret_key: NULL means the same as empty, not given.
  refresh_token: required and not empty.
+ on_token (mailru_session_on_token): set it before the first call. The server may end a refresh token when it is
+ used, so the one given here is worthless from then on, and the new one has to be stored in its place.
  options_json, error and the result: as for mailru_public_session_new.
  */
 mailru_session mailru_refresh_session_new(const char *app_id,
@@ -439,6 +489,7 @@ mailru_session mailru_refresh_session_new(const char *app_id,
  As mailru_refresh_session_new, signed in the client-server circuit.
 
  app_id, private_key, refresh_token: required and not empty.
+ on_token: as for mailru_refresh_session_new.
  options_json, error and the result: as for mailru_public_session_new.
  */
 mailru_session mailru_refresh_client_session_new(const char *app_id,
@@ -451,6 +502,7 @@ mailru_session mailru_refresh_client_session_new(const char *app_id,
  As mailru_refresh_session_new, signed in the server-server circuit.
 
  app_id, secret_key, refresh_token: required and not empty.
+ on_token: as for mailru_refresh_session_new.
  options_json, error and the result: as for mailru_public_session_new.
  */
 mailru_session mailru_refresh_server_session_new(const char *app_id,
@@ -469,6 +521,7 @@ mailru_session mailru_refresh_server_session_new(const char *app_id,
  refresh_token or both; other members are ignored. NULL or empty if the option token_file names a
  file that holds tokens. Of two sets the one that ends later is used; where that is not known, the
  file's.
+ on_token (mailru_session_on_token): called with each renewal's tokens, which replace the stored ones.
  options_json, error and the result: as for mailru_public_session_new.
  */
 mailru_session mailru_stored_session_new(const char *app_id,
@@ -932,6 +985,21 @@ char *mailru_authorize_url(const char *app_id,
                            const char *scope,
                            const char *state,
                            int32_t *code);
+
+/*
+ mailru_authorize_url for another authorization server than the platform's: a test's, such as the sandbox's.
+
+ address: the server's page for logins, such as "http://127.0.0.1:8080/oauth/authorize", without a query; https, or
+ plain http to this machine. NULL is the platform's. The login's session has its token_url there, too.
+ app_id, redirect_uri, response_type, scope, state, code, the result and the codes: as for mailru_authorize_url.
+ */
+char *mailru_authorize_url_at(const char *address,
+                              const char *app_id,
+                              const char *redirect_uri,
+                              const char *response_type,
+                              const char *scope,
+                              const char *state,
+                              int32_t *code);
 
 /*
  Reads the address to which the browser was sent after mailru_authorize_url.

@@ -7,15 +7,14 @@ use std::net::{IpAddr, Ipv6Addr};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
 use rustls::pki_types::ServerName;
 use ureq::http::Uri;
+use zeroize::Zeroizing;
 
 use crate::error::{Failure, Outcome};
-use crate::large::{Look, pieces};
+use crate::large::{Look, Work, no_look};
 use crate::memory::text_with_room;
 
 /// All but the characters that RFC 3986 calls unreserved.
 const ENCODED: AsciiSet = NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
-/// Longer texts are encoded in pieces, and their length is found out before.
-const LARGE: usize = 256 * 1024;
 
 /// A base address that was checked: http or https, a host, perhaps a port and a path, nothing else.
 #[derive(Debug, Clone)]
@@ -79,74 +78,73 @@ impl Address {
         &self.text
     }
 
-    /// The bytes of a GET's request line, for an address that begins with this one.
-    pub fn request_line(&self, full: &str) -> usize {
-        "GET ".len() + full.len() - self.path_at + " HTTP/1.1".len()
+    /// The bytes of a GET's request line, for an address with a query of this length.
+    pub fn request_line(&self, query: usize) -> usize {
+        let path = (self.text.len() - self.path_at).max("/".len());
+        "GET ".len() + path + "?".len() + query + " HTTP/1.1".len()
     }
 
-    /// The address with a query.
-    pub fn with_query<'a>(&self, parameters: impl Iterator<Item = (&'a str, &'a str)>, expected: usize) -> String {
-        let mut full = String::with_capacity(self.text.len() + 2 + expected);
+    /// The address with a query, whose [`encoded_length`] is given: a text that grew would leave copies of the session
+    /// key behind.
+    pub fn with_query<'a>(&self, parameters: impl Iterator<Item = (&'a str, &'a str)>, length: usize) -> String {
+        let mut full = String::with_capacity(self.text.len() + "/?".len() + length);
         full.push_str(&self.text);
         if full.len() == self.path_at {
             full.push('/');
         }
         full.push('?');
-        encode_into(&mut full, parameters);
+        // Nobody looks, so nothing ends it.
+        let _ = encode_into(&mut full, parameters, &no_look);
         full
     }
 }
 
 /// Joins parameters as `name=value&…`, percent-encoded: for a query and for a form body alike.
-pub fn encode_into<'a>(text: &mut String, parameters: impl Iterator<Item = (&'a str, &'a str)>) {
-    for (position, (name, value)) in parameters.enumerate() {
-        if position > 0 {
-            text.push('&');
-        }
-        text.extend(utf8_percent_encode(name, &ENCODED));
-        text.push('=');
-        text.extend(utf8_percent_encode(value, &ENCODED));
-    }
-}
-
-/// The same as a text of its own, which may be large.
-pub fn encoded<'a>(
-    parameters: impl Iterator<Item = (&'a str, &'a str)> + Clone,
-    expected: usize,
+pub fn encode_into<'a>(
+    text: &mut String,
+    parameters: impl Iterator<Item = (&'a str, &'a str)>,
     look: Look<'_>,
-) -> Outcome<String> {
-    let is_large = expected > LARGE;
-    let needed = if is_large { encoded_length(parameters.clone(), look)? } else { expected };
-    let mut text = text_with_room(needed, "the parameters")?;
-    if !is_large {
-        encode_into(&mut text, parameters);
-        return Ok(text);
-    }
+) -> Outcome<()> {
+    let mut work = Work::new(look);
     for (position, (name, value)) in parameters.enumerate() {
         if position > 0 {
             text.push('&');
         }
         text.extend(utf8_percent_encode(name, &ENCODED));
         text.push('=');
-        for piece in pieces(value) {
-            look()?;
-            text.extend(utf8_percent_encode(piece, &ENCODED));
-        }
+        work.through(value, |piece| text.extend(utf8_percent_encode(piece, &ENCODED)))?;
     }
-    Ok(text)
+    Ok(())
 }
 
-fn encoded_length<'a>(parameters: impl Iterator<Item = (&'a str, &'a str)>, look: Look<'_>) -> Outcome<usize> {
-    let of = |text| utf8_percent_encode(text, &ENCODED).map(str::len).sum::<usize>();
+/// How long the parameters are as [`encode_into`] joins them.
+pub fn encoded_length<'a>(parameters: impl Iterator<Item = (&'a str, &'a str)>, look: Look<'_>) -> Outcome<usize> {
+    let mut work = Work::new(look);
     let mut length = 0;
     for (name, value) in parameters {
-        length += of(name) + 2;
-        for piece in pieces(value) {
-            look()?;
-            length += of(piece);
-        }
+        length += length_of(name) + "=&".len();
+        work.through(value, |piece| length += length_of(piece))?;
     }
-    Ok(length)
+    // There is no & before the first.
+    Ok(length.saturating_sub("&".len()))
+}
+
+/// How long a text is once it is encoded.
+fn length_of(text: &str) -> usize {
+    let is_kept = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_' | b'~');
+    text.len() + 2 * text.bytes().filter(|byte| !is_kept(byte)).count()
+}
+
+/// The joined parameters as a secret of their own, whose [`encoded_length`] is given.
+pub fn encoded<'a>(
+    parameters: impl Iterator<Item = (&'a str, &'a str)>,
+    length: usize,
+    look: Look<'_>,
+) -> Outcome<Zeroizing<String>> {
+    let mut text = Zeroizing::new(text_with_room(length, "the parameters")?);
+    encode_into(&mut text, parameters, look)?;
+    debug_assert_eq!(text.len(), length, "it did not grow");
+    Ok(text)
 }
 
 /// A name or value of a query, decoded strictly: `None` if a `%` stands before anything but two hexadecimal digits, or
@@ -304,29 +302,45 @@ mod tests {
     }
 
     #[test]
-    fn large_texts_are_encoded_alike_and_can_be_left() {
+    fn large_texts_can_be_left() {
         let large = "я &".repeat(200_000);
-        let parameters = [("a", large.as_str()), ("b c", "d")];
-        let mut whole = String::new();
-        encode_into(&mut whole, parameters.into_iter());
+        let parameters = || [("a", large.as_str()), ("b c", "d")].into_iter();
         let looks = std::cell::Cell::new(0);
         let counted = || {
             looks.set(looks.get() + 1);
             Ok(())
         };
-        let made = encoded(parameters.into_iter(), large.len(), &counted).expect("memory");
-        assert!(made == whole && made.capacity() < made.len() + 16, "as much memory as is needed");
+        let length = encoded_length(parameters(), &counted).expect("not ended");
+        let made = encoded(parameters(), length, &counted).expect("memory");
+        assert_eq!((made.len(), made.capacity()), (length, length));
         assert!(looks.get() >= 6, "{} looks", looks.get());
         let ended = || Err(Failure::argument("test", "is over"));
-        assert!(encoded(parameters.into_iter(), large.len(), &ended).is_err());
-        assert_eq!(encoded([("a", "b")].into_iter(), 3, &ended).expect("small"), "a=b");
+        assert!(encoded_length(parameters(), &ended).is_err() && encoded(parameters(), length, &ended).is_err());
+        assert_eq!(*encoded([("a", "b")].into_iter(), 3, &ended).expect("small"), "a=b");
+    }
+
+    #[test]
+    fn lengths_are_exact() {
+        let every_byte: String = (0..=0x7ff).filter_map(char::from_u32).collect();
+        for parameters in [vec![], vec![("", "")], vec![("a", &*every_byte)], vec![(&*every_byte, "я"), ("b", "~.-_ ")]]
+        {
+            let length = encoded_length(parameters.iter().copied(), &no_look).expect("not ended");
+            let mut text = String::new();
+            encode_into(&mut text, parameters.iter().copied(), &no_look).expect("not ended");
+            assert_eq!(text.len(), length, "{parameters:?}");
+        }
     }
 
     #[test]
     fn queries_are_percent_encoded_utf8() {
-        let address = Address::parse("api_url", "https://appsmail.ru").expect("valid");
-        let full = address.with_query([("a b", "Я&=+/~")].into_iter(), 0);
-        assert_eq!(full, "https://appsmail.ru/?a%20b=%D0%AF%26%3D%2B%2F~");
-        assert_eq!(address.request_line(&full), "GET /?a%20b=%D0%AF%26%3D%2B%2F~ HTTP/1.1".len());
+        let parameters = || [("a b", "Я&=+/~")].into_iter();
+        let length = encoded_length(parameters(), &no_look).expect("not ended");
+        for base in ["https://appsmail.ru", "https://appsmail.ru/api"] {
+            let address = Address::parse("api_url", base).expect("valid");
+            let full = address.with_query(parameters(), length);
+            let path = full.strip_prefix("https://appsmail.ru").expect("the server");
+            assert!(path.ends_with("?a%20b=%D0%AF%26%3D%2B%2F~") && path.starts_with('/'), "{path}");
+            assert_eq!(address.request_line(length), format!("GET {path} HTTP/1.1").len());
+        }
     }
 }

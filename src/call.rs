@@ -23,8 +23,8 @@ static NUMBERED: AtomicU64 = AtomicU64::new(0);
 
 /// One running call, as seen by those who may end it.
 ///
-/// Each wait of the call (for a name, a socket, a delay, another thread's renewal) goes through its
-/// control, so that each ends in time and within moments of a cancellation.
+/// Each wait of the call (for a name, a socket, a delay, another thread's renewal) is made known to it, so that each
+/// ends in time and within moments of a cancellation.
 pub struct Call {
     /// Tells it from the process's other calls in the log.
     number: u64,
@@ -416,7 +416,7 @@ mod tests {
     }
 
     #[test]
-    fn a_flight_reaches_those_who_waited_before_and_after() {
+    fn a_shared_task_reaches_those_who_waited_before_and_after() {
         let task = SharedTask::new();
         let call = Call::new(Duration::from_secs(60));
         thread::scope(|scope| {

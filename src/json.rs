@@ -3,12 +3,15 @@
 
 use std::borrow::Cow;
 use std::fmt;
+use std::io::{self, Write};
 use std::marker::PhantomData;
 
+use serde::Serialize;
 use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
 use serde_json::value::RawValue;
 
 use crate::error::{Failure, Outcome};
+use crate::memory::text_with_room;
 
 /// The deepest nesting that is accepted, in what the host sends and in what the platform answers.
 pub const MAX_DEPTH: usize = 128;
@@ -44,6 +47,31 @@ impl Json {
 impl From<String> for Json {
     fn from(json: String) -> Json {
         Json(json.into_bytes())
+    }
+}
+
+/// A value as JSON, in a block of its own size: one that grew would leave copies of secrets behind.
+pub fn written(value: &impl Serialize, what: &str) -> Outcome<String> {
+    let mut length = Length(0);
+    // Neither can fail: texts are counted, and then put into memory that is there.
+    let _ = serde_json::to_writer(&mut length, value);
+    // One byte more, for C's end of a string.
+    let mut json = text_with_room(length.0 + 1, what)?.into_bytes();
+    let _ = serde_json::to_writer(&mut json, value);
+    Ok(String::from_utf8(json).unwrap_or_default())
+}
+
+/// Counts the bytes that are written to it.
+struct Length(usize);
+
+impl Write for Length {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0 += bytes.len();
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
     }
 }
 

@@ -7,15 +7,41 @@ use crate::error::Outcome;
 pub type Look<'a> = &'a dyn Fn() -> Outcome<()>;
 
 /// As much as is worked through in a moment.
-pub const PIECE: usize = 256 * 1024;
+const PIECE: usize = 256 * 1024;
 
 /// For work that nobody may end.
 pub fn no_look() -> Outcome<()> {
     Ok(())
 }
 
+/// Works through texts, and looks at the call after each piece's worth of them.
+pub struct Work<'a> {
+    look: Look<'a>,
+    since_look: usize,
+}
+
+impl<'a> Work<'a> {
+    /// Nothing is done yet.
+    pub fn new(look: Look<'a>) -> Work<'a> {
+        Work { look, since_look: 0 }
+    }
+
+    /// Works through a text, piece by piece.
+    pub fn through<'t>(&mut self, text: &'t str, mut step: impl FnMut(&'t str)) -> Outcome<()> {
+        for piece in pieces(text) {
+            step(piece);
+            self.since_look += piece.len();
+            if self.since_look >= PIECE {
+                self.since_look = 0;
+                (self.look)()?;
+            }
+        }
+        Ok(())
+    }
+}
+
 /// A text in pieces.
-pub fn pieces(text: &str) -> impl Iterator<Item = &str> {
+fn pieces(text: &str) -> impl Iterator<Item = &str> {
     let mut rest = text;
     std::iter::from_fn(move || {
         let mut end = rest.len().min(PIECE);

@@ -46,7 +46,7 @@ pub struct Options {
     pub connect_timeout: Duration,
     /// How often a failed request is repeated at most.
     pub retries: u32,
-    /// The pause before the first retry_safety; later ones are longer.
+    /// The pause before the first retry; later ones are longer.
     pub retry_delay: Duration,
     /// The largest answer, after decompression.
     pub max_response_bytes: u64,

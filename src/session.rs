@@ -1,14 +1,14 @@
 //! A session: an application's keys, a user's tokens, and what can be done with them.
 #![forbid(unsafe_code)]
 
-use std::mem;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use serde_json::json;
+use serde::{Serialize, Serializer};
 use zeroize::Zeroizing;
 
-use crate::address::{Address, encode_into, encoded};
+use crate::address::{Address, encode_into, encoded, encoded_length};
 use crate::call::{Call, CallGroup, Membership};
 use crate::catalogue;
 use crate::error::{Code, Failure, Outcome};
@@ -17,7 +17,7 @@ use crate::http::multipart::Upload;
 use crate::http::{self, Client, RequestBody, RetrySafety};
 use crate::identity::Identity;
 pub use crate::identity::Source;
-use crate::json::Json;
+use crate::json::{self, Json};
 pub use crate::keys::Keys;
 use crate::large::no_look;
 use crate::memory::check_room;
@@ -183,13 +183,14 @@ impl Session {
     }
 
     fn public_page(&self, path: &str, parameters: &Parameters<'_>, call: &Arc<Call>) -> Outcome<Answer> {
-        if length(parameters) > http::LONGEST_ADDRESS {
+        let look = || call.look();
+        if encoded_length(pairs(parameters), &look)? > http::LONGEST_ADDRESS {
             return Err(http::too_long());
         }
         let mut url = format!("{}/{path}", self.public_url.as_str());
         if !parameters.is_empty() {
             url.push('?');
-            encode_into(&mut url, pairs(parameters));
+            encode_into(&mut url, pairs(parameters), &look)?;
         }
         let retry_safety = RetrySafety::ReadOnly;
         self.send(http::Request { name: path, url, body: RequestBody::None, retry_safety, pace: None }, call)
@@ -222,16 +223,18 @@ impl Session {
         })?;
         let signer = identity.keys.signer(&tokens)?;
         let signed = identity.sign(&tokens, method, &parameters, &no_look)?;
-        let sent: serde_json::Map<_, _> =
-            signed.iter().map(|(name, value)| (name.to_string(), value.as_ref().into())).collect();
-        Ok(json!({
-            "url": self.api_url.with_query(pairs(&signed), 0),
-            "sig": sent["sig"],
-            "circuit": signer.circuit.name(),
-            "base": signer.base(&signed),
-            "params": sent,
-        })
-        .to_string())
+        let length = encoded_length(pairs(&signed), &no_look)?;
+        let url = Zeroizing::new(self.api_url.with_query(pairs(&signed), length));
+        let base = signer.base(&signed);
+        let params = BTreeMap::from_iter(pairs(&signed));
+        let shown = BTreeMap::from([
+            ("url", Shown::Text(&url)),
+            ("sig", Shown::Text(params["sig"])),
+            ("circuit", Shown::Text(signer.circuit.name())),
+            ("base", Shown::Text(&base)),
+            ("params", Shown::Texts(&params)),
+        ]);
+        json::written(&shown, "what is signed")
     }
 
     /// Gives the session newer tokens, as the JSON of `mailru_tokens`.
@@ -292,16 +295,12 @@ impl Session {
         let look = || call.look();
         let signed = identity.sign(tokens, method, parameters, &look)?;
         let (retry_safety, pace) = (retry_safety(method), Some(&identity.pace));
-        // Encoding makes nothing shorter, so what is too long already is not encoded for a GET.
-        let length = length(&signed);
-        if length <= self.get_limit {
-            let mut url = Zeroizing::new(self.api_url.with_query(pairs(&signed), length + length / 4));
-            if self.api_url.request_line(&url) <= self.get_limit {
-                let (url, body) = (mem::take(&mut *url), RequestBody::None);
-                return self.send(http::Request { name: method, url, body, retry_safety, pace }, call);
-            }
+        let length = encoded_length(pairs(&signed), &look)?;
+        if self.api_url.request_line(length) <= self.get_limit {
+            let (url, body) = (self.api_url.with_query(pairs(&signed), length), RequestBody::None);
+            return self.send(http::Request { name: method, url, body, retry_safety, pace }, call);
         }
-        let form = Zeroizing::new(encoded(pairs(&signed), length, &look)?);
+        let form = encoded(pairs(&signed), length, &look)?;
         let url = self.api_url.as_str().to_owned();
         self.send(http::Request { name: method, url, body: RequestBody::Form(&form), retry_safety, pace }, call)
     }
@@ -311,17 +310,27 @@ impl Session {
     }
 }
 
+/// A member of what [`Session::sign`] shows.
+enum Shown<'a> {
+    Text(&'a str),
+    Texts(&'a BTreeMap<&'a str, &'a str>),
+}
+
+impl Serialize for Shown<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self {
+            Shown::Text(text) => text.serialize(serializer),
+            Shown::Texts(texts) => texts.serialize(serializer),
+        }
+    }
+}
+
 fn signs_nothing() -> Failure {
     Failure::new(Code::SignatureUndefined, "a public session signs nothing; it is for mailru_public only")
 }
 
 fn retry_safety(method: &str) -> RetrySafety {
     if catalogue::only_reads(method) { RetrySafety::ReadOnly } else { RetrySafety::Write }
-}
-
-/// The length of parameters as `name=value&…`, not encoded yet.
-fn length(parameters: &Parameters<'_>) -> usize {
-    parameters.iter().map(|(name, value)| name.len() + value.len() + 2).sum()
 }
 
 fn pairs<'a>(parameters: &'a Parameters<'_>) -> impl Iterator<Item = (&'a str, &'a str)> + Clone {

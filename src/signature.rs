@@ -7,11 +7,13 @@
 #![forbid(unsafe_code)]
 
 use std::borrow::Cow;
+use std::iter;
 
 use subtle::ConstantTimeEq;
+use zeroize::Zeroizing;
 
 use crate::error::Outcome;
-use crate::large::{Look, PIECE, no_look, pieces};
+use crate::large::{Look, Work, no_look};
 use crate::params::Parameters;
 use crate::secret::Secret;
 
@@ -68,12 +70,13 @@ impl Signer<'_> {
     }
 
     /// The text that [`Self::sign`] hashed, with the key's name in place of the key.
-    pub fn base(&self, signed: &Parameters<'_>) -> String {
-        let mut base = self.prefix().to_owned();
-        for (name, value) in signed.iter().filter(|(name, _)| name != "sig") {
-            base.extend([name, "=", value]);
-        }
-        base.extend(["<", self.circuit.key_name(), ">"]);
+    pub fn base(&self, signed: &Parameters<'_>) -> Zeroizing<String> {
+        let hashed = signed.iter().filter(|(name, _)| name != "sig");
+        let parts = hashed.flat_map(|(name, value)| [name.as_ref(), "=", value.as_ref()]);
+        let parts = iter::once(self.prefix()).chain(parts).chain(["<", self.circuit.key_name(), ">"]);
+        // A text that grew would leave copies of the session key behind.
+        let mut base = Zeroizing::new(String::with_capacity(parts.clone().map(str::len).sum()));
+        base.extend(parts);
         base
     }
 
@@ -106,18 +109,11 @@ pub fn sort(parameters: &mut Parameters<'_>) {
 fn digest(prefix: &str, sorted: &Parameters<'_>, key: &str, look: Look<'_>) -> Outcome<String> {
     let mut context = md5::Context::new();
     context.consume(prefix);
-    let mut since_look = 0;
+    let mut work = Work::new(look);
     for (name, value) in sorted {
         context.consume(name.as_bytes());
         context.consume("=");
-        for piece in pieces(value) {
-            context.consume(piece);
-            since_look += piece.len();
-            if since_look >= PIECE {
-                since_look = 0;
-                look()?;
-            }
-        }
+        work.through(value, |piece| context.consume(piece))?;
     }
     context.consume(key);
     Ok(hexadecimal(context.finalize().0))
@@ -177,6 +173,6 @@ mod tests {
         let mut parameters: Parameters = vec![("a1".into(), "x".into()), ("a".into(), "y".into())];
         let signer = Signer { circuit: Circuit::ServerServer, uid: "", key: &key };
         signer.sign(&mut parameters);
-        assert_eq!(signer.base(&parameters), "a=ya1=x<secret_key>");
+        assert_eq!(*signer.base(&parameters), "a=ya1=x<secret_key>");
     }
 }

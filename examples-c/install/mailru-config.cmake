@@ -21,31 +21,38 @@ if(NOT EXISTS "${_mailru_prefix}/include/mailru.h")
     return()
 endif()
 
-function(_mailru_target name kind)
-    if(TARGET mailru::${name})
-        return()
+# The first of these files below the prefix; links are followed, so that the file that is recorded is the one that
+# carries the version.
+function(_mailru_find result)
+    find_file(file NAMES ${ARGN} PATHS "${_mailru_prefix}" NO_DEFAULT_PATH NO_CMAKE_FIND_ROOT_PATH NO_CACHE
+        PATH_SUFFIXES lib "lib/${CMAKE_LIBRARY_ARCHITECTURE}" lib64 bin)
+    if(file)
+        get_filename_component(file "${file}" REALPATH)
     endif()
-    find_library(library NAMES ${ARGN} PATHS "${_mailru_prefix}" NO_DEFAULT_PATH NO_CACHE
-        PATH_SUFFIXES lib "lib/${CMAKE_LIBRARY_ARCHITECTURE}" lib64)
-    if(library)
-        # Links are followed, so that the file that is recorded is the one that carries the version.
-        get_filename_component(library "${library}" REALPATH)
-        add_library(mailru::${name} ${kind} IMPORTED)
-        set_target_properties(mailru::${name} PROPERTIES
-            IMPORTED_LOCATION "${library}"
-            INTERFACE_INCLUDE_DIRECTORIES "${_mailru_prefix}/include")
-    endif()
+    set(${result} "${file}" PARENT_SCOPE)
 endfunction()
 
-_mailru_target(mailru SHARED libmailru.so libmailru.dylib)
-_mailru_target(mailru_static STATIC libmailru.a)
-
-# What the static library needs from the system.
-if(TARGET mailru::mailru_static)
-    if(APPLE)
-        set(_mailru_needs "-framework Security" "-framework CoreFoundation" iconv)
-    else()
-        set(_mailru_needs gcc_s util rt pthread m dl c)
+_mailru_find(_mailru_shared libmailru.so libmailru.dylib mailru.dll)
+if(_mailru_shared AND NOT TARGET mailru::mailru)
+    add_library(mailru::mailru SHARED IMPORTED)
+    set_target_properties(mailru::mailru PROPERTIES
+        IMPORTED_LOCATION "${_mailru_shared}"
+        INTERFACE_INCLUDE_DIRECTORIES "${_mailru_prefix}/include")
+    if(WIN32)
+        _mailru_find(_mailru_import libmailru.dll.a mailru.dll.a mailru.dll.lib)
+        set_target_properties(mailru::mailru PROPERTIES IMPORTED_IMPLIB "${_mailru_import}")
     endif()
+endif()
+
+_mailru_find(_mailru_static libmailru.a)
+if(_mailru_static AND NOT TARGET mailru::mailru_static)
+    add_library(mailru::mailru_static STATIC IMPORTED)
+    set_target_properties(mailru::mailru_static PROPERTIES
+        IMPORTED_LOCATION "${_mailru_static}"
+        INTERFACE_INCLUDE_DIRECTORIES "${_mailru_prefix}/include")
+    # mailru.pc knows what the static library needs from the system.
+    get_filename_component(_mailru_folder "${_mailru_static}" DIRECTORY)
+    file(STRINGS "${_mailru_folder}/pkgconfig/mailru.pc" _mailru_needs REGEX "^Libs.private:")
+    string(REGEX MATCHALL "-framework [^ ]+|-l[^ ]+" _mailru_needs "${_mailru_needs}")
     set_target_properties(mailru::mailru_static PROPERTIES INTERFACE_LINK_LIBRARIES "${_mailru_needs}")
 endif()

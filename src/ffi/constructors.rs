@@ -146,6 +146,8 @@ pub unsafe extern "C" fn mailru_public_session_new(
 /// private_key, secret_key, uid: NULL means the same as empty, not given.
 /// access_token: required; empty for calls that need no session_key.
 /// The options refresh_token and expires_in let the session renew the token by itself.
+/// on_token (mailru_session_on_token): with the option refresh_token each renewal brings tokens that replace
+/// those that the program has; without it no tokens come, and the callback is not called.
 /// options_json, error and the result: as for mailru_public_session_new.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn mailru_token_session_new(
@@ -167,6 +169,7 @@ pub unsafe extern "C" fn mailru_token_session_new(
 /// app_id, private_key: required and not empty.
 /// access_token: required; empty for calls that need no session_key.
 /// uid: the session user's id; NULL or empty makes calls MAILRU_SIGNATURE_UNDEFINED.
+/// on_token: as for mailru_token_session_new.
 /// options_json, error and the result: as for mailru_public_session_new.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn mailru_client_session_new(
@@ -187,6 +190,7 @@ pub unsafe extern "C" fn mailru_client_session_new(
 ///
 /// app_id, secret_key: required and not empty.
 /// access_token: required; empty if calls name their user by the parameter uid, or need none.
+/// on_token: as for mailru_token_session_new.
 /// options_json, error and the result: as for mailru_public_session_new.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn mailru_server_session_new(
@@ -208,6 +212,8 @@ pub unsafe extern "C" fn mailru_server_session_new(
 /// app_id: required. private_key, secret_key: NULL means the same as empty, not given.
 /// code: from mailru_parse_redirect; required and not empty.
 /// redirect_uri: the same as in the address that was opened; required and not empty.
+/// on_token (mailru_session_on_token): set it before the first call. The code works once, so the tokens that it brings
+/// are the only ones: a program that does not store them, or name a token_file, needs a new login after a restart.
 /// options_json, error and the result: as for mailru_public_session_new.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn mailru_code_session_new(
@@ -227,6 +233,7 @@ pub unsafe extern "C" fn mailru_code_session_new(
 /// As mailru_code_session_new, signed in the client-server circuit.
 ///
 /// app_id, private_key, code, redirect_uri: required and not empty.
+/// on_token: as for mailru_code_session_new.
 /// options_json, error and the result: as for mailru_public_session_new.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn mailru_code_client_session_new(
@@ -245,6 +252,7 @@ pub unsafe extern "C" fn mailru_code_client_session_new(
 /// As mailru_code_session_new, signed in the server-server circuit.
 ///
 /// app_id, secret_key, code, redirect_uri: required and not empty.
+/// on_token: as for mailru_code_session_new.
 /// options_json, error and the result: as for mailru_public_session_new.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn mailru_code_server_session_new(
@@ -268,6 +276,8 @@ pub unsafe extern "C" fn mailru_code_server_session_new(
 /// email, password: required and not empty.
 /// scope: privileges separated by spaces; NULL or empty is the full scope,
 /// "photos guestbook stream messages events".
+/// on_token (mailru_session_on_token): called with the first tokens and with each renewal's. A program that stores
+/// them need not keep the password, and begins with mailru_stored_session_new after a restart.
 /// options_json, error and the result: as for mailru_public_session_new.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn mailru_password_session_new(
@@ -288,6 +298,7 @@ pub unsafe extern "C" fn mailru_password_session_new(
 /// As mailru_password_session_new, signed in the client-server circuit.
 ///
 /// app_id, private_key, email, password: required and not empty. scope: may be NULL.
+/// on_token: as for mailru_password_session_new.
 /// options_json, error and the result: as for mailru_public_session_new.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn mailru_password_client_session_new(
@@ -307,6 +318,7 @@ pub unsafe extern "C" fn mailru_password_client_session_new(
 /// As mailru_password_session_new, signed in the server-server circuit.
 ///
 /// app_id, secret_key, email, password: required and not empty. scope: may be NULL.
+/// on_token: as for mailru_password_session_new.
 /// options_json, error and the result: as for mailru_public_session_new.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn mailru_password_server_session_new(
@@ -329,6 +341,8 @@ pub unsafe extern "C" fn mailru_password_server_session_new(
 ///
 /// app_id: required. private_key, secret_key: NULL means the same as empty, not given.
 /// refresh_token: required and not empty.
+/// on_token (mailru_session_on_token): set it before the first call. The server may end a refresh token when it is
+/// used, so the one given here is worthless from then on, and the new one has to be stored in its place.
 /// options_json, error and the result: as for mailru_public_session_new.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn mailru_refresh_session_new(
@@ -347,6 +361,7 @@ pub unsafe extern "C" fn mailru_refresh_session_new(
 /// As mailru_refresh_session_new, signed in the client-server circuit.
 ///
 /// app_id, private_key, refresh_token: required and not empty.
+/// on_token: as for mailru_refresh_session_new.
 /// options_json, error and the result: as for mailru_public_session_new.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn mailru_refresh_client_session_new(
@@ -364,6 +379,7 @@ pub unsafe extern "C" fn mailru_refresh_client_session_new(
 /// As mailru_refresh_session_new, signed in the server-server circuit.
 ///
 /// app_id, secret_key, refresh_token: required and not empty.
+/// on_token: as for mailru_refresh_session_new.
 /// options_json, error and the result: as for mailru_public_session_new.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn mailru_refresh_server_session_new(
@@ -387,6 +403,7 @@ pub unsafe extern "C" fn mailru_refresh_server_session_new(
 /// refresh_token or both; other members are ignored. NULL or empty if the option token_file names a
 /// file that holds tokens. Of two sets the one that ends later is used; where that is not known, the
 /// file's.
+/// on_token (mailru_session_on_token): called with each renewal's tokens, which replace the stored ones.
 /// options_json, error and the result: as for mailru_public_session_new.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn mailru_stored_session_new(

@@ -73,7 +73,7 @@ pub fn session(number: u64) -> Outcome<Arc<Session>> {
 /// The cancel handle behind a number.
 pub fn cancel(number: u64) -> Outcome<Arc<CallGroup>> {
     match find(number) {
-        Some(Entry::Cancel(cancellation)) => Ok(cancellation),
+        Some(Entry::Cancel(group)) => Ok(group),
         _ => Err(invalid("cancel")),
     }
 }

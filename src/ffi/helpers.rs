@@ -76,6 +76,37 @@ pub unsafe extern "C" fn mailru_authorize_url(
     unsafe {
         return_json(code, || {
             redirect::authorize_url(
+                None,
+                text("app_id", app_id)?,
+                text("redirect_uri", redirect_uri)?,
+                optional("response_type", response_type)?,
+                optional("scope", scope)?,
+                optional("state", state)?,
+            )
+        })
+    }
+}
+
+/// mailru_authorize_url for another authorization server than the platform's: a test's, such as the sandbox's.
+///
+/// address: the server's page for logins, such as "http://127.0.0.1:8080/oauth/authorize", without a query; https, or
+/// plain http to this machine. NULL is the platform's. The login's session has its token_url there, too.
+/// app_id, redirect_uri, response_type, scope, state, code, the result and the codes: as for mailru_authorize_url.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn mailru_authorize_url_at(
+    address: *const c_char,
+    app_id: *const c_char,
+    redirect_uri: *const c_char,
+    response_type: *const c_char,
+    scope: *const c_char,
+    state: *const c_char,
+    code: *mut i32,
+) -> *mut c_char {
+    // SAFETY: the header makes the pointers the caller's promise.
+    unsafe {
+        return_json(code, || {
+            redirect::authorize_url(
+                optional("address", address)?,
                 text("app_id", app_id)?,
                 text("redirect_uri", redirect_uri)?,
                 optional("response_type", response_type)?,

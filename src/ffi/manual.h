@@ -47,6 +47,26 @@
  * Everything about a call comes back from that call: there is no "last error", and nothing is tied
  * to a thread. Keys, tokens, passwords and signatures never stand in an error or a log line.
  *
+ * WHICH CONSTRUCTOR for which program
+ *
+ *     what it begins with                 mailru_..._session_new      signs     tokens are renewed
+ *     nothing, reads public pages         public                      nothing   it has none
+ *     a launch inside the platform        client, with session_key    client    no: they live as long as the page
+ *       (checked by mailru_verify_query)    and vid of the launch
+ *     a server that calls for users       server                      server    no
+ *       whom the parameter uid names
+ *     a login on a site, by its code      code_server                 server    yes
+ *     a login in a desktop program        code_client; with tokens    client    yes; with the option
+ *                                           in the redirect client                refresh_token
+ *     an e-mail and a password, in an     password_client             client    yes, else with the password
+ *       approved native program
+ *     a refresh token alone               refresh_client or _server   either    yes
+ *     tokens stored before a restart      stored                      either    yes
+ *
+ * A constructor without _client or _server takes both keys and signs as they and the uid allow at each call:
+ * client-server with uid and private_key, else server-server with secret_key. secret_key stays on the application's
+ * server. Wherever tokens are renewed the newest have to be kept, by mailru_session_on_token or the option token_file.
+ *
  * OWNERSHIP
  *
  * Strings that the library returns are released with mailru_string_free, never with free(), unless
@@ -116,6 +136,7 @@
  * or ALL_PROXY, with the exceptions of no_proxy or NO_PROXY: domains, host:port, addresses, networks as
  * 10.0.0.0/8, *.
  *
- * A large allocation that fails (parameters, an upload, an answer) is MAILRU_OUT_OF_MEMORY. When not even
- * some kilobytes are left, the process ends, as with every library in Rust.
+ * ERRORS OF THE PLATFORM (MAILRU_API_ERROR), by number; mailru_errors tells what to do about each
+ *
+@ERRORS@
  */

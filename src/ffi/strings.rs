@@ -98,9 +98,6 @@ pub fn c_string(text: String) -> CString {
     })
 }
 
-/// A longer text is an answer of the platform's, and wiping it would take time.
-const LONGEST_WIPED: usize = 64 * 1024;
-
 /// Takes back what [`to_c`] handed over, and wipes it: it may hold tokens.
 ///
 /// # Safety
@@ -108,9 +105,6 @@ const LONGEST_WIPED: usize = 64 * 1024;
 pub unsafe fn take_back(pointer: *mut c_char) {
     if !pointer.is_null() {
         // SAFETY: the caller's promise.
-        let mut bytes = unsafe { CString::from_raw(pointer) }.into_bytes();
-        if bytes.len() <= LONGEST_WIPED {
-            bytes.zeroize();
-        }
+        unsafe { CString::from_raw(pointer) }.into_bytes().zeroize();
     }
 }

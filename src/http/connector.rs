@@ -64,9 +64,10 @@ impl ServerConnector {
         ServerConnector { way, kept, tls: OnceLock::new() }
     }
 
-    fn connect(&self, uri: &Uri, is_secure: bool, attempt: &Attempt) -> Result<Stream, TransportError> {
+    fn connect(&self, uri: &Uri, server: &Server, attempt: &Attempt) -> Result<Stream, TransportError> {
         let proxy = self.way.proxies.for_address(uri);
-        let server = (uri.host().unwrap_or_default(), uri.port_u16().unwrap_or(if is_secure { 443 } else { 80 }));
+        let is_secure = server.is_secure;
+        let server = (server.host.as_str(), server.port);
         let (host, port) = proxy.map_or(server, |proxy| (proxy.host(), proxy.port()));
         attempt.connecting(self.way.connect_timeout, proxy.map(|proxy| format!("{}:{}", proxy.host(), proxy.port())));
         memory::room_for_connection().map_err(|failure| TransportError { failure, lost: false })?;
@@ -131,15 +132,14 @@ impl Connector for ServerConnector {
 
     fn connect(&self, details: &ConnectionDetails, _: Option<()>) -> Result<Option<HttpTransport>, Error> {
         let attempt = Attempt::current()?;
-        let authority = details.uri.authority().ok_or(Error::HostNotFound)?.clone();
-        let server = Server { is_secure: details.needs_tls(), authority };
+        let server = Server::of(details.uri).ok_or(Error::HostNotFound)?;
         let (connection, unused_since) = match self.kept.take(&server, attempt.plan().purpose, Connection::is_quiet) {
             Some((connection, since)) => {
                 attempt.reuses();
                 (connection, Some(since))
             }
             None => {
-                let stream = self.connect(details.uri, server.is_secure, &attempt);
+                let stream = self.connect(details.uri, &server, &attempt);
                 let stream = stream.map_err(TransportError::into_ureq)?;
                 attempt.connected();
                 (Connection::new(stream), None)

@@ -4,6 +4,7 @@
 use std::fmt::Write as _;
 
 use memchr::memmem;
+use zeroize::Zeroizing;
 
 use crate::error::{Code, Failure, Outcome};
 use crate::memory::text_with_room;
@@ -47,11 +48,13 @@ impl<'a> Upload<'a> {
             inside(self.data) || signed.iter().any(|(_, value)| inside(value.as_bytes()))
         };
         let boundary = boundary(random, is_inside)?;
-        let length = signed.iter().map(|(name, value)| name.len() * 3 + value.len() + 160).sum::<usize>();
-        let mut before = text_with_room(length + 512, "the upload")?;
+        // A text that grew would leave copies of the session key behind.
+        let of_fields = signed.iter().map(|(name, value)| 3 * name.len() + value.len() + 160).sum::<usize>();
+        let of_file = 3 * (self.field.len() + self.file_name.len()) + self.media_type.len() + 512;
+        let mut before = Zeroizing::new(text_with_room(of_fields + of_file, "the upload")?);
         for (name, value) in signed {
             let name = quoted(name);
-            let _ = write!(before, "--{boundary}\r\nContent-Disposition: form-data; name=\"{name}\"\r\n\r\n");
+            let _ = write!(*before, "--{boundary}\r\nContent-Disposition: form-data; name=\"{name}\"\r\n\r\n");
             before.push_str(value);
             before.push_str("\r\n");
         }
@@ -93,8 +96,8 @@ fn random() -> Outcome<[u8; 16]> {
 pub struct Multipart<'a> {
     /// The boundary that the text around the file uses.
     pub boundary: String,
-    /// The form fields and the file's head.
-    pub before: String,
+    /// The form fields, with the session key among them, and the file's head.
+    pub before: Zeroizing<String>,
     /// The file.
     pub file: &'a [u8],
     /// What follows the file.

@@ -10,9 +10,10 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use ureq::Error;
-use ureq::http::uri::Authority;
+use ureq::http::Uri;
+use ureq::http::uri::Scheme;
 use ureq::unversioned::transport::{Buffers, NextTimeout, Transport};
-use zeroize::Zeroize;
+use zeroize::{Zeroize, Zeroizing};
 
 use super::attempt::Attempt;
 use super::attempt_error::{io_failure, read_failure};
@@ -43,15 +44,27 @@ const CLOSED: &[u8] = b"HTTP/1.1 204 \r\nconnection: close\r\n\r\n";
 pub struct Server {
     /// Whether connections to it are secure.
     pub is_secure: bool,
-    /// Its name and port.
-    pub authority: Authority,
+    /// Its name or address, in lower case.
+    pub host: String,
+    /// Its port.
+    pub port: u16,
+}
+
+impl Server {
+    /// The server of an address, of which it keeps no part: the address holds the session key, and is wiped after the
+    /// call.
+    pub fn of(uri: &Uri) -> Option<Server> {
+        let is_secure = uri.scheme() == Some(&Scheme::HTTPS);
+        let port = uri.port_u16().unwrap_or(if is_secure { 443 } else { 80 });
+        Some(Server { is_secure, host: uri.host()?.to_ascii_lowercase(), port })
+    }
 }
 
 /// A connection between two calls.
 pub struct Connection {
     stream: Stream,
     input: Input,
-    output: Vec<u8>,
+    output: Output,
     has_answered: bool,
     /// Whether it is used by a token request.
     is_secret: bool,
@@ -60,7 +73,7 @@ pub struct Connection {
 impl Connection {
     /// A connection that was just made.
     pub fn new(stream: Stream) -> Connection {
-        Connection { stream, input: Input::default(), output: Vec::new(), has_answered: false, is_secret: false }
+        Connection { stream, input: Input::default(), output: Output::default(), has_answered: false, is_secret: false }
     }
 
     /// Whether an unused connection still stands after so long.
@@ -103,8 +116,8 @@ impl HttpTransport {
     ) -> HttpTransport {
         let output = if attempt.plan().body_length > LARGE_OUTPUT { LARGE_OUTPUT } else { OUTPUT };
         let needed = output.max(attempt.address_length() + head_room);
-        if connection.output.len() < needed {
-            connection.output = vec![0; needed];
+        if connection.output.bytes.len() < needed {
+            connection.output = Output { bytes: Zeroizing::new(vec![0; needed]), used: 0 };
         }
         connection.is_secret = attempt.plan().is_secret;
         let connection = Some(connection);
@@ -120,7 +133,7 @@ impl HttpTransport {
     fn read_answer(&mut self, attempt: &Attempt) -> Result<bool, Error> {
         let connection = self.connection()?;
         if engine::is_task() {
-            connection.output = Vec::new();
+            connection.output = Output::default();
         }
         let mut incoming = Incoming { stream: &mut connection.stream, input: &mut connection.input, attempt };
         let look = || attempt.time_left().map(drop).map_err(super::transport_error::ended);
@@ -160,7 +173,8 @@ impl Transport for HttpTransport {
     fn transmit_output(&mut self, amount: usize, _: NextTimeout) -> Result<(), Error> {
         let attempt = Attempt::current()?;
         let Connection { stream, output, .. } = self.connection()?;
-        match stream.write(&output[..amount], &attempt) {
+        output.used = output.used.max(amount);
+        match stream.write(&output.bytes[..amount], &attempt) {
             Ok(Written::Whole) => Ok(()),
             Ok(Written::Refused(error)) => {
                 let read = self.read_answer(&attempt);
@@ -198,9 +212,7 @@ impl Drop for HttpTransport {
     fn drop(&mut self) {
         let Some(mut connection) = self.connection.take().filter(|_| self.is_released) else { return };
         connection.stream.release();
-        if connection.is_secret {
-            connection.wipe();
-        }
+        connection.wipe();
         connection.shrink();
         let has_answered_before = std::mem::replace(&mut connection.has_answered, true);
         self.kept.put(&self.server, connection, self.keep_alive, has_answered_before);
@@ -211,8 +223,8 @@ impl Connection {
     /// Gives back what only a large request needed; in an engine, which has many connections, all that is not needed
     /// while the connection is not in use.
     fn shrink(&mut self) {
-        if self.output.len() > OUTPUT || engine::is_task() {
-            self.output = Vec::new();
+        if self.output.bytes.len() > OUTPUT || engine::is_task() {
+            self.output = Output::default();
         }
         if engine::is_task() && self.input.kept().is_empty() {
             self.input = Input::default();
@@ -221,9 +233,9 @@ impl Connection {
 }
 
 impl Connection {
-    /// Wipes what went out and came in: codes, passwords and tokens, if it was a token request.
+    /// Wipes what went out, which holds the session key, and what came in, if it was a token request.
     fn wipe(&mut self) {
-        self.output.zeroize();
+        self.output.wipe();
         if std::mem::take(&mut self.is_secret) {
             self.input.bytes.zeroize();
             self.input = Input::default();
@@ -240,12 +252,12 @@ impl Drop for Connection {
 /// ureq writes into the connection's buffer, and reads what it is told.
 impl Buffers for HttpTransport {
     fn output(&mut self) -> &mut [u8] {
-        self.connection.as_mut().map_or(&mut [], |connection| &mut connection.output)
+        self.connection.as_mut().map_or(&mut [], |connection| &mut connection.output.bytes)
     }
 
     fn tmp_and_output(&mut self) -> (&mut [u8], &mut [u8]) {
         let Some(connection) = &mut self.connection else { return (&mut [], &mut []) };
-        (connection.input.room(), &mut connection.output)
+        (connection.input.room(), &mut connection.output.bytes)
     }
 
     fn input(&self) -> &[u8] {
@@ -264,6 +276,22 @@ impl Buffers for HttpTransport {
 
     fn can_use_input(&self) -> bool {
         !self.told.is_empty()
+    }
+}
+
+/// A request's head, and its body piece by piece. All of it is wiped when dropped.
+#[derive(Default)]
+struct Output {
+    bytes: Zeroizing<Vec<u8>>,
+    /// How many of them were sent since they were wiped.
+    used: usize,
+}
+
+impl Output {
+    /// Wipes what was sent, and no more: most heads are short.
+    fn wipe(&mut self) {
+        self.bytes[..self.used].zeroize();
+        self.used = 0;
     }
 }
 

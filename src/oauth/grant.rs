@@ -9,10 +9,11 @@ use super::now::Now;
 pub use super::reply::TokenError;
 use super::reply::{self, Expected};
 use super::tokens::Tokens;
-use crate::address::{Address, encode_into};
+use crate::address::{Address, encoded, encoded_length};
 use crate::call::Call;
 use crate::error::{Failure, Outcome};
 use crate::http::{AttemptError, Client, Request, RequestBody, RetrySafety};
+use crate::large::no_look;
 use crate::secret::Secret;
 
 /// Every privilege that may be asked for with a scope; what an empty scope stands for.
@@ -145,10 +146,9 @@ impl OauthClient {
             ("client_secret", self.client_secret.expose()),
         ];
         let fields: Vec<_> = common.into_iter().chain(grant.fields()).collect();
-        // A buffer that grew would leave copies of secrets behind.
-        let room = fields.iter().map(|(name, value)| name.len() + 3 * value.len() + 2).sum();
-        let mut form = Zeroizing::new(String::with_capacity(room));
-        encode_into(&mut form, fields.into_iter());
+        let length = encoded_length(fields.iter().copied(), &no_look);
+        let form = length.and_then(|length| encoded(fields.into_iter(), length, &no_look));
+        let form = form.map_err(TokenError::unsent)?;
         let request = Request {
             name: grant.name(),
             url,

@@ -7,7 +7,7 @@ use serde_json::json;
 use subtle::ConstantTimeEq;
 
 use super::tokens::Tokens;
-use crate::address::{decoded, encode_into};
+use crate::address::{Address, decoded};
 use crate::error::{Code, Failure, Outcome};
 
 const AUTHORIZE: &str = "https://connect.mail.ru/oauth/authorize";
@@ -31,14 +31,20 @@ const NAMES: [&str; 12] = [
 /// What tells which part of the address the authorization server wrote; the first that stands in one decides.
 const SIGNS: [&[&str]; 3] = [&["state"], &["code", "access_token", "error"], &["status"]];
 
-/// The address at which the user lets the application in. What is `None` is left out, and an empty scope.
+/// The address at which the user lets the application in: a query at `address`, or at the platform's own. What is
+/// `None` is left out, and an empty scope.
 pub fn authorize_url(
+    address: Option<&str>,
     app_id: &str,
     redirect_uri: &str,
     response_type: Option<&str>,
     scope: Option<&str>,
     state: Option<&str>,
 ) -> Outcome<String> {
+    let address = Address::parse("address", address.unwrap_or(AUTHORIZE))?;
+    if address.refuse_plain_http("address").is_err() {
+        return Err(Failure::argument("address", "is plain http to another machine; use https"));
+    }
     for (name, value) in [("app_id", app_id), ("redirect_uri", redirect_uri)] {
         if value.is_empty() {
             return Err(Failure::argument(name, "is empty"));
@@ -58,8 +64,7 @@ pub fn authorize_url(
         ("scope", scope.filter(|scope| !scope.is_empty())),
         ("state", state),
     ];
-    let mut url = format!("{AUTHORIZE}?");
-    encode_into(&mut url, fields.into_iter().filter_map(|(name, value)| Some((name, value?))));
+    let url = address.with_query(fields.into_iter().filter_map(|(name, value)| Some((name, value?))), 0);
     Ok(json!({ "url": url }).to_string())
 }
 
@@ -182,13 +187,13 @@ mod tests {
 
     #[test]
     fn addresses_to_open() {
-        let url = authorize_url("423004", "http://localhost:1/cb?a=b", None, Some("photos stream"), Some("x&y"))
+        let url = authorize_url(None, "423004", "http://localhost:1/cb?a=b", None, Some("photos stream"), Some("x&y"))
             .expect("valid");
         let expected = "https://connect.mail.ru/oauth/authorize?client_id=423004&response_type=code\
                         &redirect_uri=http%3A%2F%2Flocalhost%3A1%2Fcb%3Fa%3Db&scope=photos%20stream&state=x%26y";
         assert_eq!(url, json!({ "url": expected }).to_string());
-        assert!(authorize_url("1", "u", Some("id_token"), None, None).is_err());
-        assert!(!authorize_url("1", "u", Some("token"), None, None).expect("valid").contains("scope"));
+        assert!(authorize_url(None, "1", "u", Some("id_token"), None, None).is_err());
+        assert!(!authorize_url(None, "1", "u", Some("token"), None, None).expect("valid").contains("scope"));
     }
 
     #[test]

@@ -3,7 +3,7 @@
 
 use std::collections::HashSet;
 use std::ffi::{CStr, c_char, c_void};
-use std::ptr::null_mut;
+use std::ptr::{null, null_mut};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU32, Ordering};
 
@@ -87,6 +87,16 @@ fn authorize_url(arguments: [Option<&str>; 5]) -> Answer {
     Answer::of(|code| unsafe { mailru_authorize_url(app_id, redirect_uri, response_type, scope, state, code) })
 }
 
+/// `mailru_authorize_url_at` for the guide's application.
+fn authorize_url_at(address: &str, kind: &str, state: &str) -> Answer {
+    let [address, app_id, redirect_uri, kind, state] = [address, APP_ID, REDIRECT_URI, kind, state].map(c);
+    // SAFETY: the strings outlive the call.
+    Answer::of(|code| unsafe {
+        let (address, app_id, redirect_uri) = (address.as_ptr(), app_id.as_ptr(), redirect_uri.as_ptr());
+        mailru_authorize_url_at(address, app_id, redirect_uri, kind.as_ptr(), null(), state.as_ptr(), code)
+    })
+}
+
 /// `mailru_parse_redirect`; `None` is NULL.
 fn parse_redirect<'a>(url: impl Into<Option<&'a str>>, state: Option<&str>) -> Answer {
     let (url, state) = (url.into().map(c), state.map(c));
@@ -122,10 +132,21 @@ fn the_address_to_open() {
     }
 }
 
+#[test]
+fn another_authorization_server_is_named_by_its_address() {
+    let at = |address: &str| authorize_url_at(address, "code", "s");
+    let url = at("https://login.example:8443/enter").value()["url"].as_str().expect("an address").to_owned();
+    assert!(url.starts_with("https://login.example:8443/enter?client_id=423004&response_type=code&"), "{url}");
+    for address in ["", "connect.mail.ru", "http://login.example/", "ftp://login.example/", "https://x.example/?a=b"] {
+        assert_eq!(at(address).expect("MAILRU_INVALID_ARGUMENT").error("argument"), "address", "{address}");
+    }
+}
+
 /// Opens an address as a browser would: where it is sent.
 fn browse(sandbox: &Sandbox, answer: Answer, more: &str) -> String {
     let url = answer.value()["url"].as_str().expect("an address").to_owned();
-    let url = url.replace("https://connect.mail.ru", sandbox.base()) + more;
+    assert!(url.starts_with(sandbox.base()), "{url}");
+    let url = url + more;
     let config = ureq::Agent::config_builder().max_redirects(0).max_redirects_will_error(false).build();
     let answer = config.new_agent().get(url).call().expect("the sandbox answers");
     answer.headers()["location"].to_str().expect("text").to_owned()
@@ -134,7 +155,7 @@ fn browse(sandbox: &Sandbox, answer: Answer, more: &str) -> String {
 #[test]
 fn a_login_from_the_address_to_the_call() {
     let sandbox = Sandbox::start();
-    let url = |kind: &str| authorize_url([Some(APP_ID), Some(REDIRECT_URI), Some(kind), None, Some("st&ате")]);
+    let url = |kind: &str| authorize_url_at(&format!("{}/oauth/authorize", sandbox.base()), kind, "st&ате");
     let back = browse(&sandbox, url("code"), "");
     let code = parse_redirect(&*back, Some("st&ате")).value();
     assert_eq!(code.as_object().map(|object| object.len()), Some(1), "{code}");

@@ -169,9 +169,9 @@ fn a_wrong_id_keeps_its_102_and_harms_nobody() {
         (json!({ "kind": "oauth_error", "error": "invalid_grant" }), true),
         (json!({ "kind": "status", "status": 503 }), false),
         (json!({ "kind": "reset" }), true),
-        (json!({ "kind": "delay", "ms": 3000, "phase": "before" }), true),
+        (json!({ "kind": "delay", "ms": 10_000, "phase": "before" }), true),
     ] {
-        let session = refreshing(&sandbox, json!({ "timeout_ms": 1000, "retries": 0 }));
+        let session = refreshing(&sandbox, json!({ "timeout_ms": 3000, "retries": 0 }));
         sandbox.fault(grants(), Value::Null, refusal.clone());
         if works_before {
             session.call("friends.get", None).expect_ok();

@@ -1,17 +1,25 @@
-//! What the README repeats of the source stays what the source says.
+//! What the README and the documents beside the header repeat of the source stays what the source says.
 
 use std::fs;
 use std::path::Path;
 
 use crate::lists;
 
-fn readme() -> String {
-    fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("README.md")).expect("the README is there")
+/// The README, and what it leads to.
+const DOCUMENTS: [&str; 4] = ["README.md", "include/manual.md", "include/threats.md", "include/languages.md"];
+
+fn document(name: &str) -> String {
+    fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(name))
+        .unwrap_or_else(|error| panic!("{name}: {error}"))
+}
+
+fn manual() -> String {
+    document("include/manual.md")
 }
 
 /// The cells of the table below a heading.
-fn table(readme: &str, heading: &str) -> Vec<Vec<String>> {
-    let section = readme.split_once(&format!("\n## {heading}\n")).unwrap_or_else(|| panic!("no section {heading}")).1;
+fn table(document: &str, heading: &str) -> Vec<Vec<String>> {
+    let section = document.split_once(&format!("\n## {heading}\n")).unwrap_or_else(|| panic!("no section {heading}")).1;
     let rows = section.lines().skip_while(|line| !line.starts_with('|')).take_while(|line| line.starts_with('|'));
     let cells = |line: &str| line.trim_matches('|').split(" | ").map(|cell| cell.trim().to_owned()).collect();
     rows.skip(2).map(cells).collect()
@@ -21,14 +29,14 @@ fn table(readme: &str, heading: &str) -> Vec<Vec<String>> {
 fn the_table_of_options() {
     let row = |[name, default, meaning]: [&str; 3]| vec![format!("`{name}`"), default.to_owned(), meaning.to_owned()];
     let documented: Vec<_> = lists::options().into_iter().map(row).collect();
-    assert_eq!(table(&readme(), "Options"), documented, "README.md, section Options, against src/option_names.in");
+    assert_eq!(table(&manual(), "Options"), documented, "manual.md, section Options, against src/option_names.in");
 }
 
 #[test]
 fn the_table_of_codes() {
     let header =
         fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("include/mailru.h")).expect("the header");
-    let rows = table(&readme(), "Errors and codes");
+    let rows = table(&manual(), "Errors and codes");
     let codes = lists::codes();
     assert_eq!(rows.len(), codes.len());
     for (row, (name, number)) in rows.iter().zip(codes) {
@@ -38,17 +46,33 @@ fn the_table_of_codes() {
 }
 
 #[test]
+fn the_table_of_the_platforms_numbers() {
+    let errors: serde_json::Value =
+        serde_json::from_str(include_str!("../../src/catalogue/errors.json")).expect("JSON");
+    let text = |value: &serde_json::Value| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+    let row = |error: &serde_json::Value| ["code", "meaning", "advice"].map(|name| text(&error[name])).to_vec();
+    let documented: Vec<_> = errors.as_array().expect("an array").iter().map(row).collect();
+    assert_eq!(table(&manual(), "The platform's numbers"), documented, "manual.md against src/catalogue/errors.json");
+}
+
+#[test]
 fn links_lead_somewhere() {
-    let readme = readme();
-    let anchor = |heading: &str| heading.to_lowercase().replace(' ', "-").replace([',', ':'], "");
-    let anchors: Vec<_> = readme.lines().filter_map(|line| line.strip_prefix("## ")).map(anchor).collect();
-    let targets = readme.split("](").skip(1).filter_map(|rest| rest.split_once(')')).map(|(target, _)| target);
-    for target in targets.filter(|target| !target.contains("://")) {
-        let leads = match target.strip_prefix('#') {
-            Some(anchor) => anchors.iter().any(|known| known == anchor),
-            None => Path::new(env!("CARGO_MANIFEST_DIR")).join(target).exists(),
-        };
-        assert!(leads, "{target} does not exist");
+    let anchor = |heading: &str| heading.to_lowercase().replace(' ', "-").replace([',', ':', '\''], "");
+    let anchors = |name: &str| -> Vec<_> {
+        document(name).lines().filter_map(|line| line.strip_prefix("## ")).map(anchor).collect()
+    };
+    for name in DOCUMENTS {
+        let text = document(name);
+        let folder = Path::new(name).parent().expect("a file's folder");
+        let targets = text.split("](").skip(1).filter_map(|rest| rest.split_once(')')).map(|(target, _)| target);
+        for target in targets.filter(|target| !target.contains("://")) {
+            let (path, anchor) = target.split_once('#').unwrap_or((target, ""));
+            let path = if path.is_empty() { name.to_owned() } else { folder.join(path).display().to_string() };
+            let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+            assert!(root.join(&path).exists(), "{name}: {target} does not exist");
+            let path = path.replace("include/../", "");
+            assert!(anchor.is_empty() || anchors(&path).iter().any(|known| known == anchor), "{name}: no {target}");
+        }
     }
 }
 
@@ -70,7 +94,7 @@ fn the_threat_model_names_tests() {
     for folder in ["src", "tests/abi", "tests/network"] {
         sources(&Path::new(env!("CARGO_MANIFEST_DIR")).join(folder), &mut tests);
     }
-    let rows = table(&readme(), "Threat model");
+    let rows = table(&document("include/threats.md"), "Threat model");
     assert!(rows.len() >= 6);
     for row in rows {
         let names: Vec<_> = row[3].split(", ").map(|name| name.trim_matches('`')).collect();
@@ -83,7 +107,7 @@ fn the_threat_model_names_tests() {
 
 #[test]
 fn the_first_screen_has_the_two_commands() {
-    let first_screen: Vec<_> = readme().lines().take(24).map(str::to_owned).collect();
+    let first_screen: Vec<_> = document("README.md").lines().take(24).map(str::to_owned).collect();
     let commands: Vec<_> =
         first_screen.iter().filter(|line| line.starts_with("make ") || line.starts_with("cargo ")).collect();
     assert_eq!(commands.len(), 2, "{commands:?}");
@@ -105,5 +129,5 @@ fn the_contributors_guide_names_files_that_exist() {
         .filter(|path| !["", "src"].iter().any(|root| super::header::root().join(root).join(path).exists()))
         .collect();
     assert!(missing.is_empty(), "{missing:?}");
-    assert!(guide.contains("## Recipes") && guide.matches("**Add a").count() == 4);
+    assert!(guide.contains("## Recipes") && guide.matches("**Add a").count() == 5);
 }

@@ -121,11 +121,11 @@ fn a_freed_session_has_none() {
     Answer::of(|code| unsafe { mailru_stats(number, code) }).expect("MAILRU_INVALID_HANDLE");
 }
 
-/// The members that the README names are there, and its program makes Prometheus' text of them.
+/// The members that the manual names are there, and its program makes Prometheus' text of them.
 #[test]
-fn the_readme_tells_the_members_and_how_they_become_prometheus_text() {
-    let readme = std::fs::read_to_string(crate::header::root().join("README.md")).expect("the README");
-    let section = readme.split_once("\n## Figures to watch\n").expect("a section").1;
+fn the_manual_tells_the_members_and_how_they_become_prometheus_text() {
+    let manual = std::fs::read_to_string(crate::header::root().join("include/manual.md")).expect("the manual");
+    let section = manual.split_once("\n## Figures to watch\n").expect("a section").1;
     let section = section.split("\n## ").next().expect("its text");
     let shown = stats(&client("{}"));
     let rows = section.lines().filter(|line| line.starts_with("| `"));
@@ -137,7 +137,7 @@ fn the_readme_tells_the_members_and_how_they_become_prometheus_text() {
     assert_eq!(told, members);
 
     if Command::new("jq").arg("--version").output().is_err() {
-        return crate::programs::skip("the README's program for Prometheus", "jq is not installed");
+        return crate::programs::skip("the manual's program for Prometheus", "jq is not installed");
     }
     let program = section.split("```").nth(1).and_then(|block| block.strip_prefix("sh\n")).expect("a program");
     let folder = tempfile::tempdir().expect("a folder");

@@ -19,7 +19,7 @@ import report
 import work
 from server import Server
 
-PEERS = ["raw", "curl_alone", "curl_whole", "aiomailru", "mailru", "mailru_queue"]
+PEERS = ["raw", "curl_alone", "curl_multi", "curl_whole", "aiomailru", "mailru", "mailru_queue"]
 
 
 @dataclass(frozen=True)
@@ -27,14 +27,23 @@ class Scenario:
     """The same work for several clients."""
 
     place: str
+    # How many calls are in flight: one on each thread, or all of them on the one thread of a client that can.
     threads: int
     tls: bool
     peers: tuple
+    # How many calls are measured; None: those of a moment.
+    calls: int | None = None
+    # It is measured in every so many rounds.
+    every: int = 1
 
     @property
     def name(self):
         """What the tables call it."""
-        return f"{self.place}{' TLS' if self.tls else ''}, {self.threads} thread{'s' if self.threads > 1 else ''}"
+        if set(self.peers) <= {"curl_multi", "mailru_queue"}:
+            unit = "in flight"
+        else:
+            unit = "threads" if self.threads > 1 else "thread"
+        return f"{self.place}{' TLS' if self.tls else ''}, {self.threads:,} {unit}"
 
 
 @dataclass
@@ -44,6 +53,7 @@ class Slice:
     rate: float
     cpu_us: float
     peak_kb: int
+    threads: int
 
 
 @dataclass
@@ -61,17 +71,24 @@ class Setup:
         """What is measured; without TLS there is also the limit."""
         direct = ("raw", "curl_alone", "curl_whole", "aiomailru", "mailru")
         secure = direct[1:]
+        both = ("curl_multi", "mailru_queue")
         if self.quick:
             return [Scenario("small", 1, False, direct), Scenario("small", 8, False, direct),
-                    Scenario("small", 64, False, ("raw", "curl_alone", "mailru", "mailru_queue")),
+                    Scenario("small", 64, False, ("raw", "curl_alone", "curl_multi", "mailru", "mailru_queue")),
+                    Scenario("large", 1, False, ("curl_alone", "mailru")),
                     Scenario("large", 8, False, ("raw", "curl_whole", "aiomailru", "mailru")),
-                    Scenario("small", 8, True, ("curl_alone", "mailru"))]
+                    Scenario("small", 8, True, ("curl_alone", "mailru")),
+                    Scenario("small", 64, True, ("curl_multi", "mailru_queue", "mailru")),
+                    Scenario("later", 1000, False, both, 3000, every=3)]
         return [Scenario("small", 1, False, direct), Scenario("small", 8, False, direct),
-                Scenario("small", 64, False, (*direct, "mailru_queue")),
+                Scenario("small", 64, False, (*direct, *both)), Scenario("small", 512, False, both),
                 Scenario("large", 1, False, direct), Scenario("large", 8, False, direct),
-                Scenario("large", 64, False, (*direct, "mailru_queue")),
+                Scenario("large", 64, False, (*direct, *both)),
                 Scenario("small", 1, True, secure), Scenario("small", 8, True, secure),
-                Scenario("small", 64, True, secure), Scenario("large", 8, True, secure)]
+                Scenario("small", 64, True, (*secure, *both)), Scenario("small", 512, True, both),
+                Scenario("large", 8, True, secure),
+                Scenario("later", 1000, False, both, 3000, every=3), Scenario("later", 1000, True, both, 3000, every=3),
+                Scenario("later", 10_000, False, both, 30_000, every=3)]
 
     def command(self, peer):
         """How to start a client."""
@@ -87,12 +104,13 @@ class Setup:
             raise SystemExit(f"{command[0]} failed: {done.stderr.strip()}")
         return json.loads(done.stdout)
 
-    def slice(self, peer, threads, environment):
-        """Measures one client for a moment."""
-        measured = self.run([*self.command(peer), threads, "seconds", self.seconds, self.warm_up], environment)
+    def slice(self, peer, scenario, environment):
+        """Measures one client for a moment, or for so many calls."""
+        span = ["calls", scenario.calls] if scenario.calls else ["seconds", self.seconds, self.warm_up]
+        measured = self.run([*self.command(peer), scenario.threads, *span], environment)
         calls = max(measured["calls"], 1)
         return Slice(calls / measured["seconds"], (measured["user"] + measured["system"]) * 1e6 / calls,
-                     measured["peak_kb"])
+                     measured["peak_kb"], measured["threads"])
 
 
 def prove_same_work(setup, server):
@@ -119,10 +137,12 @@ def measure(setup, server):
     for number in range(setup.rounds):
         print(f"round {number + 1} of {setup.rounds}", flush=True)
         for scenario in setup.scenarios():
+            if number % scenario.every:
+                continue
             environment = server.environment(scenario.place, scenario.tls)
             slices = setup.results.setdefault(scenario, {peer: [] for peer in scenario.peers})
             for peer in chance.sample(scenario.peers, len(scenario.peers)):
-                slices[peer].append(setup.slice(peer, scenario.threads, environment))
+                slices[peer].append(setup.slice(peer, scenario, environment))
     return (foreign_seconds(server) - foreign) / (time.monotonic() - begun) / os.cpu_count()
 
 
@@ -142,6 +162,9 @@ def probe(setup, server):
     sessions = setup.run([footprint, "sessions", 1000], small)
     plain = setup.run([footprint, "connections", 100], slow)
     secure = setup.run([footprint, "connections", 100], server.environment("slow", tls=True))
+    idle = setup.run([setup.build / "mailru_queue", 1, "calls", 1], server.environment("later"))["peak_kb"]
+    many = setup.run([setup.build / "mailru_queue", 2000, "calls", 2000], server.environment("later"))
+    many_secure = setup.run([setup.build / "mailru_queue", 2000, "calls", 2000], server.environment("later", tls=True))
     threads = max(setup.run([footprint, "connections", 3], each)["threads"] for each in (slow, named))
     starts = [setup.run([setup.build / "startup"], small) for _ in range(9 if setup.quick else 25)]
     return {
@@ -149,6 +172,10 @@ def probe(setup, server):
         "connection_bytes": plain["heap"],
         "connection_resident": plain["resident"],
         "tls_connection_bytes": secure["heap"],
+        "in_flight_bytes": (many["peak_kb"] - idle) * 1024 / 2000,
+        "tls_in_flight_bytes": (many_secure["peak_kb"] - idle) * 1024 / 2000,
+        # Beside those of the program: the one that started and the one that hands in the calls.
+        "threads_in_flight": many["threads"] - 2,
         "threads_left": threads - 1,
         "start_ms": statistics.median(start["answer_ms"] for start in starts),
         "library_bytes": (setup.build / "../release/libmailru.so").resolve().stat().st_size,
@@ -182,6 +209,7 @@ def main():
           + ("; rates are of little worth" if foreign > report.MUCH else ""))
     if not setup.quick:
         chart.draw(setup.results, Path(__file__).with_name("chart.svg"), foreign)
+        chart.draw_in_flight(setup.results, Path(__file__).with_name("in_flight.svg"), foreign)
 
 
 if __name__ == "__main__":

@@ -7,6 +7,7 @@ header() { echo "#include <$1>" | ${CC:-cc} -E - >/dev/null 2>&1; }
 PATH="$PATH:/usr/sbin:/usr/local/sbin"
 command -v "${CC:-cc}" >/dev/null || need gcc
 command -v nginx >/dev/null || need nginx-light
+test -f /usr/lib/nginx/modules/ngx_http_echo_module.so || need libnginx-mod-http-echo
 command -v openssl >/dev/null || need openssl
 command -v python3 >/dev/null || need python3
 python3 -c 'import ensurepip' 2>/dev/null || need python3-venv

@@ -17,7 +17,7 @@ has() {
 
 if has apt-get; then
     missing=
-    for package in pkg-config ruby ruby-ffi php-cli composer luajit lua-cjson luarocks mono-mcs mono-runtime \
+    for package in curl jq pkg-config ruby ruby-ffi php-cli composer luajit lua-cjson luarocks mono-mcs mono-runtime \
         libnewtonsoft-json5.0-cil nuget python3-venv; do
         dpkg -s "$package" >/dev/null 2>&1 || missing="$missing $package"
     done
@@ -28,15 +28,21 @@ if has apt-get; then
     fi
 fi
 
-# Python: cffi, in an environment of its own.
-if has python3 && ! "$tools/venv/bin/python" -c 'import cffi' 2>/dev/null; then
+# Python: cffi, what checks types, and the servers that sites run under, in an environment of its own.
+if has python3 && ! "$tools/venv/bin/python" -c 'import cffi, mypy, flask, gunicorn, fastapi, uvicorn' 2>/dev/null; then
     python3 -m venv "$tools/venv"
-    "$tools/venv/bin/pip" install -q 'cffi>=2,<3'
+    "$tools/venv/bin/pip" install -q --disable-pip-version-check 'cffi>=2,<3' mypy flask gunicorn fastapi uvicorn
 fi
 
-# Node.js: koffi.
-if has npm && [ ! -d "$tools/node_modules/koffi" ]; then
-    npm install --silent --no-audit --no-fund --prefix "$tools" koffi@3
+# Other people's clients, which are run against the sandbox.
+if [ -x "$tools/venv/bin/pip" ] && ! "$tools/venv/bin/python" -c 'import aiomailru, social_core' 2>/dev/null; then
+    "$tools/venv/bin/pip" install -q aiomailru==0.1.1.post1 'social-auth-core>=4,<8'
+fi
+
+# Node.js: koffi, the same for it.
+if has npm && ! { [ -d "$tools/node_modules/koffi" ] && [ -d "$tools/node_modules/express" ] &&
+    [ -d "$tools/node_modules/typescript" ] && [ -d "$tools/node_modules/@types/node" ]; }; then
+    npm install --silent --no-audit --no-fund --prefix "$tools" koffi@3 express@5 typescript@5 @types/node@20
 fi
 
 # C#: Json.NET, where Debian has it.

@@ -7,14 +7,14 @@ use std::sync::OnceLock;
 use serde_json::json;
 
 use crate::shell::{Script, folder, root};
-use crate::support::{Sandbox, library_folder};
+use crate::support::{Sandbox, library_folder, profile_folder};
 
 /// The library of this build, installed once for all tests.
 pub fn prefix() -> &'static Path {
     static PREFIX: OnceLock<PathBuf> = OnceLock::new();
     PREFIX.get_or_init(|| {
         let prefix = fresh("prefix");
-        install(&prefix, None);
+        make("install", &prefix, None);
         prefix
     })
 }
@@ -25,17 +25,37 @@ fn fresh(name: &str) -> PathBuf {
     folder(name)
 }
 
-/// Runs `make install` with the libraries that are tested.
-fn install(prefix: &Path, destination: Option<&Path>) {
-    let make = r#"make -s -C "$ROOT/examples-c" install BUILT="$BUILT" PREFIX="$PREFIX" DESTDIR="$TO""#;
-    let script = Script::new(make, prefix).set("ROOT", root()).set("BUILT", library_folder());
-    script.set("TO", destination.unwrap_or(Path::new(""))).run().expect("make install");
+/// Runs a target of `make` with the libraries and the sandbox that are tested.
+fn make(target: &str, prefix: &Path, destination: Option<&Path>) {
+    let build = folder(if destination.is_some() { "build-destination" } else { "build-prefix" });
+    let make = r#"make -s -C "$ROOT/examples-c" "$GOAL" BUILT="$BUILT" SANDBOX_BUILT="$SANDBOX" BUILD="$BUILD" \
+        PREFIX="$PREFIX" DESTDIR="$TO""#;
+    let script = Script::new(make, prefix).set("ROOT", root()).set("BUILT", library_folder()).set("GOAL", target);
+    let script = script.set("SANDBOX", profile_folder().join("examples/sandbox")).set("BUILD", build);
+    script
+        .set("TO", destination.unwrap_or(Path::new("")))
+        .run()
+        .unwrap_or_else(|error| panic!("make {target}: {error}"));
+}
+
+/// Every file below a folder, relative to it.
+fn files(folder: &Path) -> Vec<PathBuf> {
+    let mut found = Vec::new();
+    let mut folders = vec![folder.to_owned()];
+    while let Some(next) = folders.pop() {
+        for entry in fs::read_dir(next).expect("a folder that was installed").map(|entry| entry.expect("an entry")) {
+            let kind = entry.file_type().expect("a kind of file");
+            if kind.is_dir() { folders.push(entry.path()) } else { found.push(entry.path()) }
+        }
+    }
+    found.sort();
+    found.into_iter().map(|path| path.strip_prefix(folder).expect("below it").to_owned()).collect()
 }
 
 #[test]
 fn installs_what_a_packager_expects() {
     let destination = fresh("destination");
-    install(Path::new("/opt/mailru"), Some(&destination));
+    make("install", Path::new("/opt/mailru"), Some(&destination));
     let there = destination.join("opt/mailru");
     let version = env!("CARGO_PKG_VERSION");
     let (_, minor_and_patch) = version.split_once('.').expect("three numbers");
@@ -44,7 +64,13 @@ fn installs_what_a_packager_expects() {
     let link = |name: &str| fs::read_link(there.join("lib").join(name)).expect("a link");
     assert_eq!(link(&recorded), Path::new(&file));
     assert_eq!(link("libmailru.so"), Path::new(&recorded));
-    for path in ["include/mailru.h", "include/mailru.hpp", "lib/libmailru.a", &format!("lib/{file}")] {
+    for path in [
+        "include/mailru.h",
+        "include/mailru.hpp",
+        "include/mailru/session.hpp",
+        "lib/libmailru.a",
+        &format!("lib/{file}"),
+    ] {
         assert!(there.join(path).is_file(), "{path}");
     }
     let pc = fs::read_to_string(there.join("lib/pkgconfig/mailru.pc")).expect("the .pc file");
@@ -53,6 +79,76 @@ fn installs_what_a_packager_expects() {
     }
     let cmake = fs::read_to_string(there.join("lib/cmake/mailru/mailru-config-version.cmake")).expect("CMake's");
     assert!(cmake.contains(&format!("set(PACKAGE_VERSION {version})")), "{cmake}");
+    for path in ["bin/mailru", "bin/mailru-sandbox", "share/man/man1/mailru.1", "share/doc/mailru/mailru.html"] {
+        assert!(there.join(path).is_file(), "{path}");
+    }
+    make("uninstall", Path::new("/opt/mailru"), Some(&destination));
+    assert_eq!(files(&destination), Vec::<PathBuf>::new(), "uninstall leaves something behind");
+}
+
+/// What one user built another installs: without cargo or a compiler, and without writing into the sources.
+#[test]
+fn another_user_installs_without_building() {
+    let destination = fresh("another");
+    let build =
+        r#"make -s -C "$ROOT/examples-c" build BUILT="$BUILT" SANDBOX_BUILT= BUILD="$STAGED" PREFIX=/opt/mailru"#;
+    let staged = folder("build-another");
+    let script = |text: &str| {
+        let script = Script::new(text, prefix()).set("ROOT", root()).set("BUILT", library_folder());
+        script.set("STAGED", &staged).set("TO", &destination)
+    };
+    script(build).run().expect("make build");
+    let tools = r#"mkdir -p "$STAGED/tools"
+        for tool in make sed sh install ln head uname rm mkdir printf cat; do
+            ln -sf "$(command -v $tool)" "$STAGED/tools/$tool"
+        done
+        env -i PATH="$STAGED/tools" make -s -C "$ROOT/examples-c" install-built BUILD="$STAGED" PREFIX=/opt/mailru \
+            DESTDIR="$TO""#;
+    script(tools).run().expect("make install-built");
+    let installed = files(&destination.join("opt/mailru"));
+    assert!(installed.contains(&PathBuf::from("bin/mailru")), "{installed:?}");
+    assert!(!installed.contains(&PathBuf::from("bin/mailru-sandbox")), "{installed:?}");
+    let moved = r#""$TO/opt/mailru/bin/mailru" version"#;
+    let version = script(moved).set("LD_LIBRARY_PATH", "").run().expect("it finds the library beside itself");
+    assert!(version.contains(env!("CARGO_PKG_VERSION")), "{version}");
+}
+
+/// A page for each function and each method, none of which troubles the formatter, and one HTML page with all of it.
+#[test]
+fn the_manual_covers_the_header_and_the_catalogue() {
+    let (man, html) = (prefix().join("share/man"), prefix().join("share/doc/mailru/mailru.html"));
+    let read = |path: &Path| fs::read_to_string(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+    let (html, header) = (read(&html), read(&prefix().join("include/mailru.h")));
+    let mut functions = 0;
+    let exported = Script::new(r#"nm -D --defined-only "$PREFIX/lib/libmailru.so" | sed -n 's/.* T //p'"#, prefix());
+    for function in exported.run().expect("nm").lines() {
+        let page = read(&man.join(format!("man3/{function}.3")));
+        assert!(page.contains(".SH SYNOPSIS") && page.contains(".SH DESCRIPTION"), "{function}");
+        assert!(header.contains(&format!("{function}(")) && html.contains(&format!("<h3 id=\"{function}\">")));
+        functions += 1;
+    }
+    assert!(functions > 50, "{functions}");
+    let methods: serde_json::Value =
+        serde_json::from_str(&read(&root().join("src/catalogue/methods.json"))).expect("JSON");
+    let page = read(&man.join("man7/libmailru-methods.7"));
+    for method in methods.as_array().expect("an array") {
+        let name = method["name"].as_str().expect("a name");
+        assert!(page.contains(&format!(".SS {name}\n")) && html.contains(&format!("<h3>{name}</h3>")), "{name}");
+        let params = method["params"].as_array().expect("an array").len();
+        let section = page.split(&format!(".SS {name}\n")).nth(1).and_then(|rest| rest.split("\n.S").next());
+        assert_eq!(section.unwrap_or_default().matches(".TP\n").count(), params, "{name}");
+    }
+    let formatted = r#"command -v man >/dev/null || exit 0
+        for page in "$PREFIX"/share/man/man?/*; do man --warnings -l "$page" 2>&1 >/dev/null; done"#;
+    assert_eq!(Script::new(formatted, prefix()).run().expect("man"), "");
+    // Whoever removes a function or writes another at the head of the header sees it here.
+    let overview = read(&man.join("man3/libmailru.3"));
+    for title in ["A FIRST PROGRAM", "WHICH CONSTRUCTOR", "OPTIONS", "ERRORS OF THE PLATFORM", "CODES", "FUNCTIONS"] {
+        assert!(
+            overview.contains(&format!(".SH \"{title}\"\n")) || overview.contains(&format!(".SH {title}\n")),
+            "{title}"
+        );
+    }
 }
 
 /// Runs a program that was built with the installed library, and checks what it loads.

@@ -16,6 +16,8 @@ pub fn prepare(sandbox: &Sandbox) {
     let never = json!({ "kind": "silent" });
     sandbox.fault(json!({ "method": "sandbox.echo.slow" }), json!(null), never);
     sandbox.fault(json!({ "method": "sandbox.echo.expired" }), json!(1), json!({ "kind": "expire_token" }));
+    // Nothing below this path is answered: for public pages and token requests that their callers end.
+    sandbox.fault(json!({ "path": "/slow" }), json!(null), json!({ "kind": "silent" }));
     let limited = json!({ "kind": "status", "status": 429, "headers": { "Retry-After": "7" } });
     sandbox.fault(json!({ "method": "sandbox.echo.limited" }), json!(null), limited);
     sandbox.post("codes", json!({ "code": "case-code", "redirect_uri": "https://example.org/login" }));

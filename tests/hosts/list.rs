@@ -33,7 +33,7 @@ pub const HOSTS: &[Host] = &[
             c++ -std=c++17 $flags "$SOURCE/conformance.cpp" $(pkg-config --libs mailru) -pthread \
                 -o "$BUILD/conformance""#,
         run: r#""$BUILD/conformance""#,
-        performs_all: false,
+        performs_all: true,
     },
     Host {
         name: "go",
@@ -41,23 +41,24 @@ pub const HOSTS: &[Host] = &[
         tools: "go version && pkg-config --version && cc --version",
         build: r#"cd "$SOURCE" && go vet ./... && go build -o "$BUILD/conformance" ./conformance"#,
         run: r#""$BUILD/conformance""#,
-        performs_all: false,
+        performs_all: true,
     },
     Host {
         name: "python",
         folder: "python",
         tools: "python3 --version",
         build: r#"true"#,
-        run: r#"python3 -B "$SOURCE/conformance.py""#,
-        performs_all: false,
+        run: r#"PYTHONPATH="$SOURCE/../../../src/bindings/python" python3 -B -X dev -W error "$SOURCE/conformance.py""#,
+        performs_all: true,
     },
     Host {
         name: "asyncio",
         folder: "python",
         tools: "python3 -c 'import asyncio; asyncio.timeout'",
         build: r#"true"#,
-        run: r#"python3 -B -X dev -W error "$SOURCE/conformance_asyncio.py""#,
-        performs_all: false,
+        run: r#"PYTHONPATH="$SOURCE/../../../src/bindings/python" \
+            python3 -B -X dev -W error "$SOURCE/conformance_asyncio.py""#,
+        performs_all: true,
     },
     Host {
         name: "cffi",
@@ -65,7 +66,7 @@ pub const HOSTS: &[Host] = &[
         tools: r#""$TOOLS/venv/bin/python" -c 'import cffi' && pkg-config --version"#,
         build: r#"true"#,
         run: r#""$TOOLS/venv/bin/python" -B "$SOURCE/conformance.py""#,
-        performs_all: false,
+        performs_all: true,
     },
     Host {
         name: "node",
@@ -73,7 +74,7 @@ pub const HOSTS: &[Host] = &[
         tools: r#"node --version && test -d "$TOOLS/node_modules/koffi""#,
         build: r#"true"#,
         run: r#"NODE_PATH="$TOOLS/node_modules" node "$SOURCE/conformance.js""#,
-        performs_all: false,
+        performs_all: true,
     },
     Host {
         name: "java",

@@ -7,11 +7,17 @@
 #[allow(dead_code, unsafe_code, unused_imports)]
 mod support;
 
+mod clients;
+mod command;
+mod complete;
 mod install;
 mod journal;
 mod list;
 mod matrix;
 mod others;
 mod programs;
+mod python_node;
+mod server;
 mod shell;
+mod terminal;
 mod wrappers;

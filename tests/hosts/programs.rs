@@ -17,8 +17,8 @@ use crate::install::prefix;
 use crate::shell::{Script, all_required, folder, root};
 use crate::support::Sandbox;
 
-/// Those that exist are read.
-const DOCUMENTS: [&str; 1] = ["README.md"];
+/// Those with programs. Blocks of the shell are run by `command.rs`.
+pub const DOCUMENTS: [&str; 3] = ["README.md", "include/manual.md", "include/languages.md"];
 
 /// A language as its mark names it, its file, what must succeed where it is there, and how the file is run.
 const LANGUAGES: [[&str; 4]; 5] = [
@@ -29,18 +29,27 @@ const LANGUAGES: [[&str; 4]; 5] = [
         "c++ --version",
         "c++ -std=c++17 -Wall -Werror first.cpp $(pkg-config --cflags --libs mailru) -o cpp && ./cpp",
     ],
-    ["go", "first.go", "go version", "go vet first.go && go run first.go"],
-    ["python", "first.py", "python3 --version", "python3 first.py"],
+    [
+        "go",
+        "first.go",
+        "go version",
+        r#"rm -f go.mod && go mod init example.com/first &&
+            go mod edit -require=libmailru.example/mailru@v0.0.0 -replace=libmailru.example/mailru="$ROOT/src/bindings/go" &&
+            go vet first.go && go run first.go"#,
+    ],
+    ["python", "first.py", "python3 --version", r#"PYTHONPATH="$ROOT/src/bindings/python" python3 -B first.py"#],
     [
         "javascript",
-        "first.js",
+        "first.mjs",
         r#"test -d "$TOOLS/node_modules/koffi""#,
-        r#"NODE_PATH="$TOOLS/node_modules" node first.js"#,
+        // python_node.rs runs both from their packages.
+        r#"mkdir -p node_modules && ln -sfn "$ROOT/src/bindings/node" node_modules/mailru
+            NODE_PATH="$TOOLS/node_modules" node first.mjs"#,
     ],
 ];
 
 /// The blocks of a document that are marked as programs: language and text.
-fn marked(document: &str) -> Vec<(String, String)> {
+pub fn marked(document: &str) -> Vec<(String, String)> {
     let mut programs = Vec::new();
     let mut lines = document.lines();
     while let Some(line) = lines.next() {
@@ -57,7 +66,7 @@ fn marked(document: &str) -> Vec<(String, String)> {
 /// The recipes for tokens: however often they are started, and in however many processes, there is one login.
 #[test]
 fn recipes_for_tokens_log_in_once() {
-    let text = fs::read_to_string(root().join("README.md")).expect("the README");
+    let text = fs::read_to_string(root().join("include/manual.md")).expect("the manual");
     let recipes: Vec<_> = marked(&text)
         .into_iter()
         .filter(|(_, program)| program.contains("stored.json") || program.contains("token_file"))
@@ -100,8 +109,8 @@ fn forget_tokens(folder: &std::path::Path) {
 
 #[test]
 fn programs_of_the_documents_run() {
-    let documents = DOCUMENTS.iter().filter_map(|name| fs::read_to_string(root().join(name)).ok());
-    let programs: Vec<_> = documents.flat_map(|text| marked(&text)).collect();
+    let documents = DOCUMENTS.map(|name| fs::read_to_string(root().join(name)).expect("a document"));
+    let programs: Vec<_> = documents.iter().flat_map(|text| marked(text)).filter(|it| it.0 != "sh").collect();
     let sandbox = Sandbox::start();
     let folder = folder("programs");
     forget_tokens(&folder);
@@ -109,13 +118,15 @@ fn programs_of_the_documents_run() {
         let Some([_, file, tools, run]) = LANGUAGES.iter().find(|[name, ..]| name == language) else {
             panic!("no way to run {language} is known");
         };
-        let script = |text: &str| Script::new(&format!("cd \"$FOLDER\"\n{text}"), prefix()).set("FOLDER", &folder);
+        let script = |text: &str| {
+            Script::new(&format!("cd \"$FOLDER\"\n{text}"), prefix()).set("FOLDER", &folder).set("ROOT", root())
+        };
         if script(tools).run().is_err() {
             assert!(!all_required(), "{language} is required");
             continue;
         }
         fs::write(folder.join(file), program).expect("cargo's folder can be written");
-        let output = script(run).set("MAILRU_OPTIONS", sandbox.options(json!({}))).run();
+        let output = script(run).set("ROOT", root()).set("MAILRU_OPTIONS", sandbox.options(json!({}))).run();
         let output = output.unwrap_or_else(|error| panic!("{language}: {error}\n{program}"));
         assert!(output.contains("15410773191172635989"), "{language}: {output}");
     }

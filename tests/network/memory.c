@@ -1,12 +1,17 @@
 /*
- * A host that uses every kind of secret, frees everything and looks for them in its own memory.
+ * A host that uses secrets, frees what used them and looks for them in its own memory.
  *
  * Each line of the input is a secret's name and the secret. The program itself keeps them masked, and wipes what it
- * needed in plain text.
+ * needed in plain text. Its arguments are a session's options and what to do: "grants" uses every kind of secret,
+ * each other word sends a session key in one way.
  */
 
 #include <dirent.h>
 #include <fcntl.h>
+#include <malloc.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -24,7 +29,7 @@ static struct {
 } secrets[MOST];
 static size_t known;
 
-static char plain[4096], piece[1 << 20];
+static char plain[4096], piece[1 << 20], slots[4][LONGEST + 1];
 
 static void keep(const char *name, const char *text, size_t length)
 {
@@ -36,10 +41,55 @@ static void keep(const char *name, const char *text, size_t length)
     secrets[known++].length = length;
 }
 
+static atomic_int found;
+
+static void look(const char *bytes, const char *region, unsigned long base, size_t size)
+{
+    for (size_t row = 0; row < known; row++) {
+        size_t length = secrets[row].length, at = 0;
+        while (at + length <= size) {
+            size_t same = 0;
+            while (same < length && ((unsigned char)bytes[at + same] ^ MASK) == secrets[row].masked[same])
+                same++;
+            if (same == length) {
+                printf("%s at %lx in %s:", secrets[row].name, base + at, region);
+                for (size_t near = at > 48 ? at - 48 : 0; near < at + length + 48 && near < size; near++)
+                    putchar(near == at ? '[' : bytes[near] >= ' ' && bytes[near] <= '~' ? bytes[near] : '.');
+                putchar('\n');
+                found++;
+            }
+            at++;
+        }
+    }
+}
+
+/* Blocks are looked at when they are freed, and move when they grow: glibc's own functions do the rest. */
+void __libc_free(void *block);
+void *__libc_realloc(void *block, size_t size);
+
+void free(void *block)
+{
+    if (block)
+        look(block, "a freed block", (unsigned long)block, malloc_usable_size(block));
+    __libc_free(block);
+}
+
+void *realloc(void *block, size_t size)
+{
+    size_t former = block ? malloc_usable_size(block) : 0;
+    if (size <= former)
+        return __libc_realloc(block, size);
+    void *larger = malloc(size);
+    if (larger && block) {
+        memcpy(larger, block, former);
+        free(block);
+    }
+    return larger;
+}
+
 /* The secret of this name in plain text, which `wipe` ends. */
 static const char *reveal(const char *name, size_t place)
 {
-    static char slots[4][LONGEST + 1];
     for (size_t row = 0; row < known; row++) {
         if (strcmp(secrets[row].name, name) != 0)
             continue;
@@ -53,8 +103,7 @@ static const char *reveal(const char *name, size_t place)
 
 static void wipe(void)
 {
-    for (size_t place = 0; place < 4; place++)
-        explicit_bzero((char *)reveal("password", place), LONGEST + 1);
+    explicit_bzero(slots, sizeof slots);
     explicit_bzero(plain, sizeof plain);
 }
 
@@ -132,6 +181,134 @@ static void use_all(const char *options)
     wipe();
 }
 
+/* Parameters with one of so many letters; each takes two bytes, and six in an address. */
+static const char *letters(size_t count)
+{
+    static char json[8 << 20];
+    size_t size = (size_t)sprintf(json, "{\"aid\":\"1\",\"text\":\"");
+    for (size_t letter = 0; letter < count; letter++)
+        size += (size_t)sprintf(json + size, "я");
+    sprintf(json + size, "\"}");
+    return json;
+}
+
+static void expect_ok(const char *what, char *answer, int32_t code)
+{
+    if (code != MAILRU_OK) {
+        printf("%s: %s\n", what, answer);
+        exit(1);
+    }
+    mailru_string_free(answer);
+}
+
+static void call(mailru_session session, size_t count)
+{
+    int32_t code;
+    char *answer = mailru_call(session, "stream.get", count ? letters(count) : NULL, &code);
+    expect_ok("a call", answer, code);
+}
+
+static void queue(mailru_session session, size_t count)
+{
+    mailru_queue queue = mailru_queue_new(2, 0, NULL);
+    int32_t code;
+    for (uint64_t tag = 0; tag < 3; tag++)
+        mailru_queue_submit(queue, session, "stream.get", count ? letters(count) : NULL, tag, NULL);
+    for (uint64_t tag = 0; tag < 3; tag++) {
+        char *answer = mailru_queue_next(queue, 20000, NULL, &code);
+        expect_ok("a queued call", answer, code);
+    }
+    mailru_queue_free(queue);
+}
+
+static void upload(mailru_session session, size_t length_of_name)
+{
+    static char name[1 << 16];
+    static const uint8_t file[100000] = {1};
+    int32_t code;
+    memset(name, '"', length_of_name);
+    strcpy(name + length_of_name, ".jpg");
+    char *answer = mailru_upload(session, "photos.upload", letters(100), "img_file", name, file, sizeof file, &code);
+    expect_ok("an upload", answer, code);
+}
+
+static void sign(mailru_session session, size_t count)
+{
+    int32_t code;
+    char *answer = mailru_sign(session, "stream.get", letters(count), &code);
+    expect_ok("mailru_sign", answer, code);
+}
+
+/* Ends calls at many moments before their request is sent. */
+static void end_early(mailru_session session)
+{
+    const char *large = letters(150000);
+    bool was_sent = false;
+    for (int64_t limit = 16; !was_sent; limit += limit / 6) {
+        char *error = mailru_call_within(session, "stream.get", large, limit, 0, NULL);
+        was_sent = !strstr(error, "\"sent\":false");
+        mailru_string_free(error);
+    }
+}
+
+/* The answers to a read's attempts and to a write are lost. */
+static void lose(mailru_session session)
+{
+    int32_t code;
+    mailru_string_free(mailru_call(session, "stream.get", NULL, &code));
+    mailru_string_free(mailru_call(session, "stream.post", letters(10), &code));
+}
+
+static void give_others(mailru_session session)
+{
+    int32_t code;
+    snprintf(plain, sizeof plain, "{\"access_token\":\"%s\",\"uid\":\"1324730981306483817\"}", reveal("access_later", 3));
+    expect_ok("mailru_session_set_tokens", NULL, mailru_session_set_tokens(session, plain, NULL));
+    wipe();
+    call(session, 0);
+    char *tokens = mailru_tokens(session, &code);
+    expect_ok("mailru_tokens", tokens, code);
+}
+
+/* Sends the session key in one way. */
+static void send_key(const char *how, const char *options)
+{
+    mailru_session session = mailru_token_session_new("777", reveal("private_key", 0), NULL, reveal("access_given", 1),
+                                                      "1324730981306483817", options, NULL);
+    wipe();
+    if (!session)
+        exit(1);
+    if (strcmp(how, "get") == 0)
+        call(session, 0);
+    else if (strcmp(how, "letters") == 0)
+        call(session, 200);
+    else if (strcmp(how, "form") == 0)
+        call(session, 3000);
+    else if (strcmp(how, "large") == 0)
+        call(session, 60000), call(session, 300000);
+    else if (strcmp(how, "growing") == 0)
+        call(session, 0), call(session, 300), call(session, 60000), call(session, 0);
+    else if (strcmp(how, "queue") == 0)
+        queue(session, 0);
+    else if (strcmp(how, "large queue") == 0)
+        queue(session, 60000);
+    else if (strcmp(how, "upload") == 0)
+        upload(session, 5);
+    else if (strcmp(how, "named upload") == 0)
+        upload(session, 30000);
+    else if (strcmp(how, "sign") == 0)
+        sign(session, 10), sign(session, 20000);
+    else if (strcmp(how, "ended") == 0)
+        end_early(session);
+    else if (strcmp(how, "lost") == 0)
+        lose(session);
+    else if (strcmp(how, "given") == 0)
+        give_others(session);
+    else
+        exit(2);
+    mailru_session_free(session);
+}
+
 /* The library's threads end by themselves. */
 static void wait_for_threads(void)
 {
@@ -144,28 +321,6 @@ static void wait_for_threads(void)
         if (threads == 1)
             return;
         usleep(50000);
-    }
-}
-
-static int found;
-
-static void look(const char *region, unsigned long base, size_t size)
-{
-    for (size_t row = 0; row < known; row++) {
-        size_t length = secrets[row].length, at = 0;
-        while (at + length <= size) {
-            size_t same = 0;
-            while (same < length && ((unsigned char)piece[at + same] ^ MASK) == secrets[row].masked[same])
-                same++;
-            if (same == length) {
-                printf("%s at %lx in %s:", secrets[row].name, base + at, region);
-                for (size_t near = at > 48 ? at - 48 : 0; near < at + length + 48 && near < size; near++)
-                    putchar(near == at ? '[' : piece[near] >= ' ' && piece[near] <= '~' ? piece[near] : '.');
-                putchar('\n');
-                found++;
-            }
-            at++;
-        }
     }
 }
 
@@ -190,31 +345,53 @@ static void scan(void)
             }
             ssize_t got = pread(memory, piece, wanted, (off_t)at);
             if (got > 0)
-                look(name, at, (size_t)got);
+                look(piece, name, at, (size_t)got);
         }
     }
     close(memory);
     fclose(maps);
 }
 
+/* Looks for the secrets; the check is checked: what the host itself keeps is found. */
+static bool is_clean(const char *when)
+{
+    char *kept = strdup(reveal("private_key", 0));
+    wipe();
+    int before = found;
+    scan();
+    bool is_found = found > before;
+    explicit_bzero(kept, strlen(kept));
+    free(kept);
+    printf("%d places, %s\n", found - 1, when);
+    bool is_clean = is_found && found == 1;
+    found = 0;
+    return is_clean;
+}
+
 int main(int argc, char **argv)
 {
-    if (argc != 2)
+    if (argc != 3)
         return 2;
     setvbuf(stdout, NULL, _IONBF, 0);
+    /* Freed blocks stay in the process. */
+    mallopt(M_MMAP_MAX, 0);
+    mallopt(M_TRIM_THRESHOLD, 1 << 30);
     read_secrets();
     size_t given = known;
-    use_all(argv[1]);
+    /* As long as one session with these options lives, so do its kept connections. */
+    mailru_session neighbour = mailru_public_session_new(argv[1], NULL);
+    if (strcmp(argv[2], "grants") == 0)
+        use_all(argv[1]);
+    else
+        send_key(argv[2], argv[1]);
     wait_for_threads();
-    /* The check is checked: what the host itself keeps is found. */
-    char *kept = strdup(reveal("password", 0));
-    wipe();
-    scan();
-    if (found != 1) {
-        printf("%d places of %zu secrets, %zu of them received\n", found - 1, known, known - given);
+    bool clean = is_clean("while another session lives");
+    mailru_session_free(neighbour);
+    clean &= is_clean("after everything was freed");
+    if (!clean) {
+        printf("%zu secrets, %zu of them received\n", known, known - given);
         return 1;
     }
-    free(kept);
     printf("nothing of %zu secrets\n", known);
     return 0;
 }

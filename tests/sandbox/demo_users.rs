@@ -73,8 +73,9 @@ impl User {
     /// The user object; `seen_by` is the session user.
     pub fn to_json(&self, seen_by: &str) -> Value {
         let picture = |size: &str| format!("http://avt.appsmail.ru/{}/{}/_avatar{size}", self.domain, self.name);
+        let (name, domain) = (&self.name, self.domain);
         let is_friend = friends(seen_by).iter().any(|friend| friend.uid == self.uid);
-        json!({
+        let mut user = json!({
             "uid": self.uid,
             "first_name": self.first_name,
             "last_name": self.last_name,
@@ -111,6 +112,11 @@ impl User {
             "has_my": 1,
             "referer_type": "",
             "referer_id": "",
-        })
+        });
+        // The platform tells an application the address of its own user, and of nobody else.
+        if self.uid == seen_by {
+            user["email"] = json!(format!("{name}@{domain}.ru"));
+        }
+        user
     }
 }

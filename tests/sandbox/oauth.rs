@@ -94,7 +94,9 @@ fn by_code(state: &mut State, params: &Params, app_id: &str) -> Result<Issued, R
     }
     // Whatever comes next, a code is for one attempt.
     voucher.spent = true;
-    if voucher.redirect_uri.as_deref().is_some_and(|recorded| recorded != redirect_uri) {
+    // social-auth-core puts the state into the query of the one and not of the other, and has served sites for years.
+    let page = |address: &str| address.split('?').next().unwrap_or_default().to_owned();
+    if voucher.redirect_uri.as_deref().is_some_and(|recorded| page(recorded) != page(redirect_uri)) {
         return refuse("invalid_grant", "redirect_uri is not the one of the authorization");
     }
     let consent = voucher.consent.clone();

@@ -59,7 +59,7 @@ impl ReceivedRequest {
 
     /// The platform method that is called.
     pub fn platform_method(&self) -> Option<&str> {
-        (self.path == "/platform/api").then(|| self.param("method"))?
+        is_api(&self.path).then(|| self.param("method"))?
     }
 
     /// The grant that is asked for.
@@ -78,6 +78,11 @@ impl ReceivedRequest {
             coding.trim().eq_ignore_ascii_case("gzip") && !matches!(weight.trim(), "q=0" | "q=0.0")
         })
     }
+}
+
+/// Whether this is the address of the methods. Some clients write a slash at its end, some the method's name behind that.
+pub fn is_api(path: &str) -> bool {
+    path.strip_prefix("/platform/api").is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
 }
 
 fn media_type(headers: &HeaderMap) -> Option<String> {

@@ -67,7 +67,7 @@ The control API, JSON, on the base address and on the control listener:
                                               "probability","applied","fault":{"kind",…}}
 
 Examples:
-  cargo run --example sandbox -- --port 8080
+  mailru-sandbox --port 8080           (in the sources: cargo run --example sandbox -- --port 8080)
   curl -d '{"on":{"method":"friends.*"},"times":2,"fault":{"kind":"platform_error","code":3}}' \
        http://127.0.0.1:8080/sandbox/faults
 
@@ -101,7 +101,7 @@ Kinds of fault for requests:
 Kinds for connections: silent, close, reset, garbage, delay (ms), drip_handshake (ms per byte)"#;
 
 #[derive(Parser)]
-#[command(name = "sandbox", about = ABOUT, after_help = GUIDE)]
+#[command(name = "mailru-sandbox", about = ABOUT, after_help = GUIDE)]
 struct Arguments {
     /// Port on 127.0.0.1; 0 takes a free one.
     #[arg(long, default_value_t = 0)]

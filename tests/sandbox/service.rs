@@ -9,7 +9,7 @@ use hyper::body::Incoming as RequestBody;
 use hyper::{Request, Response};
 
 use crate::answer::Answer;
-use crate::request::ReceivedRequest;
+use crate::request::{ReceivedRequest, is_api};
 use crate::server::Side;
 use crate::state::SharedState;
 use crate::wire::Line;
@@ -75,10 +75,11 @@ impl Serving<'_> {
         let path = request.path.as_str();
         let method = request.http_method.as_str();
         match (path, method) {
-            ("/platform/api", "GET" | "POST") => platform::answer(sandbox, self.number, request),
+            (path, "GET" | "POST") if is_api(path) => platform::answer(sandbox, self.number, request),
             ("/oauth/token", _) => oauth::token(sandbox, request),
             ("/oauth/authorize", "GET") => oauth::authorize(sandbox, request),
-            ("/platform/api" | "/oauth/authorize", _) => Answer::html(405, "Method Not Allowed"),
+            ("/oauth/authorize", _) => Answer::html(405, "Method Not Allowed"),
+            (path, _) if is_api(path) => Answer::html(405, "Method Not Allowed"),
             (_, "GET") => public_page(path),
             _ => Answer::html(404, "Not Found"),
         }

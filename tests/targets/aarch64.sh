@@ -2,8 +2,8 @@
 # 64-bit Arm, run by qemu.
 . "$(dirname "$0")/common.sh"
 
-install_packages build-essential gcc-aarch64-linux-gnu g++-aarch64-linux-gnu libc6-dev-arm64-cross qemu-user
-need cc make aarch64-linux-gnu-gcc aarch64-linux-gnu-g++ qemu-aarch64
+install_packages build-essential cmake pkg-config python3 gcc-aarch64-linux-gnu g++-aarch64-linux-gnu libc6-dev-arm64-cross qemu-user
+need cc make pkg-config python3 aarch64-linux-gnu-gcc aarch64-linux-gnu-g++ qemu-aarch64
 toolchain
 sandbox_ready
 
@@ -12,3 +12,5 @@ export CARGO_TARGET_AARCH64_UNKNOWN_LINUX_GNU_LINKER=aarch64-linux-gnu-gcc \
 library=$(libraries aarch64-unknown-linux-gnu)
 export RUN_WITH="qemu-aarch64 -L /usr/aarch64-linux-gnu"
 linux_programs aarch64 aarch64-linux-gnu-gcc aarch64-linux-gnu-g++ "$library"
+archive aarch64-unknown-linux-gnu "$library"
+archive_works "aarch64 C" aarch64-unknown-linux-gnu aarch64-linux-gnu-gcc

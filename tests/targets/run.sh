@@ -2,7 +2,10 @@
 # Builds the library for other machines, runs the cases of tests/hosts and the examples with it, and prints what came of
 # each:
 #
-#     tests/targets/run.sh [TARGET...]      windows-gnu aarch64 i686 musl check, or those named
+#     tests/targets/run.sh [TARGET...]      those named, or all: x86_64 debian i686 musl windows-gnu aarch64 check
+#
+# With MAILRU_TARGETS_PROFILE=release it is what is released, and the archives lie in target/dist afterwards
+# (`make -C examples-c dist`); else it is built with few optimizations, and the archives are thrown away.
 #
 # A target whose tools are not there and cannot be installed is skipped by name. It is a failure if
 # MAILRU_REQUIRE_TARGETS names it.
@@ -10,7 +13,7 @@ set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
 folder=$(cd "$here" && cargo metadata --format-version 1 --no-deps \
     | sed -n 's/.*"target_directory":"\([^"]*\)".*/\1/p')/targets
-[ $# -gt 0 ] || set -- windows-gnu aarch64 i686 musl check
+[ $# -gt 0 ] || set -- x86_64 debian i686 musl windows-gnu aarch64 check
 
 failed=0
 tables=()
@@ -51,6 +54,24 @@ cat "${tables[@]}" | awk -F '\t' '
         }
         print ""
     }' | sed 's/ *$//' | tee "$folder/table.txt"
+# The same in numbers, as the README has it.
+cat "${tables[@]}" | awk -F '\t' '
+    function share(kind) { return all[at, kind] ? good[at, kind] + 0 "/" all[at, kind] : "" }
+    !($2 in known) { known[$2]; columns[++width] = $2 }
+    {
+        kind = $1
+        sub(/[ ,].*/, "", kind)
+        if (kind !~ /^(case|example|archive)$/) kind = "other"
+        all[$2, kind] += $3 != "n/a"
+        good[$2, kind] += $3 == "ok"
+    }
+    END {
+        print "\n| target | cases | examples | TLS, threads, unloading | from the archive |\n| --- | --- | --- | --- | --- |"
+        for (i = 1; i <= width; i++) {
+            at = columns[i]
+            print "| " at " | " share("case") " | " share("example") " | " share("other") " | " share("archive") " |"
+        }
+    }' | tee -a "$folder/table.txt"
 printf '%s\n' "${notes[@]}" | tee -a "$folder/table.txt"
 if grep -q "	FAIL$" "${tables[@]}"; then
     failed=1

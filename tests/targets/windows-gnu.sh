@@ -2,15 +2,17 @@
 # Windows by mingw-w64, run under wine. wine is not Windows: what it says of sockets and certificates is an indication.
 . "$(dirname "$0")/common.sh"
 
-install_packages build-essential g++-mingw-w64-x86-64-posix wine64
+install_packages build-essential cmake pkg-config python3 g++-mingw-w64-x86-64-posix wine64
 gcc=x86_64-w64-mingw32-gcc-posix
 gxx=x86_64-w64-mingw32-g++-posix
-need cc make "$gcc" "$gxx"
+need cc make pkg-config python3 "$gcc" "$gxx"
 wine=$(command -v wine64 || command -v wine || echo /usr/lib/wine/wine64)
 [ -x "$wine" ] || skip "wine is not installed"
 toolchain
 sandbox_ready
 
+# Known to work without optimization across crates.
+export CARGO_PROFILE_RELEASE_LTO=false
 library=$(libraries x86_64-pc-windows-gnu)
 programs=$work/programs
 mkdir -p "$programs"
@@ -46,4 +48,7 @@ conformance "windows-gnu C++" "$wine" "$programs/conformance-cpp.exe"
 examples "windows-gnu C" "$programs"
 try "windows-gnu C++" "example cpp" with_sandbox "$wine" "$programs/cpp.exe"
 tls "windows-gnu C" "$wine" "$programs/quickstart.exe"
+tls_refused "windows-gnu C" "$wine" "$programs/quickstart.exe"
 try "windows-gnu C" "unloading" with_slow_sandbox "$wine" "$programs/unload.exe" mailru.dll
+archive x86_64-pc-windows-gnu "$library"
+archive_works "windows-gnu C" x86_64-pc-windows-gnu "$gcc"

@@ -1,5 +1,5 @@
 //! The library under attack: forged payments and launches, redirects of others' logins, names that servers read in
-//! different ways. What an attack needs besides these tests is told in the README, section "Threat model".
+//! different ways. What an attack needs besides these tests is told in include/threats.md.
 
 #[path = "../../fuzz/oracle.rs"]
 pub mod oracle;

@@ -84,6 +84,12 @@ static char *authorize_url(int32_t *code) {
                                 arg(4, "abc"), code);
 }
 
+static char *authorize_url_at(int32_t *code) {
+    return mailru_authorize_url_at(arg(0, "http://127.0.0.1:8080/oauth/authorize"), arg(1, APP_ID),
+                                   arg(2, "https://example.org/"), arg(3, "code"), arg(4, "photos"), arg(5, "abc"),
+                                   code);
+}
+
 static char *parse_redirect(int32_t *code) {
     return mailru_parse_redirect(arg(0, "https://example.org/?code=1&state=abc"), arg(1, "abc"), code);
 }
@@ -119,6 +125,7 @@ static const struct {
     {"mailru_errors", errors, {NULL}},
     {"mailru_error_message", error_message, {"error_json"}},
     {"mailru_authorize_url", authorize_url, {"app_id", "redirect_uri", "", "", ""}},
+    {"mailru_authorize_url_at", authorize_url_at, {"", "app_id", "redirect_uri", "", "", ""}},
     {"mailru_parse_redirect", parse_redirect, {"url", ""}},
     {"mailru_verify", verify, {"secret_key", "params_json"}},
     {"mailru_verify_launch", verify_launch, {"secret_key", "params_json"}},

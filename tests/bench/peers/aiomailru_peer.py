@@ -57,7 +57,7 @@ async def main(tasks, mode, amount, warm_up=0.1):
     await asyncio.gather(*running)
     report.setdefault("calls", counter["calls"])
     await session.close()
-    print(json.dumps(report | {"peak_kb": peak_kb()}))
+    print(json.dumps(report | {"peak_kb": peak_kb(), "threads": len(os.listdir("/proc/self/task"))}))
 
 
 asyncio.run(main(int(sys.argv[1]), sys.argv[2], float(sys.argv[3]), *map(float, sys.argv[4:])))

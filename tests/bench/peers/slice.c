@@ -63,17 +63,17 @@ static double seconds_of(struct timeval time) {
     return (double)time.tv_sec + (double)time.tv_usec / 1e6;
 }
 
-/* The kernel's own record: ru_maxrss would count the parent before exec. */
-static long peak_kb(void) {
+/* A number of the kernel's own record of this process: ru_maxrss would count the parent before exec. */
+static long recorded(const char *format) {
     char line[256];
-    long peak = 0;
+    long number = 0;
     FILE *status = fopen("/proc/self/status", "r");
     while (status && fgets(line, sizeof line, status))
-        if (sscanf(line, "VmHWM: %ld", &peak) == 1)
+        if (sscanf(line, format, &number) == 1)
             break;
     if (status)
         fclose(status);
-    return peak;
+    return number;
 }
 
 static const char *given(const char *name) {
@@ -101,6 +101,7 @@ int main(int count, char **arguments) {
     int threads = peer.has_threads ? 1 : work.threads;
     if (peer.begin(&work) != 0)
         fail("the peer could not begin", NULL);
+    long running = 0;
     struct counter *counters = aligned_alloc(128, (size_t)threads * sizeof *counters);
     struct thread *all = calloc((size_t)threads, sizeof *all);
     if (!counters || !all)
@@ -130,7 +131,13 @@ int main(int count, char **arguments) {
         calls = sum(counters, threads) - calls_before;
         seconds = now() - begun;
         getrusage(RUSAGE_SELF, &after);
+        running = recorded("Threads: %ld");
         atomic_store(&over, 1);
+    }
+    if (!timed) {
+        while (sum(counters, threads) == 0)
+            sleep_for(0.001);
+        running = recorded("Threads: %ld");
     }
     for (int i = 0; i < threads; i++)
         pthread_join(all[i].id, NULL);
@@ -138,9 +145,10 @@ int main(int count, char **arguments) {
         seconds = now() - begun_whole;
         getrusage(RUSAGE_SELF, &after);
     }
-    printf("{\"calls\":%lu,\"seconds\":%.6f,\"user\":%.6f,\"system\":%.6f,\"size\":%zu,\"peak_kb\":%ld}\n",
+    printf("{\"calls\":%lu,\"seconds\":%.6f,\"user\":%.6f,\"system\":%.6f,\"size\":%zu,\"peak_kb\":%ld,\"threads\":%ld}\n",
            timed ? calls : sum(counters, threads), seconds, seconds_of(after.ru_utime) - seconds_of(before.ru_utime),
-           seconds_of(after.ru_stime) - seconds_of(before.ru_stime), atomic_load(&counters[0].size), peak_kb());
+           seconds_of(after.ru_stime) - seconds_of(before.ru_stime), atomic_load(&counters[0].size),
+           recorded("VmHWM: %ld"), running);
     free(all);
     free(counters);
     return 0;

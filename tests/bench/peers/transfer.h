@@ -32,7 +32,7 @@ static size_t take(char *bytes, size_t one, size_t count, void *state) {
     return one * count;
 }
 
-static int transfer_begin(struct transfer *transfer, const struct work *work) {
+static inline int transfer_begin(struct transfer *transfer, const struct work *work) {
     transfer->curl = curl_easy_init();
     if (!transfer->curl)
         return -1;
@@ -46,7 +46,7 @@ static int transfer_begin(struct transfer *transfer, const struct work *work) {
 }
 
 /* Performs the transfer; 0 if it went well. */
-static int transfer_run(struct transfer *transfer) {
+static inline int transfer_run(struct transfer *transfer) {
     long status = 0;
     transfer->size = 0;
     if (curl_easy_perform(transfer->curl) != CURLE_OK)
@@ -55,7 +55,7 @@ static int transfer_run(struct transfer *transfer) {
     return status == 200 ? 0 : -1;
 }
 
-static void transfer_end(struct transfer *transfer) {
+static inline void transfer_end(struct transfer *transfer) {
     curl_easy_cleanup(transfer->curl);
     free(transfer->answer);
 }

@@ -7,6 +7,7 @@
 #include <functional>
 #include <iostream>
 #include <thread>
+#include <vector>
 
 using namespace std::chrono_literals;
 
@@ -96,9 +97,50 @@ static void calls() {
     check(session.try_call("no.such.method").number() > 0, "with the platform's number");
     check(session.try_call(nullptr).number() == -MAILRU_INVALID_ARGUMENT, "or the library's");
     check(!session.try_call(nullptr).transient(), "which stays");
+    check(session.try_call("friends.get", R"({"sig":1})").argument() == "sig", "it names the argument");
+    check(session.try_call(std::string("friends.get\0x", 13)).code == MAILRU_INVALID_ARGUMENT, "a text that C would cut");
+    const mailru::result refused = session.try_public_page("mail/demo", R"({},"authorize":true)", 5s);
+    check(refused.code == MAILRU_INVALID_ARGUMENT, "parameters cannot break out of their request");
+    check(session.public_page("mail/demo", nullptr, 5s) == session.public_page("mail/demo"), "a page with a limit");
+    check(session.authorize(5s) == session.tokens(), "tokens with a limit");
     const std::string message = mailru::error_message(session.try_call(nullptr).json);
     check(message.find("method") != std::string::npos && message.find('{') == std::string::npos, "its text alone");
     check(mailru::errors().find("102") != std::string::npos, "the platform's errors");
+}
+
+static void structures() {
+    mailru::options options;
+    options.timeout = 1us;
+    options.retries = 0;
+    options.proxy = "a \"quoted\" \\ text\n";
+    options.max_calls_per_second = 0.5;
+    options.more = R"( {"get_limit": 0} )";
+    check(options.json() == R"({"get_limit": 0,"timeout_ms":1,"retries":0,"proxy":"a \"quoted\" \\ text\u000a",)"
+                            R"("max_calls_per_second":0.5})",
+          options.json().c_str());
+    options.more = "[]";
+    check(thrown([&] { mailru::session::public_pages(options); }) == MAILRU_INVALID_ARGUMENT, "no object of options");
+    const mailru::options nonsense = [] {
+        mailru::options made;
+        made.tls_roots = "nobody";
+        return made;
+    }();
+    mailru::result outcome;
+    check(!mailru::session::public_pages(nonsense, &outcome) && outcome.argument() == "tls_roots", "a wrong option");
+    mailru::tokens tokens = mailru::tokens::parse(
+        R"({"access_token":"a\"\u0416\ud83d\udc0c","refresh_token":null,"expires_in":5,"uid":"7","other":[{"uid":"8"}]})");
+    check(tokens.access_token == "a\"\xD0\x96\xF0\x9F\x90\x8C" && !tokens.refresh_token && tokens.uid == "7" &&
+              tokens.expires_in == 5s && tokens.valid(),
+          "tokens are read");
+    check(mailru::tokens::parse(tokens.json()) == tokens, "and written");
+    tokens.expires_at = std::chrono::system_clock::now() - 1s;
+    check(!tokens.valid() && !mailru::tokens::parse("{").valid() && !mailru::tokens::parse("").valid(), "or not valid");
+    const std::vector<std::uint64_t> ids{18446744073709551615u, 7};
+    const mailru::params params{{"ids", ids}, {"yes", true}, {"none", nullptr}, {"list", {1, "a"}}, {"half", 0.5}};
+    check(params.json() == R"({"ids":[18446744073709551615,7],"yes":true,"none":null,"list":[1,"a"],"half":0.5})",
+          params.json().c_str());
+    check(client().call("sandbox.echo", params).find(R"("ids":"18446744073709551615,7")") != std::string::npos,
+          "parameters are sent");
 }
 
 /* Whether something comes true, on whichever thread it is done. */
@@ -113,8 +155,8 @@ static void functions() {
     const auto witness = std::make_shared<int>();
     {
         const auto session = client();
-        session.on_token([witness](const std::string &) {});
-        session.on_token([witness](const std::string &) {});
+        session.on_token([witness](const mailru::tokens &) {});
+        session.on_token([witness](const mailru::tokens &) {});
         check(witness.use_count() == 2, "a replaced function is forgotten");
     }
     check(witness.use_count() == 1, "a freed session forgets its function");
@@ -133,7 +175,7 @@ static void functions() {
     stored.on_renewal(nullptr);
     check(comes([&] { return witness.use_count() == 1; }), "a removed function is forgotten");
     const auto pages = mailru::session::public_pages();
-    check(pages.try_on_token([witness](const std::string &) {}).code == MAILRU_INVALID_ARGUMENT, "refused");
+    check(pages.try_on_token([witness](const mailru::tokens &) {}).code == MAILRU_INVALID_ARGUMENT, "refused");
     std::string log;
     mailru::set_log([&log, witness](std::int32_t, const std::string &line) { log += line; }, 4);
     client().call("friends.get");
@@ -170,12 +212,20 @@ static void helpers() {
     check(thrown([] { mailru::verify_launch("key", "{}"); }) == MAILRU_INVALID_ARGUMENT, "launch parameters");
     const char *query = "app_id=524632&mailiki_price=10&other_price=10000&profit=5000&service_id=10"
                         "&transaction_id=3751&uid=104&sig=961a705e28008186d443fe211608184c";
-    check(mailru::verify_query("payment", "secretkey", query).find(R"("transaction_id":"3751")") != std::string::npos,
+    const mailru::verified_query verified = mailru::verify_query("payment", "secretkey", query);
+    check(verified.params.at("transaction_id") == "3751" && verified.checked == std::vector<std::string>{"sig"} &&
+              !verified.expires_at && !verified.expired,
           "a query's parameters");
     check(thrown([&] { mailru::verify_query("payment", "another", query); }) == MAILRU_SIGNATURE_MISMATCH, "forged");
     check(mailru::try_verify_query("launch", "secretkey", query).code == MAILRU_INVALID_ARGUMENT, "another kind");
     check(mailru::authorize_url("1", "http://localhost/").find("client_id=1") != std::string::npos, "an address");
-    check(mailru::parse_redirect("http://localhost/?code=abc") == R"({"code":"abc"})", "a redirect");
+    check(mailru::parse_redirect("http://localhost/?code=abc", nullptr).code == "abc", "a redirect");
+    const mailru::redirect tokens = mailru::parse_redirect(
+        "http://localhost/#access_token=t&expires_in=5&x_mailru_vid=7&state=s", "s");
+    check(!tokens.code && tokens.tokens && tokens.tokens->access_token == "t", "with tokens");
+    check(thrown([] { mailru::parse_redirect("http://localhost/?code=abc&state=b", "a"); }) == MAILRU_OAUTH_ERROR,
+          "another login's");
+    check(mailru::abi_version() == MAILRU_ABI_VERSION, "the library fits");
     check(mailru::methods().find("friends.get") != std::string::npos && !mailru::version().empty(), "catalogue");
 }
 
@@ -183,6 +233,7 @@ int main() {
     constructors();
     moves();
     calls();
+    structures();
     functions();
     queues();
     helpers();

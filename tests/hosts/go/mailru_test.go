@@ -1,4 +1,6 @@
-package mailru
+// Package tests tries the Go package against the sandbox, whose options MAILRU_OPTIONS holds. The sandbox's methods:
+// sandbox.echo… answers its parameters; whoever starts these tests makes sandbox.echo.slow never answer.
+package tests
 
 import (
 	"context"
@@ -11,35 +13,55 @@ import (
 	"sync/atomic"
 	"testing"
 	"time"
+
+	"libmailru.example/mailru"
 )
 
-// The sandbox's methods: sandbox.echo… answers its parameters; the test that runs these tests makes
-// sandbox.echo.slow never answer.
-func client(t *testing.T) *Session {
+const (
+	key = "be6ef89965d58e56dec21acb9b62bdaa"
+	uid = "1324730981306483817"
+)
+
+// app is the guide's application, and its options lead to the sandbox.
+func app() mailru.Config {
+	return mailru.Config{AppID: "423004", PrivateKey: "7815696ecbf1c96e6894b779456d330e",
+		Options: mailru.Options{JSON: json.RawMessage(os.Getenv("MAILRU_OPTIONS"))}}
+}
+
+// opened is a session that is closed with the test.
+func opened(t *testing.T, session *mailru.Session, err error) *mailru.Session {
 	t.Helper()
-	session, err := NewClientSession("423004", "7815696ecbf1c96e6894b779456d330e",
-		"be6ef89965d58e56dec21acb9b62bdaa", "1324730981306483817", os.Getenv("MAILRU_OPTIONS"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(session.Close)
+	t.Cleanup(func() { session.Close() })
 	return session
 }
 
-func TestAThousandGoroutines(t *testing.T) {
+func client(t *testing.T) *mailru.Session {
+	t.Helper()
+	session, err := app().TokenSession(key, uid)
+	return opened(t, session, err)
+}
+
+func TestThousandsOfGoroutines(t *testing.T) {
 	session := client(t)
+	calls := 2000
+	if testing.Short() {
+		calls = 500
+	}
 	var all sync.WaitGroup
-	for number := 0; number < 1000; number++ {
+	for number := range calls {
 		all.Add(1)
-		go func(number int) {
+		go func() {
 			defer all.Done()
-			answer, err := session.Call(context.Background(), "sandbox.echo", map[string]any{"tag": number})
+			answer, err := session.Call(context.Background(), "sandbox.echo", mailru.Params{"tag": number})
 			if err != nil {
 				t.Error(err)
-			} else if !strings.Contains(string(answer), fmt.Sprintf(`"tag":"%d"`, number)) {
+			} else if !strings.Contains(answer.String(), fmt.Sprintf(`"tag":"%d"`, number)) {
 				t.Errorf("%d got %s", number, answer)
 			}
-		}(number)
+		}()
 	}
 	all.Wait()
 }
@@ -63,102 +85,191 @@ func TestAContextEndsItsCallAlone(t *testing.T) {
 	time.AfterFunc(200*time.Millisecond, func() { cancel(reason) })
 	_, err := session.Call(ctx, "sandbox.echo.slow", nil)
 	ended.Store(true)
-	var failure *Error
-	if !errors.As(err, &failure) || failure.Code != Cancelled || !errors.Is(err, reason) {
+	if !errors.Is(err, mailru.ErrCancelled) || !errors.Is(err, reason) || !errors.Is(err, context.Canceled) {
 		t.Errorf("not cancelled: %v", err)
 	}
 	others.Wait()
 	// A context that has ended sends nothing: not even what is wrong with the call is looked at.
-	for i := 0; i < 50; i++ {
+	for range 50 {
 		if _, err = session.Call(ctx, "no method", nil); !errors.Is(err, reason) {
 			t.Errorf("called with an ended context: %v", err)
 		}
 	}
 }
 
-func TestADeadlineIsTheContexts(t *testing.T) {
+// What was seen: Upload, Public and Authorize had no context.
+func TestEveryRequestEndsWithItsContext(t *testing.T) {
+	session := client(t)
+	// Nothing below /slow is answered.
+	var options struct {
+		Base string `json:"api_url"`
+	}
+	if err := json.Unmarshal([]byte(os.Getenv("MAILRU_OPTIONS")), &options); err != nil {
+		t.Fatal(err)
+	}
+	silent := app()
+	silent.Options.PublicURL = strings.Replace(options.Base, "/platform/api", "/slow", 1)
+	silent.Options.TokenURL = silent.Options.PublicURL
+	password, err := silent.PasswordSession("demo@mail.ru", "demo")
+	opened(t, password, err)
+	requests := map[string]func(ctx context.Context) error{
+		"upload": func(ctx context.Context) error {
+			_, err := session.Upload(ctx, "sandbox.echo.slow", nil, mailru.File{Field: "f", Name: "n", Data: []byte("x")})
+			return err
+		},
+		"public": func(ctx context.Context) error {
+			_, err := password.Public(ctx, "mail/demo", nil)
+			return err
+		},
+		"authorize": func(ctx context.Context) error {
+			_, err := password.Authorize(ctx)
+			return err
+		},
+	}
+	for name, request := range requests {
+		ctx, cancel := context.WithCancel(context.Background())
+		time.AfterFunc(100*time.Millisecond, cancel)
+		began := time.Now()
+		if err := request(ctx); !errors.Is(err, context.Canceled) || time.Since(began) > time.Second {
+			t.Errorf("%s: not cancelled but %v after %s", name, err, time.Since(began))
+		}
+		ctx, cancel = context.WithTimeout(context.Background(), 100*time.Millisecond)
+		if err := request(ctx); !errors.Is(err, context.DeadlineExceeded) || !errors.Is(err, mailru.ErrTimeout) {
+			t.Errorf("%s: no deadline but %v", name, err)
+		}
+		cancel()
+	}
+}
+
+func TestADeadlineCountsWhereItComesFirst(t *testing.T) {
 	ctx, stop := context.WithTimeout(context.Background(), 300*time.Millisecond)
 	defer stop()
 	_, err := client(t).Call(ctx, "sandbox.echo.slow", nil)
-	var failure *Error
-	if !errors.As(err, &failure) || failure.Code != Timeout || !errors.Is(err, context.DeadlineExceeded) {
+	if !errors.Is(err, mailru.ErrTimeout) || !errors.Is(err, context.DeadlineExceeded) {
 		t.Errorf("no deadline: %v", err)
 	}
-}
-
-func TestTokenFunctionsAreReplacedAndForgotten(t *testing.T) {
-	session, err := NewPasswordSession("423004", "7815696ecbf1c96e6894b779456d330e", "", "demo@mail.ru", "demo", "",
-		os.Getenv("MAILRU_OPTIONS"))
-	if err != nil {
-		t.Fatal(err)
+	hasty := app()
+	hasty.Options.Timeout = 100 * time.Millisecond
+	session, err := hasty.TokenSession(key, uid)
+	opened(t, session, err)
+	ctx, stop = context.WithTimeout(context.Background(), time.Minute)
+	defer stop()
+	_, err = session.Call(ctx, "sandbox.echo.slow", nil)
+	if !errors.Is(err, mailru.ErrTimeout) || errors.Is(err, context.DeadlineExceeded) {
+		t.Errorf("the session's own limit: %v", err)
 	}
-	defer session.Close()
-	never := func(json.RawMessage) { t.Error("a replaced function was told") }
-	told := make(chan string, 2)
-	for _, function := range []func(json.RawMessage){never, func(tokens json.RawMessage) { told <- string(tokens) }} {
-		if err := session.OnToken(function); err != nil {
-			t.Fatal(err)
-		}
-	}
-	if _, err := session.Call(context.Background(), "friends.get", nil); err != nil {
-		t.Fatal(err)
-	}
-	if tokens, err := session.Tokens(); err != nil || <-told != string(tokens) {
-		t.Errorf("told of other tokens than %s, %v", tokens, err)
+	var failure *mailru.Error
+	if !errors.As(err, &failure) || !failure.Timeout() || !failure.Temporary() || !failure.Sent {
+		t.Errorf("%+v", failure)
 	}
 }
 
-func TestTokensAreRestoredAndReplaced(t *testing.T) {
-	const stored = `{"access_token":"old","refresh_token":"old","uid":"1324730981306483817","expires_at":1}`
-	const newer = `{"access_token":"be6ef89965d58e56dec21acb9b62bdaa","refresh_token":"next"}`
-	session, err := NewStoredSession("423004", "7815696ecbf1c96e6894b779456d330e", "", json.RawMessage(stored),
-		os.Getenv("MAILRU_OPTIONS"))
-	if err != nil {
-		t.Fatal(err)
+func TestErrorsTellEverything(t *testing.T) {
+	session := client(t)
+	_, err := session.Call(context.Background(), "no.such.method", nil)
+	var failure *mailru.Error
+	if !errors.Is(err, mailru.ErrAPI) || !errors.Is(err, mailru.Number(2)) || errors.Is(err, mailru.Number(3)) ||
+		!errors.As(err, &failure) || failure.Message == "" || strings.Contains(failure.Message, "{") || !failure.Sent {
+		t.Errorf("a platform's error: %v", err)
 	}
-	defer session.Close()
-	phases := make(chan int, 2)
-	err = session.OnRenewal(func(phase int) {
-		if phase == 1 {
-			if err := session.SetTokens(json.RawMessage(newer)); err != nil {
-				t.Error(err)
-			}
+	_, err = session.Call(context.Background(), "friends.get", mailru.Params{"sig": "x"})
+	if !errors.As(err, &failure) || failure.Code != mailru.ErrInvalidArgument || failure.Argument != "sig" ||
+		failure.Number != -1 || failure.Sent || failure.Transient {
+		t.Errorf("an argument: %+v", failure)
+	}
+	nowhere := app()
+	nowhere.Options = mailru.Options{APIURL: "http://127.0.0.1:1/platform/api", Retries: -1}
+	lost, err := nowhere.TokenSession(key, uid)
+	opened(t, lost, err)
+	_, err = lost.Call(context.Background(), "friends.get", nil)
+	if !errors.As(err, &failure) || failure.Code != mailru.ErrNetwork || failure.Sent || !failure.Transient {
+		t.Errorf("a network that is not there: %+v", failure)
+	}
+	if _, err := (mailru.Config{Options: mailru.Options{APIURL: "nonsense"}}).TokenSession("", ""); !errors.As(err, &failure) ||
+		failure.Argument != "api_url" {
+		t.Errorf("an option: %v", err)
+	}
+	if _, err := (mailru.Config{AppID: "1", Circuit: mailru.ServerServer}).TokenSession("t", ""); !errors.As(err, &failure) ||
+		failure.Argument != "secret_key" {
+		t.Errorf("a key that a circuit needs: %v", err)
+	}
+	if known, err := mailru.Errors(); err != nil || len(known) < 5 || known[0].Advice == "" {
+		t.Errorf("%v %v", known, err)
+	}
+}
+
+// What C would cut at a NUL is refused.
+func TestTextsAreWhole(t *testing.T) {
+	session := client(t)
+	var failure *mailru.Error
+	for argument, try := range map[string]func() error{
+		"method":      func() error { _, err := session.Call(context.Background(), "friends.get\x00x", nil); return err },
+		"params_json": func() error { _, err := session.Sign("friends.get", json.RawMessage("{\"a\":\"\x00\"}")); return err },
+		"app_id":      func() error { _, err := mailru.Config{AppID: "1\x002"}.TokenSession("t", "u"); return err },
+		"url":         func() error { _, err := mailru.ParseRedirect("http://localhost/?code=1\x00", "s"); return err },
+		"secret_key":  func() error { return mailru.Verify("k\x00", mailru.Params{}) },
+		"query":       func() error { _, err := mailru.VerifyQuery(mailru.Payment, "k", "a=\x00"); return err },
+	} {
+		if err := try(); !errors.As(err, &failure) || failure.Code != mailru.ErrInvalidArgument ||
+			failure.Argument != argument {
+			t.Errorf("%s: %v", argument, err)
 		}
-		phases <- phase
-	})
-	if err != nil {
-		t.Fatal(err)
 	}
-	if _, err := session.Call(context.Background(), "friends.get", nil); err != nil {
-		t.Error(err)
+	// A raw text cannot break out of the request that it stands in.
+	_, err := session.Public(context.Background(), "mail/demo", json.RawMessage(`{},"authorize":true`))
+	if !errors.Is(err, mailru.ErrInvalidArgument) {
+		t.Errorf("%v", err)
 	}
-	if first, second := <-phases, <-phases; first != 1 || second != 0 {
-		t.Errorf("phases %d and %d", first, second)
+}
+
+func TestAnswersKeepTheirDigits(t *testing.T) {
+	session := client(t)
+	answer, err := session.Call(context.Background(), "sandbox.echo", mailru.Params{"id": uint64(18446744073709551615)})
+	if err != nil || !strings.Contains(answer.String(), `"id":"18446744073709551615"`) {
+		t.Errorf("%s %v", answer, err)
 	}
-	var failure *Error
-	if err := session.SetTokens(json.RawMessage("{}")); !errors.As(err, &failure) || failure.Code != InvalidArgument {
-		t.Errorf("no tokens were accepted: %v", err)
+	friends, err := mailru.CallAs[[]mailru.ID](context.Background(), session, "friends.get", nil)
+	if err != nil || len(friends) == 0 || friends[0] != "15410773191172635989" {
+		t.Errorf("%s %v", friends, err)
 	}
-	if _, err := NewStoredSession("423004", "", "", nil, ""); !errors.As(err, &failure) || failure.Code != InvalidArgument {
-		t.Errorf("a session of no tokens: %v", err)
+	var told struct{ Number, Text mailru.ID }
+	if err := mailru.Answer(`{"number":15410773191172635989,"text":"7"}`).Decode(&told); err != nil ||
+		told.Number != "15410773191172635989" || told.Text != "7" {
+		t.Errorf("%v %v", told, err)
+	}
+	value, err := mailru.Answer(`[15410773191172635989]`).Value()
+	if err != nil || fmt.Sprint(value) != "[15410773191172635989]" {
+		t.Errorf("%v %v", value, err)
 	}
 }
 
 func TestFilesAndPages(t *testing.T) {
 	session := client(t)
-	answer, err := session.Upload("photos.upload", map[string]any{"aid": "_myphoto"}, "img_file", "a.png", []byte("\x89PNG"))
-	if err != nil || !strings.Contains(string(answer), "pid") {
+	told := make(chan uint64, 1000)
+	file := mailru.File{Field: "img_file", Name: "a.png", Type: "image/png", Reader: strings.NewReader("\x89PNG"),
+		Progress: func(sent, total uint64) { told <- total - sent }}
+	answer, err := session.Upload(context.Background(), "photos.upload", mailru.Params{"aid": "_myphoto"}, file)
+	if err != nil || !strings.Contains(answer.String(), "pid") {
 		t.Errorf("%s %v", answer, err)
 	}
-	answer, err = session.Public("mail/demo", nil)
-	if err != nil || !strings.Contains(string(answer), "1324730981306483817") {
+	close(told)
+	left := uint64(1)
+	for left = range told {
+	}
+	if left != 0 {
+		t.Errorf("%d bytes are left at the end", left)
+	}
+	answer, err = session.Public(context.Background(), "mail/demo", nil)
+	if err != nil || !strings.Contains(answer.String(), uid) {
 		t.Errorf("%s %v", answer, err)
 	}
-}
-
-func TestParametersKeepTheirDigits(t *testing.T) {
-	answer, err := client(t).Call(context.Background(), "sandbox.echo", map[string]any{"id": uint64(18446744073709551615)})
-	if err != nil || !strings.Contains(string(answer), `"id":"18446744073709551615"`) {
+	yes := true
+	answer, err = session.Do(context.Background(), mailru.Request{Method: "no.such.method", PassError: &yes, Retries: -1,
+		Timeout: 5 * time.Second})
+	if err != nil || !strings.Contains(answer.String(), `"error_code":2`) {
 		t.Errorf("%s %v", answer, err)
+	}
+	if _, err := session.Do(context.Background(), mailru.Request{}); !errors.Is(err, mailru.ErrInvalidArgument) {
+		t.Errorf("no request at all: %v", err)
 	}
 }

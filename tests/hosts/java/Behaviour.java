@@ -266,6 +266,9 @@ public final class Behaviour {
             ObjectInputStream in = new ObjectInputStream(new ByteArrayInputStream(bytes.toByteArray()));
             MailruException copy = (MailruException) in.readObject();
             check(copy.json().equals(error.json()) && copy.sent().equals(error.sent()), copy);
+            String url = Mailru.authorizeUrl("http://127.0.0.1:1/login", "token", "1", "https://example.com/in", null,
+                    new String[0]);
+            check(url.startsWith("http://127.0.0.1:1/login?") && url.contains("token"), url);
             CallQueue<Object> queue = new CallQueue<>(0, 1);
             queue.submit(session, "no.such.method", null, "tag");
             check(failure(() -> {

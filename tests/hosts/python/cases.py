@@ -7,6 +7,7 @@ Case = namedtuple("Case", "name action circuit options method parameters code co
 
 APP_ID, PRIVATE_KEY = "423004", "7815696ecbf1c96e6894b779456d330e"
 SECRET_KEY, SESSION_KEY = "3dad9cbf9baaa0360c0f2ba372d25716", "be6ef89965d58e56dec21acb9b62bdaa"
+REDIRECT_URI = "https://example.org/login"
 UID, EMAIL, PASSWORD = "1324730981306483817", "demo@mail.ru", "demo"
 
 

@@ -7,123 +7,85 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"strconv"
 	"strings"
-	"time"
 
-	"mailru"
+	"libmailru.example/mailru"
+)
+
+const (
+	privateKey = "7815696ecbf1c96e6894b779456d330e"
+	secretKey  = "3dad9cbf9baaa0360c0f2ba372d25716"
+	sessionKey = "be6ef89965d58e56dec21acb9b62bdaa"
+	redirect   = "https://example.org/login"
+	state      = "case-state"
 )
 
 type testCase struct {
 	name, action, circuit, options, method, parameters, code, contains string
 }
 
+// config is the guide's application with the keys of a circuit.
+func (test testCase) config(circuit mailru.Circuit) mailru.Config {
+	config := mailru.Config{AppID: "423004", PrivateKey: privateKey, SecretKey: secretKey, Circuit: circuit}
+	if test.options != "-" {
+		config.Options.JSON = json.RawMessage(test.options)
+	}
+	return config
+}
+
 func (test testCase) session() (*mailru.Session, error) {
-	const appID, privateKey, key = "423004", "7815696ecbf1c96e6894b779456d330e", "be6ef89965d58e56dec21acb9b62bdaa"
 	switch test.circuit {
 	case "client":
-		return mailru.NewClientSession(appID, privateKey, key, "1324730981306483817", test.options)
+		return test.config(mailru.ClientServer).TokenSession(sessionKey, "1324730981306483817")
 	case "server":
-		return mailru.NewServerSession(appID, "3dad9cbf9baaa0360c0f2ba372d25716", key, test.options)
+		return test.config(mailru.ServerServer).TokenSession(sessionKey, "")
 	default:
-		return mailru.NewPasswordSession(appID, privateKey, "", "demo@mail.ru", "demo", "", test.options)
+		return test.config(mailru.ClientServer).PasswordSession("demo@mail.ru", "demo")
 	}
 }
 
-func (test testCase) act() (json.RawMessage, error) {
+// params are the case's parameters, nil for none.
+func (test testCase) params() any {
+	if test.parameters == "-" {
+		return nil
+	}
+	return json.RawMessage(test.parameters)
+}
+
+// A run is a case with its session.
+type run struct {
+	testCase
+	*mailru.Session
+	ctx context.Context
+}
+
+func (test testCase) act() (string, error) {
+	if test.circuit == "-" {
+		action, ok := alone[test.action]
+		if !ok {
+			return "", errors.New("unknown action")
+		}
+		return action(test)
+	}
+	action, ok := actions[test.action]
+	if !ok {
+		return "", errors.New("unknown action")
+	}
 	session, err := test.session()
 	if err != nil {
-		return nil, err
+		return "", err
 	}
 	defer session.Close()
-	ctx := context.Background()
-	var parameters any
-	if test.parameters != "-" {
-		parameters = json.RawMessage(test.parameters)
-	}
-	switch test.action {
-	case "call":
-		return session.Call(ctx, test.method, parameters)
-	case "sign":
-		return session.Sign(test.method, parameters)
-	case "together", "crowd":
-		return together(ctx, session, test)
-	case "deadline":
-		ctx, stop := context.WithTimeout(ctx, 300*time.Millisecond)
-		defer stop()
-		answer, err := session.Call(ctx, test.method, parameters)
-		if !errors.Is(err, context.DeadlineExceeded) {
-			return nil, fmt.Errorf("not the deadline's error: %v", err)
-		}
-		return answer, err
-	case "cancel":
-		ctx, cancel := context.WithCancel(ctx)
-		time.AfterFunc(200*time.Millisecond, cancel)
-		answer, err := session.Call(ctx, test.method, parameters)
-		if !errors.Is(err, context.Canceled) {
-			return nil, fmt.Errorf("not the context's error: %v", err)
-		}
-		if _, err := session.Call(context.Background(), "sandbox.echo", nil); err != nil {
-			return nil, err
-		}
-		return answer, err
-	case "stale":
-		session.Close()
-		return session.Call(ctx, test.method, parameters)
-	case "renewal":
-		return renewal(ctx, session, test)
-	default:
-		return nil, errors.New("unknown action")
-	}
-}
-
-func together(ctx context.Context, session *mailru.Session, test testCase) (json.RawMessage, error) {
-	calls, err := strconv.Atoi(test.parameters)
-	if err != nil {
-		return nil, err
-	}
-	outcomes := make(chan error, calls)
-	for tag := 0; tag < calls; tag++ {
-		go func(tag int) {
-			answer, err := session.Call(ctx, test.method, map[string]int{"tag": tag})
-			if err == nil && !strings.Contains(string(answer), fmt.Sprintf(`"tag":"%d"`, tag)) {
-				err = fmt.Errorf("%d got %s", tag, answer)
-			}
-			outcomes <- err
-		}(tag)
-	}
-	for ; calls > 0; calls-- {
-		err = errors.Join(err, <-outcomes)
-	}
-	return nil, err
-}
-
-func renewal(ctx context.Context, session *mailru.Session, test testCase) (json.RawMessage, error) {
-	told := make(chan string, 3)
-	err := session.OnToken(func(tokens json.RawMessage) { told <- string(tokens) })
-	if err != nil {
-		return nil, err
-	}
-	if _, err := session.Call(ctx, "sandbox.echo", nil); err != nil {
-		return nil, err
-	}
-	answer, err := session.Call(ctx, test.method, nil)
-	if err != nil {
-		return nil, err
-	}
-	tokens, err := session.Tokens()
-	if err == nil && (len(told) != 2 || <-told == string(tokens) || <-told != string(tokens)) {
-		err = errors.New("not told of both sets of tokens")
-	}
-	return answer, err
+	answer, err := action(run{test, session, context.Background()})
+	return answer.String(), err
 }
 
 func (test testCase) verdict() string {
-	answer, err := test.act()
-	code, text := "MAILRU_OK", string(answer)
+	text, err := test.act()
+	code := "MAILRU_OK"
 	var failure *mailru.Error
 	if errors.As(err, &failure) {
-		code, text = failure.Code.String(), failure.JSON
+		code, text = failure.Code.String(), string(failure.JSON)
 	} else if err != nil {
 		return fmt.Sprintf("FAIL %s %v", test.name, err)
 	}

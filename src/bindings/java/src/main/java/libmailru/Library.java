@@ -99,6 +99,8 @@ final class Library {
         Pointer mailru_error_message(byte[] error, IntByReference code);
         Pointer mailru_authorize_url(byte[] appId, byte[] redirectUri, byte[] responseType, byte[] scope, byte[] state,
                 IntByReference code);
+        Pointer mailru_authorize_url_at(byte[] address, byte[] appId, byte[] redirectUri, byte[] responseType,
+                byte[] scope, byte[] state, IntByReference code);
         Pointer mailru_parse_redirect(byte[] url, byte[] expectedState, IntByReference code);
         Pointer mailru_verify(byte[] secretKey, byte[] params, IntByReference code);
         Pointer mailru_verify_launch(byte[] secretKey, byte[] params, IntByReference code);

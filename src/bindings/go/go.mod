@@ -1,0 +1,3 @@
+module libmailru.example/mailru
+
+go 1.24

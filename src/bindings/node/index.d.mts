@@ -1,0 +1,3 @@
+export * from "./index.js";
+import * as mailru from "./index.js";
+export default mailru;
