@@ -169,6 +169,7 @@ fn java_keeps_its_promises() {
             "interrupts end calls",
             "what is forgotten is freed and what is used is not",
             "no thread is left when there is nothing to do",
+            "a class loader is collected",
             "limits and texts are whole",
             "what a listener throws is reported and the answer kept",
             "exit does not wait and a missing library is named",
