@@ -26,8 +26,9 @@ PYTHONPATH=$folder/zig exec python3 -m ziglang $2 "\$@"
 END
     chmod +x "$work/$1"
 }
-tool cc "cc -target x86_64-linux-musl"
-tool c++ "c++ -target x86_64-linux-musl"
+# One level of optimization everywhere, so that Zig builds the C library once.
+tool cc "cc -target x86_64-linux-musl -O2"
+tool c++ "c++ -target x86_64-linux-musl -O2"
 tool ar ar
 export ZIG_GLOBAL_CACHE_DIR=$work/cache ZIG_LOCAL_CACHE_DIR=$work/cache
 export CARGO_TARGET_X86_64_UNKNOWN_LINUX_MUSL_LINKER=$work/cc CC_x86_64_unknown_linux_musl=$work/cc \
