@@ -103,13 +103,21 @@ fn options() -> String {
     include!("src/option_names.in")
 }
 
-/// The platform's errors, as lines of the manual.
+/// The platform's errors, as lines of the manual: each with its meaning, and below it what to do.
 fn errors() -> String {
-    let line = |error: &serde_json::Value| {
-        let meaning = error["meaning"].as_str().expect("an error has a meaning");
-        format!(" *     {:>3}  {meaning}", error["code"].to_string())
-    };
-    read_catalogue("errors").iter().map(line).collect::<Vec<_>>().join("\n")
+    let mut lines = Vec::new();
+    for error in read_catalogue("errors") {
+        let text = |name: &str| error[name].as_str().expect("an error has a meaning and an advice").to_owned();
+        lines.push(format!(" *     {:>3}  {}", error["code"].to_string(), text("meaning")));
+        lines.push(String::from(" *         "));
+        for word in text("advice").split(' ') {
+            if lines.last().is_some_and(|line| line.len() + word.len() > 105) {
+                lines.push(String::from(" *         "));
+            }
+            lines.last_mut().into_iter().for_each(|line| line.extend([" ", word]));
+        }
+    }
+    lines.join("\n")
 }
 
 /// The codes, as constants with their meanings.

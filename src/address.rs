@@ -1,4 +1,4 @@
-//! Addresses: the service's, as the options give them, and the queries appended to them.
+//! The service's addresses, as the options give them, and the queries appended to them.
 #![forbid(unsafe_code)]
 
 use std::borrow::Cow;
@@ -10,13 +10,13 @@ use ureq::http::Uri;
 use zeroize::Zeroizing;
 
 use crate::error::{Failure, Outcome};
-use crate::large::{Look, Work, no_look};
+use crate::large::{Checkpoint, Work, no_checkpoint};
 use crate::memory::text_with_room;
 
 /// All but the characters that RFC 3986 calls unreserved.
 const ENCODED: AsciiSet = NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 
-/// A base address that was checked: http or https, a host, perhaps a port and a path, nothing else.
+/// A checked base address: http or https, a host name, perhaps a port and a path, nothing else.
 #[derive(Debug, Clone)]
 pub struct Address {
     text: String,
@@ -25,9 +25,9 @@ pub struct Address {
 }
 
 impl Address {
-    /// Checks an address that stands in the option (or argument) of this name.
+    /// Checks the address given in the option (or argument) of this name.
     ///
-    /// Strictly, since servers and proxies read what is not quite an address in different ways.
+    /// Strict, because servers and proxies interpret malformed addresses differently.
     pub fn parse(option: &str, text: &str) -> Outcome<Address> {
         let wrong = |problem: &str| {
             Failure::argument(option, format!("{problem}; give an address such as https://appsmail.ru/platform/api"))
@@ -40,14 +40,14 @@ impl Address {
             return Err(wrong("must begin with https:// or http://"));
         }
         if authority.as_str().contains('@') {
-            return Err(wrong("must not hold a user name or password"));
+            return Err(wrong("must not contain a user name or password"));
         }
         let after_host = authority.as_str().strip_prefix(authority.host()).unwrap_or_default();
         if !is_host(authority.host()) || !is_port(after_host) {
-            return Err(wrong("must hold a host and, if any, a port from 1 to 65535"));
+            return Err(wrong("must have a host name and, if it has a port, one from 1 to 65535"));
         }
         if uri.query().is_some() || text.contains('#') {
-            return Err(wrong("must not hold a query or fragment"));
+            return Err(wrong("must not have a query or fragment"));
         }
         let path_at = scheme.len() + "://".len() + authority.as_str().len();
         let path = text.get(path_at..).unwrap_or_default();
@@ -55,19 +55,21 @@ impl Address {
             return Err(wrong("has a path with characters that must be percent-encoded"));
         }
         if !path.split('/').all(is_segment) {
-            return Err(wrong("has a path with . or .., or with an escape that stands for ., a slash or a control"));
+            return Err(wrong(
+                "has a path with the segment \".\" or \"..\", or with an escaped dot, slash or control character",
+            ));
         }
         let plain_host = (scheme == "http").then(|| authority.host().to_owned());
         let text = text.trim_end_matches('/').to_owned();
         Ok(Address { text, path_at, plain_host })
     }
 
-    /// Refuses plain http to another machine: the session key would travel in the open.
+    /// Refuses plain http to another machine, which would send the access token unencrypted.
     pub fn refuse_plain_http(&self, option: &str) -> Outcome<()> {
         match &self.plain_host {
             Some(host) if !is_loopback(host) => Err(Failure::argument(
                 option,
-                "is plain http to another machine, which would show the session key to the network; use https, or set allow_http to true",
+                "is plain http to another machine, which would send the access token unencrypted; use https, or set allow_http to true",
             )),
             _ => Ok(()),
         }
@@ -78,7 +80,7 @@ impl Address {
         &self.text
     }
 
-    /// The bytes of a GET's request line, for an address with a query of this length.
+    /// The length of a GET's request line, for an address with a query of this length.
     pub fn request_line(&self, query: usize) -> usize {
         let path = (self.text.len() - self.path_at).max("/".len());
         "GET ".len() + path + "?".len() + query + " HTTP/1.1".len()
@@ -93,19 +95,19 @@ impl Address {
             full.push('/');
         }
         full.push('?');
-        // Nobody looks, so nothing ends it.
-        let _ = encode_into(&mut full, parameters, &no_look);
+        // Without a checkpoint it cannot fail.
+        let _ = encode_into(&mut full, parameters, &no_checkpoint);
         full
     }
 }
 
-/// Joins parameters as `name=value&…`, percent-encoded: for a query and for a form body alike.
+/// Joins parameters as `name=value&…`, percent-encoded, for a query or a form body.
 pub fn encode_into<'a>(
     text: &mut String,
     parameters: impl Iterator<Item = (&'a str, &'a str)>,
-    look: Look<'_>,
+    checkpoint: Checkpoint<'_>,
 ) -> Outcome<()> {
-    let mut work = Work::new(look);
+    let mut work = Work::new(checkpoint);
     for (position, (name, value)) in parameters.enumerate() {
         if position > 0 {
             text.push('&');
@@ -117,9 +119,12 @@ pub fn encode_into<'a>(
     Ok(())
 }
 
-/// How long the parameters are as [`encode_into`] joins them.
-pub fn encoded_length<'a>(parameters: impl Iterator<Item = (&'a str, &'a str)>, look: Look<'_>) -> Outcome<usize> {
-    let mut work = Work::new(look);
+/// The length of the parameters as [`encode_into`] joins them.
+pub fn encoded_length<'a>(
+    parameters: impl Iterator<Item = (&'a str, &'a str)>,
+    checkpoint: Checkpoint<'_>,
+) -> Outcome<usize> {
+    let mut work = Work::new(checkpoint);
     let mut length = 0;
     for (name, value) in parameters {
         length += length_of(name) + "=&".len();
@@ -139,16 +144,16 @@ fn length_of(text: &str) -> usize {
 pub fn encoded<'a>(
     parameters: impl Iterator<Item = (&'a str, &'a str)>,
     length: usize,
-    look: Look<'_>,
+    checkpoint: Checkpoint<'_>,
 ) -> Outcome<Zeroizing<String>> {
     let mut text = Zeroizing::new(text_with_room(length, "the parameters")?);
-    encode_into(&mut text, parameters, look)?;
+    encode_into(&mut text, parameters, checkpoint)?;
     debug_assert_eq!(text.len(), length, "it did not grow");
     Ok(text)
 }
 
-/// A name or value of a query, decoded strictly: `None` if a `%` stands before anything but two hexadecimal digits, or
-/// what comes out is not UTF-8.
+/// Decodes a name or value of a query strictly: `None` if a `%` is not followed by two hexadecimal digits, or if the
+/// result is not UTF-8.
 pub fn decoded(text: &str) -> Option<Cow<'_, str>> {
     if !escapes(text).all(|byte| byte.is_some()) {
         return None;
@@ -160,7 +165,7 @@ pub fn decoded(text: &str) -> Option<Cow<'_, str>> {
     percent_decode_str(&spaced).decode_utf8().ok().map(|text| Cow::Owned(text.into_owned()))
 }
 
-/// The bytes that the percent-escapes of a text stand for; `None` for one that is none.
+/// The bytes that the percent-escapes of a text encode; `None` for an invalid escape.
 fn escapes(text: &str) -> impl Iterator<Item = Option<u8>> {
     text.split('%').skip(1).map(|rest| {
         let digits = rest.get(..2).filter(|digits| digits.bytes().all(|digit| digit.is_ascii_hexdigit()))?;
@@ -168,7 +173,7 @@ fn escapes(text: &str) -> impl Iterator<Item = Option<u8>> {
     })
 }
 
-/// Whether a text is a host: a name, an IPv4 address, or an IPv6 address in brackets.
+/// Whether a text is a host name, an IPv4 address, or an IPv6 address in brackets.
 pub fn is_host(host: &str) -> bool {
     match host.strip_prefix('[') {
         Some(rest) => rest.strip_suffix(']').is_some_and(|address| address.parse::<Ipv6Addr>().is_ok()),
@@ -176,26 +181,26 @@ pub fn is_host(host: &str) -> bool {
     }
 }
 
-/// Whether the text behind a host is nothing, or a colon and a port.
+/// Whether the text after the host name is empty, or a colon and a port.
 pub fn is_port(after_host: &str) -> bool {
     let digits = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit());
     let port = |text: &str| digits(text) && text.parse::<u16>().is_ok_and(|port| port > 0);
     after_host.is_empty() || after_host.strip_prefix(':').is_some_and(port)
 }
 
-/// The characters of RFC 3986's paths.
+/// The characters that RFC 3986 allows in paths.
 fn is_of_a_path(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || b"/-._~!$&'()*+,;=:@%".contains(&byte)
 }
 
-/// Whether a segment of a path is read alike everywhere, and leads to no other folder.
+/// Whether every server reads this path segment in the same way, and none as a step to another folder.
 fn is_segment(segment: &str) -> bool {
     let plain = |byte: Option<u8>| byte.is_some_and(|byte| !byte.is_ascii_control() && !b"./\\".contains(&byte));
     // Some servers cut off what follows a semicolon.
     !matches!(segment.split(';').next(), Some("." | "..")) && escapes(segment).all(plain)
 }
 
-/// Whether the host is this machine by its name or number: `localhost`, 127.0.0.0/8 or `::1`.
+/// Whether the host name means this machine: `localhost`, 127.0.0.0/8 or `::1`.
 pub fn is_loopback(host: &str) -> bool {
     let bare = host.trim_start_matches('[').trim_end_matches(']');
     host.eq_ignore_ascii_case("localhost") || bare.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
@@ -305,15 +310,15 @@ mod tests {
     fn large_texts_can_be_left() {
         let large = "я &".repeat(200_000);
         let parameters = || [("a", large.as_str()), ("b c", "d")].into_iter();
-        let looks = std::cell::Cell::new(0);
+        let checkpoints = std::cell::Cell::new(0);
         let counted = || {
-            looks.set(looks.get() + 1);
+            checkpoints.set(checkpoints.get() + 1);
             Ok(())
         };
         let length = encoded_length(parameters(), &counted).expect("not ended");
         let made = encoded(parameters(), length, &counted).expect("memory");
         assert_eq!((made.len(), made.capacity()), (length, length));
-        assert!(looks.get() >= 6, "{} looks", looks.get());
+        assert!(checkpoints.get() >= 6, "{} checkpoints", checkpoints.get());
         let ended = || Err(Failure::argument("test", "is over"));
         assert!(encoded_length(parameters(), &ended).is_err() && encoded(parameters(), length, &ended).is_err());
         assert_eq!(*encoded([("a", "b")].into_iter(), 3, &ended).expect("small"), "a=b");
@@ -324,9 +329,9 @@ mod tests {
         let every_byte: String = (0..=0x7ff).filter_map(char::from_u32).collect();
         for parameters in [vec![], vec![("", "")], vec![("a", &*every_byte)], vec![(&*every_byte, "я"), ("b", "~.-_ ")]]
         {
-            let length = encoded_length(parameters.iter().copied(), &no_look).expect("not ended");
+            let length = encoded_length(parameters.iter().copied(), &no_checkpoint).expect("not ended");
             let mut text = String::new();
-            encode_into(&mut text, parameters.iter().copied(), &no_look).expect("not ended");
+            encode_into(&mut text, parameters.iter().copied(), &no_checkpoint).expect("not ended");
             assert_eq!(text.len(), length, "{parameters:?}");
         }
     }
@@ -334,7 +339,7 @@ mod tests {
     #[test]
     fn queries_are_percent_encoded_utf8() {
         let parameters = || [("a b", "Я&=+/~")].into_iter();
-        let length = encoded_length(parameters(), &no_look).expect("not ended");
+        let length = encoded_length(parameters(), &no_checkpoint).expect("not ended");
         for base in ["https://appsmail.ru", "https://appsmail.ru/api"] {
             let address = Address::parse("api_url", base).expect("valid");
             let full = address.with_query(parameters(), length);

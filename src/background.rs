@@ -1,4 +1,4 @@
-//! Threads of the library's own: for token requests, name look-ups and queued calls.
+//! The library's own threads: for token requests, name look-ups and queued calls.
 #![forbid(unsafe_code)]
 
 use std::thread;
@@ -6,16 +6,16 @@ use std::thread;
 use crate::error::{Code, Failure, Outcome};
 use crate::panics;
 
-/// Room for a TLS handshake, the system's resolver, and a callback of the host. Only what is touched is used. It is
-/// set here because the standard library otherwise takes it from `RUST_MIN_STACK` in the host's environment.
+/// Enough for a TLS handshake, the system's resolver and a callback of the host. Set here because the standard library
+/// would otherwise take it from `RUST_MIN_STACK` in the host's environment.
 const STACK: usize = 2 << 20;
 
-/// Starts a thread that does this work; `name` says what for, as debuggers show it.
+/// Starts a thread that does this work; debuggers show `name`.
 ///
-/// The thread blocks every signal, so that none of the host's is delivered to it. A panic ends the thread alone and
-/// prints nothing; work whose outcome somebody waits for catches its own.
+/// The thread blocks every signal, so that none of the host's is delivered to it. A panic ends only the thread and
+/// prints nothing; work whose outcome another thread waits for must catch its own panics.
 pub fn spawn(name: &str, work: impl FnOnce() + Send + 'static) -> Outcome<()> {
-    // A new thread inherits the mask: blocked before it starts, no signal can arrive in between.
+    // A new thread inherits the signal mask. Blocking before the start leaves no moment in which a signal can arrive.
     #[cfg(unix)]
     let _blocked = BlockedSignals::new();
     let quiet = move || {
@@ -52,9 +52,9 @@ impl BlockedSignals {
 #[cfg(unix)]
 impl Drop for BlockedSignals {
     fn drop(&mut self) {
-        if let Some(former) = &self.0 {
-            // It fails for no mask that was in force before.
-            let _ = former.thread_set_mask();
+        if let Some(previous) = &self.0 {
+            // Restoring a mask that was in force before cannot fail.
+            let _ = previous.thread_set_mask();
         }
     }
 }
@@ -66,9 +66,9 @@ mod tests {
 
     use super::*;
 
-    /// A thread's blocked signals, as the kernel tells them.
+    /// A thread's blocked signals, as the kernel reports them.
     fn blocked(status: &str) -> u64 {
-        let line = status.lines().find_map(|line| line.strip_prefix("SigBlk:")).expect("Linux tells the mask");
+        let line = status.lines().find_map(|line| line.strip_prefix("SigBlk:")).expect("Linux reports the mask");
         u64::from_str_radix(line.trim(), 16).expect("hexadecimal digits")
     }
 
@@ -88,7 +88,7 @@ mod tests {
     }
 
     #[test]
-    fn no_thread_is_told_truthfully() {
+    fn a_thread_that_cannot_start_is_reported_as_such() {
         let failure = no_thread("resolve", &std::io::ErrorKind::WouldBlock.into()).into_json();
         assert!(failure.contains("\"error_code\":-24") && failure.contains("\"transient\":true"), "{failure}");
         assert!(failure.contains("limit of threads"), "{failure}");

@@ -1,4 +1,4 @@
-//! Failures: the codes, and the one JSON shape in which each failure reaches the host.
+//! Failures: the codes, and the JSON object in which a failure reaches the host.
 #![forbid(unsafe_code)]
 
 use std::fmt::Write as _;
@@ -9,7 +9,7 @@ use serde_json::{Map, Value};
 
 macro_rules! codes {
     ($($variant:ident = $number:literal, $name:literal, $meaning:literal;)*) => {
-        /// What came of a call. The number and the name of each are part of the C interface.
+        /// The outcome of a call. The number and the name of each code are part of the C interface.
         #[derive(Debug, Clone, Copy, PartialEq, Eq)]
         #[repr(i32)]
         pub enum Code {
@@ -43,7 +43,7 @@ impl Code {
         self as i32
     }
 
-    /// Whether it tells what became of a request, so that `sent` belongs to it.
+    /// Whether it is the failure of a request, which carries the member `sent`.
     fn is_of_request(self) -> bool {
         matches!(self.number(), 12..=15 | 20..=24)
     }
@@ -62,13 +62,13 @@ pub type Outcome<T> = Result<T, Failure>;
 pub enum Failure {
     /// The platform's error object, in the platform's own bytes.
     Platform(String),
-    /// Everything else: noticed here, or an answer that needs explaining.
+    /// Every other failure, with a message written by this library.
     Local(Box<Problem>),
 }
 
 /// A failure that is not the platform's own error object.
 ///
-/// No secret may stand in any of its fields: they go to logs and screens.
+/// None of its fields may contain a secret: hosts log and display them.
 #[derive(Debug, Clone)]
 pub struct Problem {
     code: Code,
@@ -105,7 +105,7 @@ impl Failure {
         }))
     }
 
-    /// There is no memory for something large; the host may have less of it later.
+    /// There is no memory for a large buffer; the host may have freed some later.
     pub fn out_of_memory(what: &str) -> Failure {
         let message = format!("there is not enough memory for {what}");
         Failure::new(Code::OutOfMemory, message).transient(true)
@@ -136,17 +136,18 @@ impl Failure {
         self.with(|it| it.http_status = Some(status))
     }
 
-    /// Adds when to come back, if the server said.
+    /// Adds after what time to retry, if the server said so.
     pub fn retry_after(self, wait: Option<Duration>) -> Failure {
         self.with(|it| it.retry_after = wait)
     }
 
-    /// Says whether a byte of the request may have reached a server. Where nobody says it, none was sent.
+    /// Notes whether a byte of the request may have reached a server. A failure without this note means that none was
+    /// sent.
     pub fn sent(self, sent: bool) -> Failure {
         self.with(|it| it.sent = Some(sent))
     }
 
-    /// As [`Self::sent`], unless it was said before.
+    /// As [`Self::sent`], unless it was noted before.
     pub fn sent_unless_known(self, sent: bool) -> Failure {
         self.with(|it| {
             it.sent.get_or_insert(sent);
@@ -186,7 +187,7 @@ impl Failure {
         }
     }
 
-    /// The text for a log line; for a platform error that is the platform's.
+    /// The message for the log; a platform error's own message is the platform's text.
     pub fn message(&self) -> &str {
         match self {
             Failure::Platform(body) => body,
@@ -221,10 +222,10 @@ impl Failure {
         }
         let mut json = String::from("{\"error\":");
         json.push_str(&Value::Object(error).to_string());
-        // Spliced in as they came: a tree in between would round numbers and sort members.
+        // Inserted as raw text: parsing and writing it again would round numbers and sort members.
         for (name, verbatim) in [("oauth", problem.oauth), ("platform", problem.platform)] {
             let Some(verbatim) = verbatim else { continue };
-            // A large one for which there is no memory is left out; all else is told.
+            // A large answer for which there is no memory is left out of the failure.
             if json.try_reserve(verbatim.len() + name.len() + 8).is_ok() {
                 json.pop();
                 let _ = write!(json, ",\"{name}\":{verbatim}}}");

@@ -1,6 +1,6 @@
-//! What an error's JSON says, for hosts that have no JSON parser at hand.
+//! Reads error JSON for hosts that have no JSON parser.
 //!
-//! The JSON is a failure's of this library, or the platform's own bytes.
+//! The JSON is a failure of this library, or the platform's own bytes.
 #![forbid(unsafe_code)]
 
 use std::borrow::Cow;
@@ -24,17 +24,18 @@ fn text_of<'a>(error: &'a str, name: &str) -> Option<Cow<'a, str>> {
     Some(text)
 }
 
-/// The error's number: the platform's, or minus the code of this library's; 0 if there is none.
+/// The error's number: the platform's, or minus this library's code; 0 if there is none.
 pub fn number(error_json: &str) -> i64 {
     member(error_json, "error").and_then(number_of).unwrap_or(0)
 }
 
-/// Whether the same call may succeed later: this library says so in its errors, the catalogue for the platform's.
+/// Whether the same call may succeed later. This library's failures say so themselves; for platform errors the
+/// catalogue says so.
 pub fn is_transient(error_json: &str) -> bool {
     let Some(error) = member(error_json, "error") else { return false };
     match number_of(error) {
         // The platform's numbers are not negative.
-        Some(code) if code >= 0 => catalogue::may_pass(code),
+        Some(code) if code >= 0 => catalogue::is_transient(code),
         _ => member(error, "transient") == Some("true"),
     }
 }
@@ -42,12 +43,12 @@ pub fn is_transient(error_json: &str) -> bool {
 /// The error's text alone.
 pub fn message(error_json: &str) -> Outcome<String> {
     let Some(error) = member(error_json, "error") else {
-        let problem = "holds no error; give the JSON that came with a code other than MAILRU_OK";
+        let problem = "contains no error; give the JSON returned with a code other than MAILRU_OK";
         return Err(Failure::argument("error_json", problem));
     };
     let text = match error.as_bytes().first() {
         Some(b'{') => text_of(error, "error_msg").or_else(|| catalogue::meaning(number_of(error)?).map(Cow::Borrowed)),
-        // Authorization servers say it in this way.
+        // The form of authorization servers (RFC 6749, 5.2).
         Some(b'"') => text_of(error_json, "error").map(|error| match text_of(error_json, "error_description") {
             Some(more) => Cow::Owned(format!("{error}: {more}")),
             None => error,
@@ -55,7 +56,7 @@ pub fn message(error_json: &str) -> Outcome<String> {
         _ => None,
     };
     let text = text.unwrap_or_else(|| Cow::Owned(format!("error {error}")));
-    // A string of C's ends at NUL.
+    // A C string ends at NUL.
     Ok(text.replace('\0', "\u{fffd}"))
 }
 

@@ -1,4 +1,4 @@
-//! Who a session is: an application's keys and a user's tokens, and how a request gets both.
+//! A session's identity: an application's keys and a user's tokens, and how a request is signed with both.
 #![forbid(unsafe_code)]
 
 use std::borrow::Cow;
@@ -9,14 +9,14 @@ use std::time::{Duration, Instant};
 use crate::call::Call;
 use crate::error::{Failure, Outcome};
 use crate::http::Client;
-use crate::http::answer::{Answer, Verdict};
+use crate::http::answer::{Answer, BodyKind};
 use crate::keys::Keys;
-use crate::large::Look;
+use crate::large::Checkpoint;
 use crate::log::{self, Level, Line};
 use crate::oauth::file::TokenFile;
 use crate::oauth::grant::{Grant, OauthClient};
 use crate::oauth::now::Now;
-use crate::oauth::state::{RefusedCall, Rules, TokenState};
+use crate::oauth::state::{RejectedCall, Rules, TokenState};
 use crate::oauth::store::TokenStore;
 use crate::oauth::tokens::Tokens;
 use crate::options::Options;
@@ -26,35 +26,35 @@ use crate::secret::Secret;
 use crate::signature::Circuit;
 
 /// The platform's "session key or uid incorrect".
-const TOKEN_REFUSED: i64 = 102;
+const TOKEN_REJECTED: i64 = 102;
 
 /// Where a session's tokens come from.
 pub enum Source {
-    /// The host gives them.
+    /// The host passes them.
     Host {
         /// Sent as `session_key`, unless empty.
         access_token: Secret,
         /// The session user; may be empty.
         uid: String,
     },
-    /// The host kept them from an earlier session, as the JSON of `mailru_tokens`; empty if `token_file` holds them.
+    /// The host stored them from an earlier session, as the JSON of `mailru_tokens`; empty if `token_file` holds them.
     Stored(Secret),
-    /// The authorization server gives them.
+    /// The authorization server issues them.
     Grant(Grant),
 }
 
-/// What signs and names the calls of a session that is not public.
+/// The keys and tokens of a session that is not public.
 pub struct Identity {
     /// The application's keys.
     pub keys: Keys,
     /// The user's tokens.
     pub store: Arc<TokenStore>,
-    /// Where the application's calls wait their turn.
+    /// The application's rate limit.
     pub pace: Pace,
 }
 
 impl Identity {
-    /// Checks the keys and the source, and reads the file of tokens if there is one; touches no network.
+    /// Checks the keys and the source, and reads the token file if there is one; uses no network.
     pub fn new(keys: Keys, source: Source, options: &Options, client: &Arc<Client>) -> Outcome<Identity> {
         keys.check()?;
         let now = Now::since(Instant::now());
@@ -78,7 +78,7 @@ impl Identity {
         let filed = file.as_ref().map(|file| file.load(now)).transpose()?.flatten();
         let (tokens, is_filed) = newest(given, filed)?;
         if tokens.is_none() && grant.is_none() {
-            let problem = "is empty; give what mailru_tokens showed, or the option token_file with a file of tokens";
+            let problem = "is empty; give the JSON that mailru_tokens returned, or name an existing token file in the option token_file";
             return Err(Failure::argument("tokens_json", problem));
         }
         if let (Some(file), Some(tokens), false) = (&file, &tokens, is_filed) {
@@ -107,7 +107,7 @@ impl Identity {
         Ok(Identity { keys, store: Arc::new(store), pace })
     }
 
-    /// Runs a request with the session's tokens; if the platform refuses them, once more with others.
+    /// Runs a request with the session's tokens; if the platform refuses them, a second time with renewed ones.
     pub fn with_tokens(
         &self,
         call: &Arc<Call>,
@@ -119,12 +119,12 @@ impl Identity {
         let tokens = self.store.tokens_for(call)?;
         let (number, began) = (number(method, parameters), self.store.now());
         let answer = request(&tokens)?;
-        if answer.platform_code() != Some(TOKEN_REFUSED) {
+        if answer.platform_code() != Some(TOKEN_REJECTED) {
             note(&tokens, number, began, &answer);
             return Ok(answer);
         }
-        let names_an_id = parameters.iter().any(|(name, _)| is_user_id(name));
-        let refused = RefusedCall { tokens, call: number, names_an_id, began, at: self.store.now() };
+        let names_a_user = parameters.iter().any(|(name, _)| is_user_id(name));
+        let refused = RejectedCall { tokens, call: number, names_a_user, began, at: self.store.now() };
         let Some(others) = self.store.tokens_instead_of(&refused, call)? else { return Ok(answer) };
         let began = self.store.now();
         let answer = request(&others)?;
@@ -138,7 +138,7 @@ impl Identity {
         tokens: &'a Tokens,
         method: &'a str,
         parameters: &'a Parameters<'_>,
-        look: Look<'_>,
+        checkpoint: Checkpoint<'_>,
     ) -> Outcome<Parameters<'a>> {
         let signer = self.keys.signer(tokens)?;
         let borrowed = |name: &'static str, value: &'a str| (Cow::Borrowed(name), Cow::Borrowed(value));
@@ -154,43 +154,44 @@ impl Identity {
         if signer.circuit == Circuit::ServerServer {
             all.push(borrowed("secure", "1"));
         }
-        signer.sign_within(&mut all, look)?;
+        signer.sign_within(&mut all, checkpoint)?;
         Ok(all)
     }
 
-    /// The tokens as JSON, for the host to store.
+    /// The tokens as JSON, which the host may store.
     pub fn show(&self, tokens: &Tokens) -> String {
         tokens.to_json(self.keys.circuits().of(tokens))
     }
 }
 
-/// Notes an answer that shows that the platform accepts the tokens.
+/// If the answer shows that the platform accepts the tokens, notes that.
 fn note(tokens: &Tokens, number: u64, began: Now, answer: &Answer) {
-    if answer.is_success_status() && matches!(answer.verdict, Verdict::Json | Verdict::EmptyJson) {
+    if answer.is_success_status() && matches!(answer.kind, BodyKind::Json | BodyKind::EmptyJson) {
         tokens.note_accepted(number, began);
     }
 }
 
-/// Whether a parameter says whom the call is about: by a wrong one the platform's 102 may be meant.
+/// Whether a parameter names a user: the platform's error 102 may then be about this user id, not the token.
 fn is_user_id(name: &str) -> bool {
     let name = name.to_ascii_lowercase();
     name.contains("uid") || ["vid", "oid", "owner", "user", "users"].contains(&name.as_str())
 }
 
-/// A number that tells a call from others.
+/// A hash that identifies a call by its method and parameters.
 fn number(method: &str, parameters: &Parameters<'_>) -> u64 {
     let mut hasher = DefaultHasher::new();
     method.hash(&mut hasher);
     for (name, value) in parameters {
-        // Of a long text the beginning and the length do: whether to renew is all that depends on it.
+        // The beginning and the length of a long text are enough, because only the decision to renew depends on the
+        // hash.
         let beginning = &value.as_bytes()[..value.len().min(64)];
         (name, value.len(), beginning).hash(&mut hasher);
     }
     hasher.finish()
 }
 
-/// The newer of the constructor's tokens and the file's, and whether it is the file's. Where nothing tells, the file's
-/// is: another process, or an earlier one, wrote it after what the host remembers.
+/// The newer of the constructor's tokens and the file's, and whether it is the file's. If their ages are unknown, the
+/// file's are newer: this or another process wrote them after the host stored its own.
 fn newest(given: Option<Tokens>, filed: Option<Tokens>) -> Outcome<(Option<Tokens>, bool)> {
     let (given, mut filed) = match (given, filed) {
         (Some(given), Some(filed)) => (given, filed),
@@ -200,14 +201,15 @@ fn newest(given: Option<Tokens>, filed: Option<Tokens>) -> Outcome<(Option<Token
     if filed.uid.is_empty() {
         filed.uid.clone_from(&given.uid);
     } else if !given.uid.is_empty() && given.uid != filed.uid {
-        let problem = "holds the tokens of another user than the constructor's; name another file";
+        let problem = "holds the tokens of a user other than the constructor's; name another file";
         return Err(Failure::argument("token_file", problem));
     }
     let is_older = matches!((filed.end(), given.end()), (Some(filed), Some(given)) if filed < given);
     Ok(if is_older { (Some(given), false) } else { (Some(filed), true) })
 }
 
-/// A pause that differs from session to session by up to a quarter: those that failed together do not come back together.
+/// A pause that differs between sessions by up to a quarter, so that sessions that failed together do not retry
+/// together.
 fn spread(pause: Duration) -> Duration {
     let chance = RandomState::new().hash_one(pause) as u32;
     pause.mul_f64(0.75 + 0.25 * f64::from(chance) / f64::from(u32::MAX))

@@ -1,4 +1,4 @@
-//! Reading JSON without building a tree, and JSON on its way to the host.
+//! Reads JSON without building a tree, and holds the JSON that goes to the host.
 #![forbid(unsafe_code)]
 
 use std::borrow::Cow;
@@ -13,32 +13,32 @@ use serde_json::value::RawValue;
 use crate::error::{Failure, Outcome};
 use crate::memory::text_with_room;
 
-/// The deepest nesting that is accepted, in what the host sends and in what the platform answers.
+/// The deepest nesting accepted in the host's parameters and in the platform's answers.
 pub const MAX_DEPTH: usize = 128;
 
-/// JSON that was checked, or written, by this library: UTF-8 without a NUL byte.
+/// JSON checked or written by this library: UTF-8 without a NUL byte.
 ///
-/// It is kept as bytes: as a `String`, a large answer's check for UTF-8 would be made twice.
+/// Kept as bytes, because a `String` would check a large answer for UTF-8 a second time.
 #[derive(Debug, Default)]
 pub struct Json(Vec<u8>);
 
 impl Json {
-    /// Takes over bytes that were checked to be JSON.
+    /// Takes bytes that were checked to be JSON.
     pub fn checked(bytes: Vec<u8>) -> Json {
         Json(bytes)
     }
 
-    /// The text, to look into it.
+    /// The JSON as borrowed text.
     pub fn as_str(&self) -> &str {
         std::str::from_utf8(&self.0).unwrap_or_default()
     }
 
-    /// The text itself.
+    /// The JSON as text.
     pub fn into_string(self) -> String {
         String::from_utf8(self.0).unwrap_or_default()
     }
 
-    /// The bytes, to hand them over.
+    /// The JSON as bytes.
     pub fn into_bytes(self) -> Vec<u8> {
         self.0
     }
@@ -50,18 +50,18 @@ impl From<String> for Json {
     }
 }
 
-/// A value as JSON, in a block of its own size: one that grew would leave copies of secrets behind.
+/// A value as JSON, allocated in its exact size: a buffer that grew would leave copies of secrets in memory.
 pub fn written(value: &impl Serialize, what: &str) -> Outcome<String> {
     let mut length = Length(0);
-    // Neither can fail: texts are counted, and then put into memory that is there.
+    // Neither can fail: the bytes are first counted, then written into allocated memory.
     let _ = serde_json::to_writer(&mut length, value);
-    // One byte more, for C's end of a string.
+    // One byte more, for the NUL of the C string.
     let mut json = text_with_room(length.0 + 1, what)?.into_bytes();
     let _ = serde_json::to_writer(&mut json, value);
     Ok(String::from_utf8(json).unwrap_or_default())
 }
 
-/// Counts the bytes that are written to it.
+/// Counts the bytes written to it.
 struct Length(usize);
 
 impl Write for Length {
@@ -77,14 +77,14 @@ impl Write for Length {
 
 /// The members of a JSON object as they were written; a repeated name is an error.
 ///
-/// Values stay raw text, since numbers would not survive a conversion.
+/// Values stay raw text, because a conversion would round numbers.
 pub fn members<'a>(argument: &str, json: &'a str) -> Outcome<Vec<(Cow<'a, str>, &'a RawValue)>> {
     let Members(members) = serde_json::from_str(json).map_err(|error| {
-        // The parser's own text is kept out: it may quote the input, and so a secret.
+        // The parser's message is left out, because it may quote the input, and so a secret.
         let place = format!("line {} column {}", error.line(), error.column());
         Failure::argument(argument, format!("must be a JSON object; it is not one at {place}"))
     })?;
-    // A few names are compared faster than hashed; many, as sorted neighbours.
+    // Comparing pairs is faster than hashing for a few names; sorting is faster for many.
     let repeated = if members.len() <= 16 {
         members
             .iter()
@@ -102,8 +102,8 @@ pub fn members<'a>(argument: &str, json: &'a str) -> Outcome<Vec<(Cow<'a, str>, 
     }
 }
 
-/// The members of a JSON object as they were written, repeated names included; `None` if the text is no JSON object.
-/// For what servers wrote: what is no Unicode in a name is replaced, so that it hides no other member.
+/// The members of a server's JSON object as they were written, duplicates included; `None` if the text is not a JSON
+/// object. Invalid Unicode in a name is replaced, so that it does not hide the other members.
 pub fn all_members(json: &str) -> Option<Vec<(Cow<'_, str>, &RawValue)>> {
     let Pairs(members) = serde_json::from_str::<Pairs<LossyText>>(json).ok()?;
     Some(members.into_iter().map(|(LossyText(name), value)| (name, value)).collect())
@@ -119,7 +119,7 @@ impl<'de> Deserialize<'de> for Members<'de> {
     }
 }
 
-/// The names of an object's members, read as `N`, and their values as written.
+/// An object's members: the names read as `N`, the values as written.
 struct Pairs<'a, N>(Vec<(N, &'a RawValue)>);
 
 impl<'de, N: Deserialize<'de>> Deserialize<'de> for Pairs<'de, N> {
@@ -144,7 +144,7 @@ impl<'de, N: Deserialize<'de>> Deserialize<'de> for Pairs<'de, N> {
     }
 }
 
-/// A JSON string, borrowed where it has no escapes. One that is no Unicode is an error.
+/// A JSON string, borrowed if it has no escapes. Invalid Unicode is an error.
 pub struct Text<'a>(pub Cow<'a, str>);
 
 impl<'de> Deserialize<'de> for Text<'de> {
@@ -169,7 +169,7 @@ impl<'de> Deserialize<'de> for Text<'de> {
     }
 }
 
-/// A JSON string of a server's: what is no Unicode in it, such as half of a surrogate pair, is replaced.
+/// A JSON string written by a server: invalid Unicode in it, such as half of a surrogate pair, is replaced.
 pub struct LossyText<'a>(pub Cow<'a, str>);
 
 impl<'de> Deserialize<'de> for LossyText<'de> {
@@ -190,7 +190,7 @@ impl<'de> Deserialize<'de> for LossyText<'de> {
                 Ok(LossyText(Cow::Owned(String::from_utf8_lossy(text).into_owned())))
             }
         }
-        // serde_json checks for Unicode only what is read as a string.
+        // serde_json checks for Unicode only if the value is read as a string, so it is read as bytes.
         deserializer.deserialize_bytes(Take)
     }
 }
@@ -200,7 +200,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn half_a_surrogate_pair_of_a_server_hides_nothing() {
+    fn half_a_surrogate_pair_from_a_server_hides_no_member() {
         let members = all_members(r#"{"\ud800":1,"a\udc00b":"\ud83d\ude00","a":"x"}"#).expect("an object");
         let names: Vec<_> = members.iter().map(|(name, _)| name.as_ref()).collect();
         assert_eq!(names, ["\u{fffd}\u{fffd}\u{fffd}", "a\u{fffd}\u{fffd}\u{fffd}b", "a"]);

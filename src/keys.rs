@@ -1,4 +1,4 @@
-//! An application's keys: what they can sign, and in which of the platform's two circuits.
+//! An application's keys, and the circuits in which they can sign.
 #![forbid(unsafe_code)]
 
 use crate::error::{Code, Failure, Outcome};
@@ -6,7 +6,7 @@ use crate::oauth::tokens::Tokens;
 use crate::secret::Secret;
 use crate::signature::{Circuit, Signer};
 
-/// An application's keys, and in which circuit they sign.
+/// An application's keys, and a circuit if it is fixed.
 pub struct Keys {
     /// The application's id.
     pub app_id: String,
@@ -18,7 +18,7 @@ pub struct Keys {
     pub circuit: Option<Circuit>,
 }
 
-/// Which circuits a session's keys allow.
+/// The circuits that a session's keys allow.
 #[derive(Clone, Copy)]
 pub struct Circuits {
     client: bool,
@@ -26,7 +26,7 @@ pub struct Circuits {
 }
 
 impl Circuits {
-    /// The circuit for these tokens: for their user if that is possible, else for the application.
+    /// The circuit for these tokens: client-server if possible, else server-server.
     pub fn of(self, tokens: &Tokens) -> Option<Circuit> {
         match self {
             Circuits { client: true, .. } if !tokens.uid.is_empty() => Some(Circuit::ClientServer),
@@ -37,7 +37,7 @@ impl Circuits {
 }
 
 impl Keys {
-    /// Refuses keys that the circuit needs and does not have.
+    /// Fails if a key that the circuit needs is empty.
     pub fn check(&self) -> Outcome<()> {
         let needed = match self.circuit {
             Some(Circuit::ClientServer) => Some(("private_key", &self.private_key)),
@@ -55,7 +55,7 @@ impl Keys {
         }
     }
 
-    /// Refuses a call that no tokens could make one that can be signed, so that nothing is spent for it.
+    /// Fails if the session could not sign a call with any tokens, so that no grant is used up for it.
     pub fn check_use(&self) -> Outcome<()> {
         match self.circuits() {
             Circuits { client: false, server: false } => Err(undefined()),
@@ -71,12 +71,12 @@ impl Keys {
         }
     }
 
-    /// Whether a user's id is needed, whatever is called.
+    /// Whether every call needs a user's id.
     pub fn sign_only_for_a_user(&self) -> bool {
         matches!(self.circuits(), Circuits { client: true, server: false })
     }
 
-    /// What signs a call with these tokens.
+    /// The signer of a call with these tokens.
     pub fn signer<'a>(&'a self, tokens: &'a Tokens) -> Outcome<Signer<'a>> {
         match self.circuits().of(tokens) {
             Some(circuit @ Circuit::ClientServer) => Ok(Signer { circuit, uid: &tokens.uid, key: &self.private_key }),

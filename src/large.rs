@@ -1,46 +1,46 @@
-//! Texts that may be large: worked through in pieces, with a look at the call between two of them.
+//! Processes large texts in pieces, and checks between two pieces whether the call was cancelled.
 #![forbid(unsafe_code)]
 
 use crate::error::Outcome;
 
-/// Asked between two pieces whether to go on.
-pub type Look<'a> = &'a dyn Fn() -> Outcome<()>;
+/// Called between two pieces: fails if the work must stop.
+pub type Checkpoint<'a> = &'a dyn Fn() -> Outcome<()>;
 
-/// As much as is worked through in a moment.
+/// Small enough that a piece delays a cancellation by a moment only.
 const PIECE: usize = 256 * 1024;
 
-/// For work that nobody may end.
-pub fn no_look() -> Outcome<()> {
+/// For work that cannot be cancelled.
+pub fn no_checkpoint() -> Outcome<()> {
     Ok(())
 }
 
-/// Works through texts, and looks at the call after each piece's worth of them.
+/// Processes texts, with a checkpoint after each [`PIECE`] bytes.
 pub struct Work<'a> {
-    look: Look<'a>,
-    since_look: usize,
+    checkpoint: Checkpoint<'a>,
+    since_checkpoint: usize,
 }
 
 impl<'a> Work<'a> {
-    /// Nothing is done yet.
-    pub fn new(look: Look<'a>) -> Work<'a> {
-        Work { look, since_look: 0 }
+    /// Work that has not begun.
+    pub fn new(checkpoint: Checkpoint<'a>) -> Work<'a> {
+        Work { checkpoint, since_checkpoint: 0 }
     }
 
-    /// Works through a text, piece by piece.
+    /// Processes a text, piece by piece.
     pub fn through<'t>(&mut self, text: &'t str, mut step: impl FnMut(&'t str)) -> Outcome<()> {
         for piece in pieces(text) {
             step(piece);
-            self.since_look += piece.len();
-            if self.since_look >= PIECE {
-                self.since_look = 0;
-                (self.look)()?;
+            self.since_checkpoint += piece.len();
+            if self.since_checkpoint >= PIECE {
+                self.since_checkpoint = 0;
+                (self.checkpoint)()?;
             }
         }
         Ok(())
     }
 }
 
-/// A text in pieces.
+/// Splits a text into pieces.
 fn pieces(text: &str) -> impl Iterator<Item = &str> {
     let mut rest = text;
     std::iter::from_fn(move || {

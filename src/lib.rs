@@ -1,20 +1,20 @@
 //! The client of the Mail.ru platform's REST API behind the C interface of `include/mailru.h`.
 //!
-//! The modules from the ground up. Each imports only from those that stand before it; `tests/abi/layers.rs` compares
+//! The modules by layer, lowest first. Each imports only from modules named before it; `tests/abi/layers.rs` compares
 //! every `crate::` path with this list.
 //!
-//! 0. `environment`, `error`, `memory`, `panics`, `background`, `secret`, `fork`: failures, threads, secrets, what a fork
-//!    means, room for large buffers.
-//! 1. `engine`, `call`, `stats`, `log`, `large`, `json`, `outline`: calls that are suspended, what a cancellation means,
-//!    what is counted, how JSON is read.
-//! 2. `address`, `options`, `params`, `signature`, `verify`, `catalogue`, `error_json`, `pace`: pure functions, and what
-//!    the sessions of an application share.
-//! 3. `http`: a request out, a checked answer back.
-//! 4. `oauth`: tokens obtained, kept, renewed.
-//! 5. `request`, `keys`, `identity`, `session`: what the platform is asked for, and with which keys.
-//! 6. `queue`: many calls for few threads of the program that uses the library.
+//! 0. `environment`, `error`, `memory`, `panics`, `background`, `secret`, `fork`: failures, threads, secrets, forks,
+//!    allocation of large buffers.
+//! 1. `engine`, `call`, `stats`, `log`, `large`, `json`, `outline`: suspended calls, cancellation, counters, reading
+//!    JSON.
+//! 2. `address`, `options`, `params`, `signature`, `verify`, `catalogue`, `error_json`, `pace`: pure functions, and the
+//!    rate limit that the sessions of an application share.
+//! 3. `http`: sends a request, returns a checked answer.
+//! 4. `oauth`: obtains, keeps and renews tokens.
+//! 5. `request`, `keys`, `identity`, `session`: the requests that a session can make, and the keys that sign them.
+//! 6. `queue`: many calls in flight for a host with few threads.
 //! 7. `ffi`: every exported function, and all `unsafe` but that of `engine/task.rs`.
-// The standard streams belong to the program that uses the library.
+// The standard streams belong to the host, the program that uses the library.
 #![cfg_attr(not(test), deny(clippy::print_stdout, clippy::print_stderr))]
 
 pub mod ffi;
@@ -61,7 +61,7 @@ mod tests {
     use crate::secret::Secret;
     use crate::signature::{Circuit, Signer};
 
-    /// `Debug` is derived in many places and must be safe in all, for whoever prints something while looking for a bug.
+    /// `Debug` is derived for many types; printing any of them while debugging must show no secret.
     #[test]
     fn debug_output_shows_no_secret() {
         let secret = || Secret::new("hunter2");

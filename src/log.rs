@@ -1,4 +1,4 @@
-//! The log: an event a line, as `name=value` pairs, and never a secret.
+//! The log: one event a line, as `name=value` pairs, never with a secret.
 #![forbid(unsafe_code)]
 
 use std::cell::Cell;
@@ -10,15 +10,15 @@ use crate::error::Failure;
 use crate::fork::ForkMutex;
 use crate::panics;
 
-/// How much a line matters; a lower number matters more.
+/// The level of a line; a lower number is more important.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 #[repr(i32)]
 pub enum Level {
-    /// Something was lost or refused, and will not be tried again.
+    /// Something was lost or refused, and is not retried.
     Error = 1,
-    /// A request failed; it may be repeated.
+    /// A request failed; it may be retried.
     Warning = 2,
-    /// What a day's log should show: renewals.
+    /// Rare events, such as renewals.
     Info = 3,
     /// Every request.
     Debug = 4,
@@ -27,61 +27,61 @@ pub enum Level {
 /// Where lines go.
 pub type Sink = Arc<dyn Fn(Level, &str) + Send + Sync>;
 
-/// The longest value that is told whole; servers decide how long some are.
+/// Longer values are cut: servers decide how long some are.
 const LONGEST_VALUE: usize = 1000;
 
 thread_local! {
-    /// Where on the stack of this thread the sink runs; 0 if it does not. What it does itself by way of the library is
-    /// not told to it, or it would never end.
-    static TELLING: Cell<usize> = const { Cell::new(0) };
+    /// The stack position at which the sink runs on this thread; 0 if it does not run. Events caused by the sink itself
+    /// are not logged, because that would recurse forever.
+    static SINK_POSITION: Cell<usize> = const { Cell::new(0) };
 }
 
-/// The sink's level once more, to find out without a lock that nobody reads a line.
-static MOST: AtomicI32 = AtomicI32::new(0);
-/// The sink, and up to which level it is told: they change together.
+/// A copy of the sink's level, to skip unwanted lines without taking the lock.
+static MAX_LEVEL: AtomicI32 = AtomicI32::new(0);
+/// The sink and its level, which change together.
 static SINK: ForkMutex<Option<(Sink, i32)>> = ForkMutex::new(None);
 
-/// Sends lines up to this level to the sink, or with `None` nowhere, from now on.
-pub fn set(sink: Option<Sink>, most: i32) {
-    let former = SINK.with(|slot| {
-        MOST.store(if sink.is_some() { most } else { 0 }, Ordering::Relaxed);
-        std::mem::replace(slot, sink.map(|sink| (sink, most)))
+/// Sends lines up to this level to the sink from now on; `None` ends logging.
+pub fn set(sink: Option<Sink>, level: i32) {
+    let previous = SINK.with(|slot| {
+        MAX_LEVEL.store(if sink.is_some() { level } else { 0 }, Ordering::Relaxed);
+        std::mem::replace(slot, sink.map(|sink| (sink, level)))
     });
-    drop(former);
+    drop(previous);
 }
 
-/// Says that the sink runs from here on the stack, which grows downwards.
-pub fn sink_runs_from(place: usize) {
-    TELLING.with(|telling| telling.set(place));
+/// Notes that the sink runs from this stack position; the stack grows downwards.
+pub fn sink_runs_from(position: usize) {
+    SINK_POSITION.with(|sink_position| sink_position.set(position));
 }
 
-/// Notes that the host comes in at this place on the stack. If that is above the sink, the host left the sink by a jump,
-/// and lines are told again.
-pub fn entered(place: usize) {
-    TELLING.with(|telling| {
-        if telling.get() != 0 && place > telling.get() {
-            telling.set(0);
+/// Notes that the host calls the library at this stack position. If that is above the sink's, the host left the sink by
+/// `longjmp`, and logging continues.
+pub fn entered(position: usize) {
+    SINK_POSITION.with(|sink_position| {
+        if sink_position.get() != 0 && position > sink_position.get() {
+            sink_position.set(0);
         }
     });
 }
 
-/// Tells of an event, if anybody reads it.
+/// Logs an event, if the level is enabled.
 pub fn event(level: Level, line: impl FnOnce() -> Line) {
-    if level as i32 > MOST.load(Ordering::Relaxed) || TELLING.with(Cell::get) != 0 {
+    if level as i32 > MAX_LEVEL.load(Ordering::Relaxed) || SINK_POSITION.with(Cell::get) != 0 {
         return;
     }
     let sink = SINK.with(|slot| slot.as_ref().filter(|(_, most)| level as i32 <= *most).map(|(sink, _)| sink.clone()));
     let Some(sink) = sink else { return };
-    TELLING.with(|telling| telling.set(usize::MAX));
-    // A bug in a line is no reason to lose the answer that it tells of.
+    SINK_POSITION.with(|sink_position| sink_position.set(usize::MAX));
+    // A bug in logging must not lose the call's answer.
     let _ = panics::catch(|| {
         sink(level, &line().0);
         Ok(())
     });
-    TELLING.with(|telling| telling.set(0));
+    SINK_POSITION.with(|sink_position| sink_position.set(0));
 }
 
-/// One event: `event=name`, and what is known of it.
+/// One event: `event=name` and its values.
 pub struct Line(String);
 
 impl Line {
@@ -90,7 +90,7 @@ impl Line {
         Line(format!("event={event}"))
     }
 
-    /// Adds a value. Whatever could be taken for something else is escaped within quotation marks, as in JSON.
+    /// Adds a value. An ambiguous one is quoted and escaped as in JSON.
     pub fn with(mut self, name: &str, value: impl fmt::Display) -> Line {
         let value = value.to_string();
         let _ = write!(self.0, " {name}=");
@@ -103,7 +103,7 @@ impl Line {
         self
     }
 
-    /// Adds what a failure tells: its code and its text, or the platform's.
+    /// Adds a failure's code and message.
     pub fn with_failure(self, failure: &Failure) -> Line {
         let code = failure.code().c_name().to_str().unwrap_or_default();
         self.with("code", code).with("message", failure.message())
@@ -122,7 +122,7 @@ fn quote(line: &mut String, value: &str) {
             '\n' => line.push_str("\\n"),
             '\r' => line.push_str("\\r"),
             '\t' => line.push_str("\\t"),
-            // Line ends and directions that some terminals follow, too.
+            // Unicode line ends and direction marks too: some terminals obey them.
             '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}' => escape(line, character),
             _ if character.is_control() => escape(line, character),
             _ => line.push(character),
@@ -141,7 +141,7 @@ mod tests {
     use crate::error::Code;
 
     #[test]
-    fn values_cannot_be_taken_for_something_else() {
+    fn values_are_unambiguous() {
         for (value, told) in [
             ("friends.get", "friends.get"),
             ("mail/nick", "mail/nick"),

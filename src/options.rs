@@ -1,4 +1,4 @@
-//! The options of a session: their names, defaults, ranges, and what is wrong with a bad one.
+//! The options of a session: names, defaults, ranges and checks.
 #![forbid(unsafe_code)]
 
 use std::time::Duration;
@@ -19,52 +19,52 @@ pub enum TlsRoots {
     System,
 }
 
-/// Options as checked; [`Options::default`] is what an empty object gives.
+/// Checked options; [`Options::default`] is the result of an empty object.
 #[derive(Debug, Clone)]
 pub struct Options {
-    /// Whether any JSON body is handed over as success.
+    /// Whether any JSON body counts as success.
     pub pass_error: bool,
-    /// Where signed calls go.
+    /// The address of signed calls.
     pub api_url: Address,
-    /// Under which the public pages are.
+    /// The base address of the public pages.
     pub public_url: Address,
-    /// Where grants and renewals go; else the grant's own address.
+    /// The address of token requests; `None`: the grant's own.
     pub token_url: Option<Address>,
-    /// What the authorization server gets as `client_secret`; empty: one of the keys.
+    /// Sent to the authorization server as `client_secret`; empty: one of the keys.
     pub client_secret: Secret,
     /// A token session's refresh token.
     pub refresh_token: Secret,
-    /// A token session's access token lives this many seconds from now on.
+    /// The remaining life of a token session's access token, in seconds.
     pub expires_in: Option<u64>,
-    /// A file in which processes share tokens.
+    /// A file through which processes share tokens.
     pub token_file: Option<String>,
-    /// Whether tokens are renewed without being asked.
+    /// Whether tokens are renewed without a call of `mailru_authorize`.
     pub auto_refresh: bool,
     /// The time limit of a whole call.
     pub timeout: Duration,
     /// The time limit of making one connection.
     pub connect_timeout: Duration,
-    /// How often a failed request is repeated at most.
+    /// The maximum number of retries of a failed request.
     pub retries: u32,
     /// The pause before the first retry; later ones are longer.
     pub retry_delay: Duration,
     /// The largest answer, after decompression.
     pub max_response_bytes: u64,
-    /// The longest request line that goes as GET.
+    /// The longest request line sent as GET.
     pub get_limit: usize,
-    /// How many unused connections are kept.
+    /// The maximum number of unused connections that are kept open.
     pub max_idle_connections: usize,
     /// The `User-Agent` header.
     pub user_agent: String,
     /// A proxy's address, or `env`.
     pub proxy: Option<Secret>,
-    /// Whom to trust.
+    /// The trusted certificate authorities.
     pub tls_roots: TlsRoots,
-    /// A PEM file of those to trust instead.
+    /// A PEM file of certificate authorities to trust instead.
     pub ca_file: Option<String>,
-    /// How many calls may begin in a second, all sessions of the application together.
+    /// The maximum number of calls that begin in a second, for all sessions of the application together.
     pub max_calls_per_second: Option<f64>,
-    /// Whether plain http may leave this machine.
+    /// Whether plain http to other machines is allowed.
     pub allow_http: bool,
 }
 
@@ -76,11 +76,11 @@ macro_rules! options {
 }
 include!("option_names.in");
 
-/// The longest time limit: beyond it a number is more likely a slip than a wish.
+/// The longest time limit; a larger number is more likely a mistake.
 pub const LONGEST_MS: u64 = 1 << 40;
 
-/// The longest request line that goes as GET, whatever `get_limit` says: the HTTP library takes no
-/// address of 64 KiB, and a POST does the same.
+/// The longest request line sent as GET, whatever `get_limit` says: the HTTP library refuses an address of 64 KiB, and
+/// a POST does the same.
 const LONGEST_LINE: u64 = 60_000;
 
 impl Default for Options {
@@ -175,7 +175,7 @@ fn known(name: &str) -> Outcome<()> {
     Err(Failure::argument(name, format!("unknown option; known options: {}", names.join(", "))))
 }
 
-/// One option's value; its checks name the option and never show what was given, which may be secret.
+/// One option's value. Error messages name the option and never show the value, which may be secret.
 struct Value<'a> {
     name: &'a str,
     raw: &'a RawValue,
@@ -208,7 +208,7 @@ impl Value<'_> {
         let text: Option<Text> = serde_json::from_str(self.raw.get()).ok();
         text.map(|text| text.0.into_owned())
             .filter(|text| !text.is_empty())
-            .ok_or_else(|| self.wrong("a string that is not empty"))
+            .ok_or_else(|| self.wrong("a non-empty string"))
     }
 
     fn secret(&self) -> Outcome<Secret> {
@@ -239,7 +239,7 @@ impl Value<'_> {
 mod tests {
     use super::*;
 
-    /// A wrong value for each option; the list also shows that each documented name is read.
+    /// A wrong value for each option, which also shows that each documented name is read.
     #[test]
     fn wrong_values_name_the_option() {
         for (name, default, _) in DOCUMENTED {
@@ -248,7 +248,7 @@ mod tests {
             let failure = Options::parse(Some(&json)).expect_err(name).into_json();
             assert!(failure.contains(&format!("\"argument\":\"{name}\"")), "{failure}");
             let null = format!("{{\"{name}\":null}}");
-            assert!(Options::parse(Some(&null)).is_ok(), "{name}: null is not given");
+            assert!(Options::parse(Some(&null)).is_ok(), "{name}: null means not given");
         }
     }
 

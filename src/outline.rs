@@ -1,4 +1,4 @@
-//! What an answer is made of, without building it: whether it is JSON, and the members of its outermost object.
+//! Checks a JSON text without building a tree, and finds a member of its outermost object.
 #![forbid(unsafe_code)]
 
 use std::fmt;
@@ -8,7 +8,7 @@ use serde_json::value::RawValue;
 
 use crate::json::{LossyText, MAX_DEPTH};
 
-/// Why a text is refused.
+/// Why a text is invalid.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Flaw {
     /// It is not JSON.
@@ -20,15 +20,15 @@ pub enum Flaw {
 /// The outermost value of a text.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Outline<'a> {
-    /// The members of the object, counted; `None` if it is none.
+    /// The number of members if the value is an object.
     pub members: Option<usize>,
-    /// The value, as written, of the last member of the name that was looked for.
+    /// The value, as written, of the last member with the wanted name.
     pub found: Option<&'a str>,
 }
 
-/// Checks a text and looks for a member of its outermost object.
+/// Checks a text and finds a member of its outermost object.
 pub fn outline<'a>(json: &'a str, name: &str) -> Result<Outline<'a>, Flaw> {
-    // serde_json skips values of any depth; a host's own parser may not.
+    // serde_json skips values of any depth, but the host's parser may have a limit.
     if is_too_deep(json.as_bytes()) {
         return Err(Flaw::TooDeep);
     }
@@ -42,7 +42,7 @@ pub fn outline<'a>(json: &'a str, name: &str) -> Result<Outline<'a>, Flaw> {
     outline.map_err(|_| Flaw::NotJson)
 }
 
-/// Reads an object's members: counts them, and keeps the one that is looked for.
+/// Counts an object's members, and keeps the wanted one.
 struct Members<'n> {
     name: &'n str,
 }
@@ -68,8 +68,8 @@ impl<'de> Visitor<'de> for Members<'_> {
     }
 }
 
-/// Whether brackets outside of strings stand deeper than [`MAX_DEPTH`]. What is no JSON may be misjudged: it is refused
-/// in any case.
+/// Whether brackets outside of strings are nested deeper than [`MAX_DEPTH`]. The result does not matter for invalid
+/// JSON, which is refused later.
 fn is_too_deep(json: &[u8]) -> bool {
     let opening = |byte: &&u8| matches!(byte, b'{' | b'[');
     if json.iter().filter(opening).count() <= MAX_DEPTH {
@@ -91,7 +91,7 @@ fn is_too_deep(json: &[u8]) -> bool {
     false
 }
 
-/// Goes on behind the quotation mark that ends a string.
+/// Skips to the end of a string.
 fn skip_string(bytes: &mut std::slice::Iter<'_, u8>) {
     while let Some(byte) = bytes.next() {
         match byte {

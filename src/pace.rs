@@ -1,7 +1,7 @@
-//! The option `max_calls_per_second`: the calls of all sessions of an application wait their turn.
+//! The option `max_calls_per_second`: one rate limit for all sessions of an application.
 //!
-//! In any stretch of time no more calls begin than the rate allows. Turns are given out in the order in which calls
-//! ask for one; a call whose turn would come after its time limit gets none, and takes none from others.
+//! In no period do more calls begin than the rate allows. Calls get their start times in the order in which they ask; a
+//! call whose start time would be after its time limit fails and takes no start time from others.
 #![forbid(unsafe_code)]
 
 use std::collections::VecDeque;
@@ -16,58 +16,58 @@ use crate::fork::ForkMutex;
 /// The applications with sessions in this process, by id.
 static APPLICATIONS: ForkMutex<Vec<(String, Weak<Application>)>> = ForkMutex::new(Vec::new());
 
-/// An application, as far as its rate is concerned.
+/// The rate limit of one application.
 struct Application {
-    /// Whether any of its sessions sets a rate.
+    /// Whether any of its sessions sets a rate, to skip the lock if none does.
     is_limited: AtomicBool,
     state: ForkMutex<State>,
 }
 
 #[derive(Default)]
 struct State {
-    /// Those that its sessions set; the strictest counts.
+    /// The rates that its sessions set; the lowest applies.
     rates: Vec<f64>,
-    turns: Turns,
+    starts: StartTimes,
 }
 
-/// When the last calls begin, or will; the latest last.
+/// The start times of the last calls, some in the future; the latest at the end.
 #[derive(Default)]
-struct Turns(VecDeque<Instant>);
+struct StartTimes(VecDeque<Instant>);
 
-impl Turns {
-    /// The next turn at this rate.
+impl StartTimes {
+    /// The next start time at this rate.
     fn next(&mut self, rate: f64, now: Instant) -> Instant {
-        // So many calls may begin within the time that so many take.
+        // As many calls may begin within this period as the rate allows.
         let calls = rate.floor().max(1.0);
-        let stretch = Duration::from_secs_f64(calls / rate);
+        let period = Duration::from_secs_f64(calls / rate);
         let surplus = self.0.len().saturating_sub(calls as usize);
         self.0.drain(..surplus);
         match self.0.front() {
-            Some(first) if self.0.len() >= calls as usize => now.max(*first + stretch),
+            Some(first) if self.0.len() >= calls as usize => now.max(*first + period),
             _ => now,
         }
     }
 
-    fn take(&mut self, turn: Instant) {
-        self.0.push_back(turn);
+    fn take(&mut self, start: Instant) {
+        self.0.push_back(start);
     }
 
-    /// Gives a turn back that was not used, if none was given out after it.
-    fn give_back(&mut self, turn: Instant) {
-        if self.0.back() == Some(&turn) {
+    /// Returns an unused start time, if no later one was given out.
+    fn return_unused(&mut self, start: Instant) {
+        if self.0.back() == Some(&start) {
             self.0.pop_back();
         }
     }
 }
 
-/// A session's part in its application's rate.
+/// A session's membership in its application's rate limit.
 pub struct Pace {
     application: Arc<Application>,
     rate: Option<f64>,
 }
 
 impl Pace {
-    /// Takes part from now on, perhaps with a rate of the session's own.
+    /// Joins the application's rate limit, and sets the session's rate if it has one.
     pub fn of(app_id: &str, rate: Option<f64>) -> Pace {
         let application = APPLICATIONS.with(|applications| {
             applications.retain(|(_, application)| application.strong_count() > 0);
@@ -86,26 +86,26 @@ impl Pace {
         Pace { application, rate }
     }
 
-    /// Waits for the call's turn.
+    /// Waits until the call may begin.
     pub fn wait(&self, call: &Arc<Call>) -> Outcome<()> {
         if !self.application.is_limited.load(Ordering::Relaxed) {
             return Ok(());
         }
         let deadline = call.deadline();
-        let turn = self.application.state.with(|State { rates, turns }| {
+        let start = self.application.state.with(|State { rates, starts }| {
             let Some(rate) = rates.iter().copied().reduce(f64::min) else { return Ok(None) };
             let now = Instant::now();
-            let turn = turns.next(rate, now);
-            if turn >= deadline {
-                let message = "max_calls_per_second leaves this call no turn within its time limit";
+            let start = starts.next(rate, now);
+            if start >= deadline {
+                let message = "max_calls_per_second does not allow this call to begin within its time limit";
                 return Err(Failure::new(Code::Timeout, message));
             }
-            turns.take(turn);
-            Ok(Some(turn))
+            starts.take(start);
+            Ok(Some(start))
         })?;
-        let Some(turn) = turn else { return Ok(()) };
-        call.pause(turn.saturating_duration_since(Instant::now()))
-            .inspect_err(|_| self.application.state.with(|state| state.turns.give_back(turn)))
+        let Some(start) = start else { return Ok(()) };
+        call.pause(start.saturating_duration_since(Instant::now()))
+            .inspect_err(|_| self.application.state.with(|state| state.starts.return_unused(start)))
     }
 }
 
@@ -132,49 +132,49 @@ mod tests {
     #[test]
     fn no_more_calls_begin_than_the_rate_allows() {
         let begin = Instant::now();
-        for (rate, asked, turns) in [
+        for (rate, asked, starts) in [
             (2.0, vec![0, 0, 0, 0, 0], vec![0, 0, 1000, 1000, 2000]),
             (2.0, vec![0, 900, 950, 1000, 1950], vec![0, 900, 1000, 1900, 2000]),
             (1.0, vec![0, 10, 5000], vec![0, 1000, 5000]),
             (0.5, vec![0, 0, 0], vec![0, 2000, 4000]),
             (2.5, vec![0, 0, 0, 0], vec![0, 0, 800, 800]),
         ] {
-            let mut given = Turns::default();
+            let mut given = StartTimes::default();
             let mut next = |asked: u64| {
-                let turn = given.next(rate, begin + ms(asked));
-                given.take(turn);
-                (turn - begin).as_millis()
+                let start = given.next(rate, begin + ms(asked));
+                given.take(start);
+                (start - begin).as_millis()
             };
-            assert_eq!(asked.into_iter().map(&mut next).collect::<Vec<_>>(), turns, "{rate} a second");
+            assert_eq!(asked.into_iter().map(&mut next).collect::<Vec<_>>(), starts, "{rate} a second");
         }
-        let mut many = Turns::default();
+        let mut many = StartTimes::default();
         for _ in 0..10_000 {
-            let turn = many.next(1000.0, begin);
-            many.take(turn);
+            let start = many.next(1000.0, begin);
+            many.take(start);
         }
-        assert!(many.0.len() <= 1001, "only what counts is kept");
+        assert!(many.0.len() <= 1001, "only start times that matter are kept");
     }
 
     #[test]
-    fn a_turn_that_was_not_used_goes_to_the_next() {
+    fn an_unused_start_time_goes_to_the_next_call() {
         let begin = Instant::now();
-        let mut turns = Turns::default();
-        turns.take(begin);
-        let second = turns.next(1.0, begin);
-        turns.take(second);
-        turns.give_back(second);
-        assert_eq!(turns.next(1.0, begin), second);
+        let mut starts = StartTimes::default();
+        starts.take(begin);
+        let second = starts.next(1.0, begin);
+        starts.take(second);
+        starts.return_unused(second);
+        assert_eq!(starts.next(1.0, begin), second);
     }
 
     #[test]
-    fn the_strictest_rate_of_living_sessions_counts_for_all_of_the_application() {
+    fn the_lowest_rate_of_live_sessions_applies_to_the_whole_application() {
         let plain = Pace::of("pace-test", None);
         let short = || Call::new(ms(100));
         assert!((0..10).all(|_| plain.wait(&short()).is_ok()));
         let (loose, strict) = (Pace::of("pace-test", Some(1000.0)), Pace::of("pace-test", Some(1.0)));
         assert!(plain.wait(&short()).is_ok());
         for pace in [&plain, &loose, &strict] {
-            assert_eq!(pace.wait(&short()).expect_err("no turn in time").code(), Code::Timeout);
+            assert_eq!(pace.wait(&short()).expect_err("no start time within the limit").code(), Code::Timeout);
         }
         assert!(Pace::of("pace-other", None).wait(&short()).is_ok());
         drop(strict);

@@ -1,7 +1,6 @@
-//! Panics: caught in one way, told with file and line, and never printed to the host's streams.
+//! Panics: caught by one function, reported with file and line, never printed to the host's streams.
 //!
-//! A panic is a bug of this library. Its message may quote what the code stumbled over, and so a secret; its
-//! place may not, so the place alone is told.
+//! A panic is a bug of this library. Only its location is reported, because its message may quote a secret.
 #![forbid(unsafe_code)]
 
 use std::cell::{Cell, RefCell};
@@ -11,19 +10,19 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use crate::error::{Code, Failure, Outcome};
 
-// Neither needs a destructor, so both outlast those of the host: a call may come from one.
+// Neither needs a destructor, so both can still be used in a call from one of the host's destructors.
 thread_local! {
-    /// How many [`catch`]es are under way on this thread.
+    /// How many [`catch`] calls are running on this thread.
     static CATCHING: Cell<u32> = const { Cell::new(0) };
-    /// Where the last panic on this thread was.
-    static PLACE: RefCell<ManuallyDrop<Option<String>>> = const { RefCell::new(ManuallyDrop::new(None)) };
+    /// The location of the last panic on this thread.
+    static LOCATION: RefCell<ManuallyDrop<Option<String>>> = const { RefCell::new(ManuallyDrop::new(None)) };
 }
 
 static HOOKED: AtomicBool = AtomicBool::new(false);
 
 /// Runs the library's own code; a panic in it becomes `MAILRU_INTERNAL_ERROR` with file and line.
 ///
-/// Every entry of the host and every thread of the library goes through here.
+/// Every exported function and every thread of the library goes through here.
 pub fn catch<T>(work: impl FnOnce() -> Outcome<T>) -> Outcome<T> {
     struct Catching;
     impl Drop for Catching {
@@ -34,10 +33,10 @@ pub fn catch<T>(work: impl FnOnce() -> Outcome<T>) -> Outcome<T> {
     install_hook();
     CATCHING.with(|depth| depth.set(depth.get() + 1));
     let _catching = Catching;
-    panic::catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|_| Err(bug(replace_place(None).as_deref())))
+    panic::catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|_| Err(bug(replace_location(None).as_deref())))
 }
 
-/// Panics where a test wants it; nothing in the library that ships.
+/// Panics where a test asks for it; does nothing in the shipped library.
 #[inline]
 #[cfg_attr(test, track_caller)]
 pub fn planted(name: &str) {
@@ -49,41 +48,41 @@ pub fn planted(name: &str) {
     let _ = name;
 }
 
-/// The failure for a bug at this place.
-fn bug(place: Option<&str>) -> Failure {
-    let at = place.map_or_else(String::new, |place| format!(" at {place}"));
+/// The failure for a panic at this location.
+fn bug(location: Option<&str>) -> Failure {
+    let at = location.map_or_else(String::new, |location| format!(" at {location}"));
     Failure::new(Code::InternalError, format!("a bug in libmailru{at}; please report it"))
 }
 
-/// Notes where the library panics instead of printing it. Panics elsewhere in the process go to the former hook:
-/// a Rust program may have linked this library statically.
+/// Installs a hook that notes the location of the library's panics instead of printing them. Other panics go to the
+/// previous hook, because a Rust program may have linked this library statically.
 pub fn install_hook() {
     if HOOKED.load(Ordering::Relaxed) || HOOKED.swap(true, Ordering::SeqCst) {
         return;
     }
-    let former = panic::take_hook();
+    let previous = panic::take_hook();
     panic::set_hook(Box::new(move |info| match CATCHING.with(Cell::get) {
-        0 => former(info),
-        _ => drop(replace_place(place_of(info))),
+        0 => previous(info),
+        _ => drop(replace_location(location_of(info))),
     }));
 }
 
-fn place_of(info: &PanicHookInfo<'_>) -> Option<String> {
+fn location_of(info: &PanicHookInfo<'_>) -> Option<String> {
     let location = info.location()?;
     Some(format!("{}:{}", without_build_folder(location.file()), location.line()))
 }
 
-/// A source file's name as the project knows it: where the builder keeps packages is nobody's business.
+/// A source file's path within its package, without the build machine's folders.
 fn without_build_folder(file: &str) -> &str {
     let packages = ["/registry/src/", "\\registry\\src\\"];
     let after = packages.iter().find_map(|folder| file.split_once(folder)).map(|(_, rest)| rest);
-    // The folder of the registry comes first, then `package-version/…`.
+    // After the registry's folder comes `package-version/…`.
     after.and_then(|rest| rest.split_once(['/', '\\'])).map_or(file, |(_, rest)| rest)
 }
 
-fn replace_place(place: Option<String>) -> Option<String> {
-    let former = PLACE.with(|slot| mem::replace(&mut *slot.borrow_mut(), ManuallyDrop::new(place)));
-    ManuallyDrop::into_inner(former)
+fn replace_location(location: Option<String>) -> Option<String> {
+    let previous = LOCATION.with(|slot| mem::replace(&mut *slot.borrow_mut(), ManuallyDrop::new(location)));
+    ManuallyDrop::into_inner(previous)
 }
 
 #[cfg(test)]
@@ -96,7 +95,7 @@ mod tests {
     use crate::session::{Keys, Session, Source};
 
     #[test]
-    fn a_panic_is_told_with_its_place_and_without_its_message() {
+    fn a_panic_is_reported_with_its_location_and_without_its_message() {
         let failure = catch::<()>(|| panic!("about {}", "hunter2")).expect_err("it panics");
         assert_eq!(failure.code(), Code::InternalError);
         assert!(failure.message().contains("src/panics.rs:"), "{}", failure.message());
@@ -105,7 +104,7 @@ mod tests {
     }
 
     #[test]
-    fn places_are_told_without_the_build_folder() {
+    fn places_are_reported_without_the_build_folder() {
         for (file, told) in [
             ("src/panics.rs", "src/panics.rs"),
             ("/home/a/.cargo/registry/src/index.example-1cd6/ureq-3.5.2/src/run.rs", "ureq-3.5.2/src/run.rs"),
@@ -115,9 +114,9 @@ mod tests {
         }
     }
 
-    /// Each kind of background thread, in a process of its own, whose streams are then looked at.
+    /// Each kind of background thread, in a separate process whose output is then checked.
     #[test]
-    fn a_panic_in_a_background_thread_is_answered_with_its_place_and_prints_nothing() {
+    fn a_panic_in_a_background_thread_is_reported_with_its_location_and_prints_nothing() {
         for (name, file) in [("resolve", "src/http/resolver.rs:"), ("token", "src/oauth/"), ("queue", "src/queue/")] {
             let (said, printed) =
                 in_a_process("panics::tests::answers_of_planted_panics", "MAILRU_TEST_PANIC_IN", name);
@@ -152,7 +151,7 @@ mod tests {
         println!("{}", failure.into_json());
     }
 
-    /// Runs one test of this program with a variable set: what it said, and what it printed as an error.
+    /// Runs one test of this program with a variable set; returns its standard output and standard error.
     fn in_a_process(test: &str, variable: &str, value: &str) -> (String, String) {
         let program = std::env::current_exe().expect("a test knows its path");
         let arguments = ["--exact", test, "--nocapture", "--test-threads=1"];
@@ -164,7 +163,7 @@ mod tests {
 
     const NAME: &str = "panics::tests::a_panic_of_ours_prints_nothing_and_the_hosts_own_does";
 
-    /// In a process of its own, whose streams are then looked at.
+    /// In a separate process whose output is then checked.
     #[test]
     fn a_panic_of_ours_prints_nothing_and_the_hosts_own_does() {
         if std::env::var_os("MAILRU_TEST_PANIC").is_some() {
@@ -175,7 +174,7 @@ mod tests {
                 panic!("hunter2");
             })
             .expect("a thread");
-            wait.recv().expect_err("the thread ends by its panic");
+            wait.recv().expect_err("the panic ends the thread");
             thread::spawn(|| panic!("of the host")).join().expect_err("it panics");
             return;
         }

@@ -1,4 +1,4 @@
-//! The parameters of a call: from the host's JSON object to names and texts.
+//! The parameters of a call: converts the host's JSON object to names and texts.
 #![forbid(unsafe_code)]
 
 use std::borrow::Cow;
@@ -12,7 +12,7 @@ use crate::memory::check_room;
 /// The names that each signed call sets itself.
 const RESERVED: [&str; 6] = ["method", "app_id", "session_key", "secure", "sig", "cb"];
 
-/// Whether a server may take a parameter of this name for one that each signed call sets itself.
+/// Whether a server may read a parameter of this name as one that each signed call sets itself.
 ///
 /// Servers differ: some ignore case, some read `sig[]` or `sig.x` as `sig`, some `app.id` as `app_id`.
 pub fn is_reserved(name: &str) -> bool {
@@ -33,7 +33,7 @@ fn is_read_as(name: &str, other: &str) -> bool {
 /// Parameters in the order in which the host wrote them, each name once, values as they are sent.
 pub type Parameters<'a> = Vec<(Cow<'a, str>, Cow<'a, str>)>;
 
-/// What a request brought: names, each once, and values. One that is neither a string nor a number is `None`.
+/// The parameters of a received request, each name once. A value that is neither a string nor a number is `None`.
 pub type Received<'a> = Vec<(Cow<'a, str>, Option<Cow<'a, str>>)>;
 
 /// Checks a method's name: letters, digits and underscores in parts joined by dots.
@@ -60,7 +60,7 @@ pub fn check_path(path: &str) -> Outcome<()> {
     ))
 }
 
-/// Reads the parameters of a signed call; `None` is none.
+/// Reads the parameters of a signed call; `None` means no parameters.
 pub fn call_parameters(params_json: Option<&str>) -> Outcome<Parameters<'_>> {
     read(params_json, |name, value| {
         check_name(name)?;
@@ -74,15 +74,16 @@ pub fn call_parameters(params_json: Option<&str>) -> Outcome<Parameters<'_>> {
     })
 }
 
-/// Reads parameters that are not signed, of which no name is reserved; `None` and the empty string are none.
+/// Reads the parameters of an unsigned request, which has no reserved names; `None` and the empty string mean no
+/// parameters.
 pub fn plain_parameters(params_json: Option<&str>) -> Outcome<Parameters<'_>> {
     read(params_json, |_, _| Ok(()))
 }
 
-/// Reads parameters after a check of each, also of those that `null` leaves out.
+/// Reads parameters and checks each of them, including those that `null` leaves out.
 fn read(params_json: Option<&str>, check: impl Fn(&str, Option<&str>) -> Outcome<()>) -> Outcome<Parameters<'_>> {
     let Some(json) = params_json.filter(|json| !json.is_empty()) else { return Ok(Vec::new()) };
-    // The parser needs up to three times the length of a string with escapes, and cannot be told that there is none.
+    // The parser needs up to three times the length of a string with escapes, and cannot report a failed allocation.
     check_room(json.len().saturating_mul(3), "the parameters")?;
     let mut parameters = Parameters::new();
     for (name, raw) in members("params_json", json)? {
@@ -98,17 +99,17 @@ fn read(params_json: Option<&str>, check: impl Fn(&str, Option<&str>) -> Outcome
     Ok(parameters)
 }
 
-/// Names go into the signed text as they are: one with `=` could hold another parameter.
+/// Names are signed without encoding, so a name with `=` could contain another parameter.
 fn check_name(name: &str) -> Outcome<()> {
     let allowed = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-' | b'.' | b'[' | b']');
     if name.bytes().all(allowed) {
         return Ok(());
     }
-    Err(Failure::argument(name, "is no parameter's name: letters, digits, _, -, ., [ and ] make one"))
+    Err(Failure::argument(name, "is not a valid parameter name; use letters, digits, _, -, ., [ and ]"))
 }
 
-/// Reads what a request brought. Values of other types have no text: a host would go on with something else than the
-/// text that was hashed.
+/// Reads the parameters of a received request. Values of other types are refused: the host would use something other
+/// than the text that was hashed.
 pub fn received(params_json: &str) -> Outcome<Received<'_>> {
     let mut fields = Received::new();
     for (name, raw) in members("params_json", params_json)? {
@@ -116,7 +117,7 @@ pub fn received(params_json: &str) -> Outcome<Received<'_>> {
             return Err(Failure::argument("params_json", "has a parameter without a name"));
         }
         let value = match raw.get().as_bytes()[0] {
-            // A signature that is null is as good as none.
+            // A signature that is null means that there is none.
             b'n' if name == "sig" => continue,
             b'"' | b'-' | b'0'..=b'9' => Some(scalar(&name, raw)?),
             _ => None,
@@ -126,7 +127,7 @@ pub fn received(params_json: &str) -> Outcome<Received<'_>> {
     Ok(fields)
 }
 
-/// What a JSON value is sent as; `None` leaves the parameter out.
+/// The text sent for a JSON value; `None` leaves the parameter out.
 fn text<'a>(name: &str, raw: &'a RawValue) -> Outcome<Option<Cow<'a, str>>> {
     let written = raw.get();
     Ok(Some(match written.as_bytes()[0] {

@@ -1,4 +1,4 @@
-//! What a session can be asked for, and how `mailru_request` spells it as JSON.
+//! The requests that a session can perform, and their form in the JSON of `mailru_request`.
 #![forbid(unsafe_code)]
 
 use std::borrow::Cow;
@@ -12,7 +12,7 @@ use crate::json::{Text, members};
 use crate::options::LONGEST_MS;
 use crate::params::{self, Parameters};
 
-/// What a session is asked for. It was checked: performing it fails only for the session's or the network's sake.
+/// A checked request: performing it can fail only because of the session or the network.
 #[derive(Debug)]
 pub enum Action<'a> {
     /// A method of the platform.
@@ -26,7 +26,7 @@ pub enum Action<'a> {
         /// Its query.
         parameters: Parameters<'a>,
     },
-    /// Tokens, as `mailru_authorize` gets them.
+    /// Tokens, as `mailru_authorize` obtains them.
     Authorize,
 }
 
@@ -47,39 +47,39 @@ impl<'a> Call<'a> {
     }
 }
 
-/// How a file is sent; it is not signed.
+/// How a file is sent. The file is not signed.
 #[derive(Debug)]
 pub struct FilePart<'a> {
     /// The form field that holds the file, such as `img_file`.
     pub field: Cow<'a, str>,
-    /// What the file is called.
+    /// The file's name.
     pub name: Cow<'a, str>,
     /// Its media type.
     pub media_type: Cow<'a, str>,
 }
 
-/// The media type of a file of which nothing is known (RFC 2046, 4.5.1).
+/// The media type of a file of unknown type (RFC 2046, 4.5.1).
 pub const UNKNOWN_MEDIA_TYPE: &str = "application/octet-stream";
 
 impl FilePart<'_> {
-    /// The file with its bytes.
+    /// Joins the description with the file's bytes.
     pub fn with<'a>(&'a self, data: &'a [u8]) -> Upload<'a> {
         Upload { field: &self.field, file_name: &self.name, media_type: &self.media_type, data }
     }
 }
 
-/// A request with what it says in place of the session's options.
+/// A request and the settings that replace the session's options.
 #[derive(Debug)]
 pub struct Request<'a> {
-    /// What is asked for.
+    /// The action.
     pub action: Action<'a>,
     /// The time limit.
     pub limit: Option<Duration>,
-    /// How often it may be repeated.
+    /// The maximum number of retries.
     pub retries: Option<u32>,
-    /// Whether any JSON body is a success.
+    /// Whether any JSON body counts as success.
     pub pass_error: Option<bool>,
-    /// When the host asked: its time runs from there, while the parameters are read, too.
+    /// When the host made the request. Its time limit starts here, so it includes the reading of the parameters.
     pub received: Instant,
 }
 
@@ -90,7 +90,7 @@ impl<'a> From<Action<'a>> for Request<'a> {
 }
 
 impl Request<'_> {
-    /// The same request with texts of its own, for later.
+    /// The same request with owned texts.
     pub fn into_owned(self) -> Request<'static> {
         let Request { action, limit, retries, pass_error, received } = self;
         Request { action: action.into_owned(), limit, retries, pass_error, received }
@@ -143,13 +143,13 @@ struct Given<'a> {
 impl<'a> Given<'a> {
     fn action(self, has_data: bool) -> Outcome<Action<'a>> {
         if has_data && self.file.is_none() {
-            return Err(Failure::argument("data", "is given without \"file\"; data belongs to an upload only"));
+            return Err(Failure::argument("data", "is given without \"file\"; give data only for an upload"));
         }
         if self.file.is_some() && self.method.is_none() {
-            return Err(Failure::argument("file", "belongs to a request with \"method\""));
+            return Err(Failure::argument("file", "is only allowed together with \"method\""));
         }
         if self.params.is_some() && self.authorize {
-            return Err(Failure::argument("params", "belongs to a request with \"method\" or \"public\""));
+            return Err(Failure::argument("params", "is only allowed together with \"method\" or \"public\""));
         }
         match (self.method, self.public, self.authorize) {
             (Some(method), None, false) => {
@@ -169,7 +169,7 @@ impl<'a> Given<'a> {
             (None, None, true) => Ok(Action::Authorize),
             _ => Err(Failure::argument(
                 "request_json",
-                "must hold exactly one of \"method\", \"public\" and \"authorize\":true",
+                "must have exactly one of \"method\", \"public\" and \"authorize\":true",
             )),
         }
     }
@@ -193,7 +193,7 @@ fn file(raw: &RawValue) -> Outcome<FilePart<'_>> {
             *slot = Some(Member { name: &member_name, raw }.text()?);
         }
     }
-    let missing = |name: &str| Failure::argument(name, "is missing from file, which needs field and name");
+    let missing = |name: &str| Failure::argument(name, "is missing from file; give file both field and name");
     Ok(FilePart {
         field: field.ok_or_else(|| missing("field"))?,
         name: name.ok_or_else(|| missing("name"))?,
@@ -228,7 +228,7 @@ impl<'a> Member<'_, 'a> {
 }
 
 impl Action<'_> {
-    /// How long the texts are that may be large.
+    /// The length of the texts that may be large.
     pub fn size(&self) -> usize {
         let of = |parameters: &Parameters<'_>| parameters.iter().map(|(name, value)| name.len() + value.len()).sum();
         match self {
@@ -238,7 +238,7 @@ impl Action<'_> {
         }
     }
 
-    /// The same action with texts of its own, for later.
+    /// The same action with owned texts.
     fn into_owned(self) -> Action<'static> {
         fn own(text: Cow<'_, str>) -> Cow<'static, str> {
             Cow::Owned(text.into_owned())

@@ -1,4 +1,4 @@
-//! Text that never shows itself: keys, passwords, codes and tokens.
+//! Secret texts: keys, passwords, codes and tokens.
 #![forbid(unsafe_code)]
 
 use std::borrow::Cow;
@@ -8,28 +8,27 @@ use zeroize::Zeroizing;
 
 /// A secret text: absent from `Debug` output, and wiped from memory when dropped.
 ///
-/// It has no `Display`, so that no message can hold it by accident; `expose` marks each place that
-/// needs the text itself.
+/// It has no `Display`, so that no message can contain it by accident; `expose` marks each place that uses the text.
 #[derive(Clone, Default, PartialEq, Eq)]
 pub struct Secret(Zeroizing<String>);
 
 impl Secret {
-    /// Takes a copy of the text into custody.
+    /// Copies the text.
     pub fn new(text: &str) -> Secret {
         Secret(Zeroizing::new(text.to_owned()))
     }
 
-    /// Takes a text into custody; one of its own is not copied.
+    /// Takes the text; an owned one is not copied.
     pub fn taken(text: Cow<'_, str>) -> Secret {
         Secret(Zeroizing::new(text.into_owned()))
     }
 
-    /// The text itself.
+    /// The text.
     pub fn expose(&self) -> &str {
         &self.0
     }
 
-    /// Whether there is no secret: an empty text stands for "not given".
+    /// Whether the text is empty, which means "not given".
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }

@@ -1,4 +1,4 @@
-//! A session: an application's keys, a user's tokens, and what can be done with them.
+//! A session: an application's keys, a user's tokens, and the requests made with them.
 #![forbid(unsafe_code)]
 
 use std::collections::BTreeMap;
@@ -19,7 +19,7 @@ use crate::identity::Identity;
 pub use crate::identity::Source;
 use crate::json::{self, Json};
 pub use crate::keys::Keys;
-use crate::large::no_look;
+use crate::large::no_checkpoint;
 use crate::memory::check_room;
 pub use crate::oauth::store::RenewalListener;
 use crate::oauth::store::TokenListener;
@@ -28,7 +28,7 @@ use crate::options::Options;
 use crate::params::{self, Parameters};
 use crate::request::{self, Action, Request};
 
-/// Told of each new set of tokens, as JSON.
+/// Receives each new set of tokens, as JSON.
 pub type TokenCallback = Arc<dyn Fn(&str) + Send + Sync>;
 
 /// A session; any number of threads may use it at once.
@@ -43,7 +43,7 @@ pub struct Session {
     timeout: Duration,
 }
 
-/// A request that was checked and waits to be performed.
+/// A checked request that is performed later.
 pub struct PreparedRequest {
     request: Request<'static>,
     data: Vec<u8>,
@@ -52,7 +52,7 @@ pub struct PreparedRequest {
 }
 
 impl PreparedRequest {
-    /// The call, for those who may end it.
+    /// The call, which may be cancelled.
     pub fn call(&self) -> &Arc<Call> {
         &self.call
     }
@@ -85,7 +85,7 @@ impl Session {
         }
     }
 
-    /// Gives the session the number by which the log tells it from others.
+    /// Sets the number that identifies the session in the log.
     pub fn set_number(&self, number: u64) {
         self.client.set_session_number(number);
     }
@@ -98,9 +98,9 @@ impl Session {
         self.perform(request, data, &call)
     }
 
-    /// Accepts a request that is performed later: refuses now what [`Self::request`] would refuse at once.
+    /// Checks a request that is performed later, as [`Self::request`] does before it begins.
     ///
-    /// While the prepared request exists, whoever ends the session's calls ends this one, too.
+    /// While the prepared request exists, cancelling the session's calls cancels it too.
     pub fn prepare(&self, request: Request<'_>, data: Vec<u8>, cancel: Option<&CallGroup>) -> Outcome<PreparedRequest> {
         self.check(&request.action)?;
         check_room(request.action.size(), "a copy of the parameters")?;
@@ -116,7 +116,7 @@ impl Session {
         self.perform(&prepared.request, &prepared.data, &prepared.call)
     }
 
-    /// Refuses what this kind of session cannot do.
+    /// Fails if this kind of session cannot do this.
     fn check(&self, action: &Action<'_>) -> Outcome<()> {
         match (action, &self.identity) {
             (Action::Public { .. }, _) | (_, Some(_)) => Ok(()),
@@ -125,7 +125,7 @@ impl Session {
         }
     }
 
-    /// A call of this session, its time not running yet, that may be ended by whoever may end it.
+    /// A call that belongs to the session's group and to the cancel handle's; its time limit has not started yet.
     fn begin(
         &self,
         request: &Request<'_>,
@@ -150,7 +150,8 @@ impl Session {
 
     fn perform_uncounted(&self, request: &Request<'_>, data: &[u8], call: &Arc<Call>) -> Outcome<Json> {
         let answer = match &request.action {
-            // Another's request for tokens is told as it went; this call's own waits for it.
+            // An outcome of a token request that another call made is returned as it is; this call's own request waits
+            // for it.
             Action::Authorize => {
                 return self.authorize(call).map(Json::from).map_err(|failure| failure.sent_unless_known(true));
             }
@@ -173,7 +174,7 @@ impl Session {
         let identity = self.identity()?;
         let method = action.method.as_ref();
         identity.with_tokens(call, method, &action.parameters, |tokens| {
-            let signed = identity.sign(tokens, method, &action.parameters, &|| call.look())?;
+            let signed = identity.sign(tokens, method, &action.parameters, &|| call.checkpoint())?;
             let multipart = upload.multipart(&signed)?;
             let url = self.api_url.as_str().to_owned();
             let body = RequestBody::Multipart(&multipart);
@@ -183,14 +184,14 @@ impl Session {
     }
 
     fn public_page(&self, path: &str, parameters: &Parameters<'_>, call: &Arc<Call>) -> Outcome<Answer> {
-        let look = || call.look();
-        if encoded_length(pairs(parameters), &look)? > http::LONGEST_ADDRESS {
+        let checkpoint = || call.checkpoint();
+        if encoded_length(pairs(parameters), &checkpoint)? > http::LONGEST_ADDRESS {
             return Err(http::too_long());
         }
         let mut url = format!("{}/{path}", self.public_url.as_str());
         if !parameters.is_empty() {
             url.push('?');
-            encode_into(&mut url, pairs(parameters), &look)?;
+            encode_into(&mut url, pairs(parameters), &checkpoint)?;
         }
         let retry_safety = RetrySafety::ReadOnly;
         self.send(http::Request { name: path, url, body: RequestBody::None, retry_safety, pace: None }, call)
@@ -202,18 +203,18 @@ impl Session {
         Ok(identity.show(&tokens))
     }
 
-    /// The tokens as they are, without asking anybody.
+    /// The current tokens, without network.
     pub fn tokens(&self) -> String {
         let tokens = self.identity.as_ref().and_then(|identity| Some(identity.show(&*identity.store.latest()?)));
         tokens.unwrap_or_else(|| Tokens::default().to_json(None))
     }
 
-    /// What the session has done, as JSON.
+    /// The session's statistics, as JSON.
     pub fn stats(&self) -> String {
         self.client.stats().to_json()
     }
 
-    /// Shows a call as it would be sent now as GET, and what was hashed for its signature.
+    /// Returns a call as it would be sent now as GET, and the text hashed for its signature.
     pub fn sign(&self, method: &str, params_json: Option<&str>) -> Outcome<String> {
         params::check_method(method)?;
         let parameters = params::call_parameters(params_json)?;
@@ -222,8 +223,8 @@ impl Session {
             Failure::new(Code::SignatureUndefined, "the session has no token yet; call mailru_authorize first")
         })?;
         let signer = identity.keys.signer(&tokens)?;
-        let signed = identity.sign(&tokens, method, &parameters, &no_look)?;
-        let length = encoded_length(pairs(&signed), &no_look)?;
+        let signed = identity.sign(&tokens, method, &parameters, &no_checkpoint)?;
+        let length = encoded_length(pairs(&signed), &no_checkpoint)?;
         let url = Zeroizing::new(self.api_url.with_query(pairs(&signed), length));
         let base = signer.base(&signed);
         let params = BTreeMap::from_iter(pairs(&signed));
@@ -237,17 +238,17 @@ impl Session {
         json::written(&shown, "what is signed")
     }
 
-    /// Gives the session newer tokens, as the JSON of `mailru_tokens`.
+    /// Replaces the session's tokens by newer ones, given as the JSON of `mailru_tokens`.
     pub fn set_tokens(&self, tokens_json: &str) -> Outcome<()> {
         let store = &self.with_tokens()?.store;
         store.set_tokens(Tokens::stored("tokens_json", tokens_json, store.now())?)
     }
 
-    /// Has each new set of tokens told to the host before it is used; `None` ends that.
+    /// Sets the callback that receives each new set of tokens before it is used; `None` removes it.
     pub fn on_token(&self, callback: Option<TokenCallback>) -> Outcome<()> {
         let identity = self.with_tokens()?;
         let circuits = identity.keys.circuits();
-        identity.store.listen(callback.map(|callback| {
+        identity.store.set_listener(callback.map(|callback| {
             let tell: TokenListener =
                 Arc::new(move |tokens| callback(&Zeroizing::new(tokens.to_json(circuits.of(tokens)))));
             tell
@@ -255,26 +256,26 @@ impl Session {
         Ok(())
     }
 
-    /// Has the host told of each renewal; `None` ends that.
+    /// Sets the listener for renewals; `None` removes it.
     pub fn on_renewal(&self, callback: Option<RenewalListener>) -> Outcome<()> {
-        self.with_tokens()?.store.listen_to_renewals(callback);
+        self.with_tokens()?.store.set_renewal_listener(callback);
         Ok(())
     }
 
-    /// Who the session is, for what has a meaning only where there are tokens.
+    /// The identity of a session with tokens; a public session is refused.
     fn with_tokens(&self) -> Outcome<&Arc<Identity>> {
         self.identity.as_ref().ok_or_else(|| {
             Failure::argument("session", "is a public session, which has no tokens; make one of another kind")
         })
     }
 
-    /// Ends the calls under way; later ones work.
+    /// Cancels the running calls; later ones work.
     pub fn cancel(&self) {
         self.calls.cancel();
         self.identity.iter().for_each(|identity| identity.store.cancel());
     }
 
-    /// Ends the calls under way and refuses later ones: the host freed the session.
+    /// Cancels the running calls and refuses later ones: the host freed the session.
     pub fn end(&self) {
         self.calls.end();
         self.identity.iter().for_each(|identity| identity.store.end());
@@ -292,15 +293,15 @@ impl Session {
         call: &Arc<Call>,
     ) -> Outcome<Answer> {
         let (method, parameters) = (action.method.as_ref(), &action.parameters);
-        let look = || call.look();
-        let signed = identity.sign(tokens, method, parameters, &look)?;
+        let checkpoint = || call.checkpoint();
+        let signed = identity.sign(tokens, method, parameters, &checkpoint)?;
         let (retry_safety, pace) = (retry_safety(method), Some(&identity.pace));
-        let length = encoded_length(pairs(&signed), &look)?;
+        let length = encoded_length(pairs(&signed), &checkpoint)?;
         if self.api_url.request_line(length) <= self.get_limit {
             let (url, body) = (self.api_url.with_query(pairs(&signed), length), RequestBody::None);
             return self.send(http::Request { name: method, url, body, retry_safety, pace }, call);
         }
-        let form = encoded(pairs(&signed), length, &look)?;
+        let form = encoded(pairs(&signed), length, &checkpoint)?;
         let url = self.api_url.as_str().to_owned();
         self.send(http::Request { name: method, url, body: RequestBody::Form(&form), retry_safety, pace }, call)
     }
@@ -310,7 +311,7 @@ impl Session {
     }
 }
 
-/// A member of what [`Session::sign`] shows.
+/// A member of the result of [`Session::sign`].
 enum Shown<'a> {
     Text(&'a str),
     Texts(&'a BTreeMap<&'a str, &'a str>),
@@ -326,7 +327,10 @@ impl Serialize for Shown<'_> {
 }
 
 fn signs_nothing() -> Failure {
-    Failure::new(Code::SignatureUndefined, "a public session signs nothing; it is for mailru_public only")
+    Failure::new(
+        Code::SignatureUndefined,
+        "a public session cannot sign; use it for mailru_public, or make a session of another kind",
+    )
 }
 
 fn retry_safety(method: &str) -> RetrySafety {

@@ -1,9 +1,8 @@
 //! Signatures of the REST API, as the platform's guide defines them for its two circuits.
 //!
-//! The parameters, sorted by name, are joined as `name=value` without separators, un-encoded. The
-//! client-server circuit puts the user's id in front and `private_key` behind, the server-server
-//! circuit puts `secret_key` behind and has `secure=1` among the parameters. The signature is the
-//! MD5 of that, in lower-case hexadecimal digits.
+//! The parameters, sorted by name, are joined as `name=value` without separators, un-encoded. The client-server circuit
+//! puts the user's id before this text and `private_key` after it; the server-server circuit puts `secret_key` after it
+//! and has the parameter `secure=1`. The signature is the MD5 of the result, in lower-case hexadecimal digits.
 #![forbid(unsafe_code)]
 
 use std::borrow::Cow;
@@ -13,21 +12,21 @@ use subtle::ConstantTimeEq;
 use zeroize::Zeroizing;
 
 use crate::error::Outcome;
-use crate::large::{Look, Work, no_look};
+use crate::large::{Checkpoint, Work, no_checkpoint};
 use crate::params::Parameters;
 use crate::secret::Secret;
 
-/// Who signs: the user's program with `private_key`, or the application's server with `secret_key`.
+/// The signer: the user's program with `private_key`, or the application's server with `secret_key`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Circuit {
-    /// Signed for one user, whose id is part of what is hashed.
+    /// Signed for one user, whose id is part of the hashed text.
     ClientServer,
     /// Signed for the application, marked by `secure=1`.
     ServerServer,
 }
 
 impl Circuit {
-    /// The name by which the platform's guide calls it.
+    /// The name in the platform's guide.
     pub fn name(self) -> &'static str {
         match self {
             Circuit::ClientServer => "client-server",
@@ -44,7 +43,7 @@ impl Circuit {
     }
 }
 
-/// What a session signs with at the moment of a call.
+/// The circuit, user and key with which one call is signed.
 #[derive(Debug, Clone, Copy)]
 pub struct Signer<'a> {
     /// The circuit, which decides the formula.
@@ -58,13 +57,13 @@ pub struct Signer<'a> {
 impl Signer<'_> {
     /// Sorts the parameters by name and appends their signature as `sig`.
     pub fn sign(&self, parameters: &mut Parameters<'_>) {
-        let _ = self.sign_within(parameters, &no_look);
+        let _ = self.sign_within(parameters, &no_checkpoint);
     }
 
     /// As [`Self::sign`], for parameters that may be large.
-    pub fn sign_within(&self, parameters: &mut Parameters<'_>, look: Look<'_>) -> Outcome<()> {
+    pub fn sign_within(&self, parameters: &mut Parameters<'_>, checkpoint: Checkpoint<'_>) -> Outcome<()> {
         sort(parameters);
-        let signature = digest(self.prefix(), parameters, self.key.expose(), look)?;
+        let signature = digest(self.prefix(), parameters, self.key.expose(), checkpoint)?;
         parameters.push((Cow::Borrowed("sig"), Cow::Owned(signature)));
         Ok(())
     }
@@ -88,12 +87,12 @@ impl Signer<'_> {
     }
 }
 
-/// Whether `signature` is the server-server signature of these parameters (which are sorted here).
+/// Whether `signature` is the server-server signature of these parameters, which this function sorts.
 ///
 /// Compared in constant time. Hexadecimal digits may be upper-case.
 pub fn verifies(signature: &str, parameters: &mut Parameters<'_>, secret_key: &Secret) -> bool {
     sort(parameters);
-    digest("", parameters, secret_key.expose(), &no_look).is_ok_and(|computed| equal(signature, &computed))
+    digest("", parameters, secret_key.expose(), &no_checkpoint).is_ok_and(|computed| equal(signature, &computed))
 }
 
 /// Whether two hexadecimal digests are equal, in constant time.
@@ -101,15 +100,15 @@ pub fn equal(given: &str, computed: &str) -> bool {
     given.to_ascii_lowercase().as_bytes().ct_eq(computed.as_bytes()).into()
 }
 
-/// By name alone: sorting the joined texts would put `a=…` and `a1=…` in another order.
+/// Sorts by name only: sorting the joined texts would put `a=…` and `a1=…` in another order.
 pub fn sort(parameters: &mut Parameters<'_>) {
     parameters.sort_unstable_by(|one, other| one.0.as_bytes().cmp(other.0.as_bytes()));
 }
 
-fn digest(prefix: &str, sorted: &Parameters<'_>, key: &str, look: Look<'_>) -> Outcome<String> {
+fn digest(prefix: &str, sorted: &Parameters<'_>, key: &str, checkpoint: Checkpoint<'_>) -> Outcome<String> {
     let mut context = md5::Context::new();
     context.consume(prefix);
-    let mut work = Work::new(look);
+    let mut work = Work::new(checkpoint);
     for (name, value) in sorted {
         context.consume(name.as_bytes());
         context.consume("=");
@@ -119,7 +118,7 @@ fn digest(prefix: &str, sorted: &Parameters<'_>, key: &str, look: Look<'_>) -> O
     Ok(hexadecimal(context.finalize().0))
 }
 
-/// Lower-case digits, without the formatting machinery, which takes longer than the hash.
+/// Lower-case digits. `format!` would take longer than the hash.
 fn hexadecimal(digest: [u8; 16]) -> String {
     let digit = |value: u8| char::from(b"0123456789abcdef"[usize::from(value)]);
     digest.iter().flat_map(|byte| [digit(byte >> 4), digit(byte & 15)]).collect()

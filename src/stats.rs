@@ -1,4 +1,4 @@
-//! What a session has done since it was made: the counters behind `mailru_stats`.
+//! The counters of `mailru_stats`: what a session has done since it was made.
 #![forbid(unsafe_code)]
 
 use std::sync::Arc;
@@ -9,11 +9,11 @@ use serde_json::{Map, Value, json};
 use crate::error::{Code, Outcome};
 use crate::fork::{ForkMutex, OfThisProcess};
 
-/// The upper bounds of the latency's buckets, in milliseconds. Slower calls count in the last one, which has none.
+/// The upper bounds of the latency buckets, in milliseconds. Slower calls count in a last bucket without a bound.
 const BOUNDS_MS: [u64; 12] = [5, 10, 25, 50, 100, 250, 500, 1000, 2500, 5000, 10_000, 30_000];
 
-/// The counters of one session in one process: a child of a fork begins at zero, so that the figures of all processes
-/// add up. They are changed in short sections at the beginning and the end of calls and attempts.
+/// The counters of one session in one process. A forked child begins at zero, so that the figures of all processes can
+/// be added.
 #[derive(Default)]
 pub struct Stats(ForkMutex<OfThisProcess<Counters>>);
 
@@ -35,27 +35,27 @@ struct Counters {
     latency_sum: Duration,
 }
 
-/// What an attempt did, whatever came of it.
+/// What an attempt did, whatever its outcome.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct AttemptStats {
-    /// Whether it repeats one that failed.
+    /// Whether it was a retry.
     pub is_retry: bool,
     /// Whether it made a connection.
     pub opened: bool,
-    /// Whether it used a kept one.
+    /// Whether it used a kept connection.
     pub reused: bool,
-    /// The bytes that it wrote to its connection.
+    /// The bytes written to its connection.
     pub bytes_out: u64,
-    /// The bytes that it read from there.
+    /// The bytes read from its connection.
     pub bytes_in: u64,
 }
 
-/// What came of a request for tokens.
+/// The outcome of a token request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum TokenStats {
-    /// Tokens for a code or a password.
+    /// New tokens for a code or a password.
     Granted,
-    /// Tokens for a refresh token.
+    /// New tokens for a refresh token.
     Renewed,
     /// No tokens.
     Failed,
@@ -66,7 +66,7 @@ impl Stats {
         self.0.with(|counters| section(counters.get_or_renew()))
     }
 
-    /// A call begins; it is in flight until the guard is dropped.
+    /// Counts a call that begins; it is in flight until the returned value is dropped.
     pub fn begin_call(self: &Arc<Self>) -> CallInFlight {
         self.with(|counters| {
             counters.calls += 1;
@@ -76,7 +76,7 @@ impl Stats {
         CallInFlight { stats: Arc::clone(self), process, begun: Instant::now(), code: Code::InternalError }
     }
 
-    /// An attempt is over.
+    /// Counts an attempt that has ended.
     pub fn count_attempt(&self, attempt: AttemptStats) {
         self.with(|counters| {
             counters.attempts += 1;
@@ -88,7 +88,7 @@ impl Stats {
         });
     }
 
-    /// A request for tokens is over.
+    /// Counts a token request that has ended.
     pub fn count_tokens(&self, outcome: TokenStats) {
         self.with(|counters| match outcome {
             TokenStats::Granted => counters.grants += 1,
@@ -97,7 +97,7 @@ impl Stats {
         });
     }
 
-    /// The counters at this moment, as the header names them.
+    /// The current counters, with the names that the header documents.
     pub fn to_json(&self) -> String {
         self.with(|counters| counters.to_json()).to_string()
     }
@@ -107,9 +107,9 @@ impl Counters {
     fn end_call(&mut self, code: Code, latency: Duration) {
         self.in_flight -= 1;
         if code != Code::Ok
-            && let Some(place) = Code::ALL.iter().position(|other| *other == code)
+            && let Some(index) = Code::ALL.iter().position(|other| *other == code)
         {
-            self.failures[place] += 1;
+            self.failures[index] += 1;
         }
         self.latencies[bucket(latency)] += 1;
         self.latency_sum += latency;
@@ -147,22 +147,22 @@ impl Counters {
     }
 }
 
-/// The place of the first bucket whose bound is not passed.
+/// The index of the first bucket whose bound is not exceeded.
 fn bucket(latency: Duration) -> usize {
     BOUNDS_MS.iter().position(|bound| latency <= Duration::from_millis(*bound)).unwrap_or(BOUNDS_MS.len())
 }
 
-/// A call under way. One that ends without an outcome ended by a bug.
+/// A running call. If it is dropped without an outcome, it ended by a bug.
 pub struct CallInFlight {
     stats: Arc<Stats>,
-    /// A callback of the host's may fork inside a call, which the child's counters do not know.
+    /// Tells whether the host forked inside a callback: the child's counters do not include this call.
     process: OfThisProcess<()>,
     begun: Instant,
     code: Code,
 }
 
 impl CallInFlight {
-    /// Notes what became of the call.
+    /// Notes the call's outcome.
     pub fn end<T>(mut self, outcome: &Outcome<T>) {
         self.code = outcome.as_ref().err().map_or(Code::Ok, |failure| failure.code());
     }

@@ -22,8 +22,9 @@ static void explain(const char *json) {
     printf("  %s\n\nThe parameters are sorted by name; values are hashed as UTF-8, before they are percent-encoded.\n\n",
            is_client ? "<private_key>" : "<secret_key>");
     printf("hashed   %s\n", base.bytes);
-    if (member(json, "sig", &value)) printf("sig      %s\n", value.bytes);
-    if (member(json, "url", &value)) printf("url      %s\n", value.bytes);
+    /* Behind the parameters, one of which may have the same name. */
+    if (member(at, "sig", &value)) printf("sig      %s\n", value.bytes);
+    if (member(at, "url", &value)) printf("url      %s\n", value.bytes);
     forget(&circuit);
     forget(&base);
     forget(&name);

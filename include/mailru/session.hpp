@@ -10,7 +10,10 @@
 #include <string>
 #include <string_view>
 #include <utility>
-#if __has_include(<stop_token>) && __cplusplus >= 202002L
+#if __has_include(<version>)
+#include <version>
+#endif
+#ifdef __cpp_lib_jthread
 #include <stop_token>
 #endif
 

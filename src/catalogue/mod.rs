@@ -1,6 +1,6 @@
-//! The catalogues of the platform's methods and errors: what is known of each, as data.
+//! The catalogues of the platform's known methods and errors.
 //!
-//! A method that is not in them can be called all the same; it then counts as one that may write.
+//! A method that is not in the catalogue can be called too; it counts as one that writes.
 #![forbid(unsafe_code)]
 
 include!(concat!(env!("OUT_DIR"), "/catalogues.rs"));
@@ -11,17 +11,17 @@ pub const JSON: &str = include_str!("methods.json");
 /// The platform's errors as JSON: an array of `{code, meaning, transient, advice}`.
 pub const ERRORS_JSON: &str = include_str!("errors.json");
 
-/// Whether a platform's error may pass by itself; one that is not known does not.
-pub fn may_pass(error_code: i64) -> bool {
+/// Whether a platform error is transient; an unknown one is not.
+pub fn is_transient(error_code: i64) -> bool {
     PLATFORM_ERRORS.iter().any(|(code, transient, _)| *code == error_code && *transient)
 }
 
-/// What a platform's error means, if it is known.
+/// The meaning of a platform error, if it is known.
 pub fn meaning(error_code: i64) -> Option<&'static str> {
     PLATFORM_ERRORS.iter().find(|(code, ..)| *code == error_code).map(|(.., meaning)| *meaning)
 }
 
-/// Whether the method is known to only read, so that repeating it does no harm.
+/// Whether the method is known only to read, so that a retry is harmless.
 pub fn only_reads(method: &str) -> bool {
     READING_METHODS.binary_search(&method).is_ok()
 }
@@ -33,7 +33,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_data_makes_sense() {
+    fn the_methods_are_consistent() {
         let catalogue: Vec<Value> = serde_json::from_str(JSON).expect("an array of objects");
         let mut names = Vec::new();
         for method in &catalogue {
@@ -59,22 +59,24 @@ mod tests {
     }
 
     #[test]
-    fn the_errors_make_sense() {
+    fn the_errors_are_consistent() {
         let errors: Vec<Value> = serde_json::from_str(ERRORS_JSON).expect("an array of objects");
         let codes: Vec<_> = errors.iter().map(|error| error["code"].as_i64().expect("a code")).collect();
         assert!(codes.is_sorted_by(|one, other| one < other), "sorted, each once");
         for error in &errors {
             let code = error["code"].as_i64().expect("a code");
-            assert_eq!(error["transient"], may_pass(code), "{code}");
+            assert_eq!(error["transient"], is_transient(code), "{code}");
             assert_eq!(error["meaning"].as_str(), meaning(code), "{code}");
             assert!(error["advice"].as_str().is_some_and(|advice| advice.ends_with('.')), "{code}");
             assert_eq!(error.as_object().map(serde_json::Map::len), Some(4), "{code}");
         }
-        assert!(may_pass(3) && !may_pass(104) && !may_pass(0) && !may_pass(-20) && meaning(7).is_none());
+        assert!(
+            is_transient(3) && !is_transient(104) && !is_transient(0) && !is_transient(-20) && meaning(7).is_none()
+        );
     }
 
     #[test]
-    fn an_unknown_method_may_write() {
+    fn an_unknown_method_counts_as_writing() {
         assert!(only_reads("friends.get"));
         assert!(!only_reads("stream.post"));
         assert!(!only_reads("friends.getNewest"));

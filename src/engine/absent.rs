@@ -1,4 +1,4 @@
-//! What stands in for the engine where there is none: each call blocks a thread of its own.
+//! Replaces the engine on systems without one: each call blocks its own thread.
 #![forbid(unsafe_code)]
 
 use std::io;
@@ -7,11 +7,11 @@ use std::time::Instant;
 
 use socket2::Socket;
 
-/// A socket's place in an engine; there is none.
+/// A socket's registration with an engine: empty here.
 #[derive(Debug, Default)]
 pub struct Registered;
 
-/// What wakes a task; there is none.
+/// The waker of a task: never constructed here.
 #[derive(Clone)]
 pub enum Waker {}
 
@@ -30,7 +30,7 @@ pub fn on_thread_stack<R>(work: impl FnOnce() -> R) -> R {
     work()
 }
 
-/// Does nothing: other calls have threads of their own.
+/// Does nothing: other calls run on their own threads.
 pub fn pause_if_long() -> bool {
     false
 }

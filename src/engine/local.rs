@@ -1,4 +1,4 @@
-//! What belongs to the call that runs on this thread: in an engine, a suspension sets it aside.
+//! A value of the call that runs on this thread. An engine saves it when it suspends the call.
 #![forbid(unsafe_code)]
 
 use std::any::Any;
@@ -6,12 +6,12 @@ use std::cell::RefCell;
 use std::mem::{self, ManuallyDrop};
 use std::rc::Rc;
 
-/// Some value of the call.
+/// The call's value.
 pub type Value = Option<Rc<dyn Any>>;
 
 thread_local! {
-    /// Kept from being dropped so that it needs no destructor and outlasts those of the host: calls work to the very
-    /// end of a thread. Whoever puts a value in takes it out again.
+    /// Never dropped, so that it needs no destructor and still works in a call from one of the host's destructors. Code
+    /// that sets a value removes it again.
     static VALUE: RefCell<ManuallyDrop<Value>> = const { RefCell::new(ManuallyDrop::new(None)) };
 }
 
@@ -20,8 +20,8 @@ pub fn get() -> Value {
     VALUE.with(|value| (**value.borrow()).clone())
 }
 
-/// Puts in another value; the former one.
+/// Sets another value and returns the previous one.
 pub fn replace(new: Value) -> Value {
-    let former = VALUE.with(|value| mem::replace(&mut *value.borrow_mut(), ManuallyDrop::new(new)));
-    ManuallyDrop::into_inner(former)
+    let previous = VALUE.with(|value| mem::replace(&mut *value.borrow_mut(), ManuallyDrop::new(new)));
+    ManuallyDrop::into_inner(previous)
 }

@@ -1,15 +1,15 @@
 //! The engine: many calls in flight on one thread, each suspended while it waits.
 //!
-//! A call is ordinary blocking code. On a thread of the host it blocks where it waits. In an engine it runs in a
-//! coroutine, and the same wait suspends it: [`wait`] is the one place where that happens. What holds for each wait:
+//! A call is ordinary blocking code. On a thread of the host its waits block the thread. In an engine it runs in a
+//! coroutine, and [`wait`] suspends it. Each wait follows these rules:
 //!
-//! - Every wake-up may be spurious: whoever waits looks again at the socket, the cancellation and the deadline.
-//! - No lock is held, no section of a `ForkMutex` is open and nothing is being dropped.
-//! - What belongs to the call alone ([`local`]) is set aside; no other thread-local value is set across a wait.
-//! - A task never changes its thread, and is never dropped while it is suspended: a cancelled one runs to its end.
+//! - Every wake-up may be spurious: the waiting code checks the socket, the cancellation and the deadline again.
+//! - No lock is held, no `ForkMutex` is in use and no `Drop` is running.
+//! - The call's own value ([`local`]) is saved; no other thread-local value stays set across a wait.
+//! - A task never changes its thread, and is never dropped while it is suspended: a cancelled task runs to its end.
 //! - Code of the host (callbacks) runs on the thread's own stack, see [`on_thread_stack`]: Go, the JVM and Python check
-//!   the bounds of the stack that they run on.
-// Denied, not forbidden, for the sake of `task` alone.
+//!   the bounds of the stack on which they run.
+// Denied, not forbidden, because `task` needs it.
 #![deny(unsafe_code)]
 
 #[cfg(not(target_os = "linux"))]

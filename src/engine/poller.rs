@@ -1,4 +1,4 @@
-//! What an engine waits on: sockets, and other threads that wake it.
+//! The engine's poller: waits for sockets and for wake-ups by other threads.
 #![forbid(unsafe_code)]
 
 use std::io;
@@ -15,17 +15,17 @@ use socket2::Socket;
 use crate::error::{Code, Failure, Outcome};
 use crate::fork::lock;
 
-/// The key of the poller's own event; sockets have greater ones.
+/// The key of the poller's own event; sockets have greater keys.
 const WOKEN: u64 = 0;
-/// How many events one look takes over.
+/// The maximum number of events taken at once.
 const EVENTS: usize = 512;
 
-/// The last key given to a socket, and the last number given to a poller. Neither is used twice: a poller known by
-/// its address would be confused with its successor, and a socket that a forked child keeps open still has events.
+/// The last key given to a socket, and the last number given to a poller. Neither is used twice: an address could be
+/// reused by a later poller, and a socket that a forked child keeps open still has events.
 static LAST_KEY: AtomicU64 = AtomicU64::new(WOKEN);
 static LAST_POLLER: AtomicU64 = AtomicU64::new(0);
 
-/// A socket's place in a poller.
+/// A socket's registration with a poller.
 #[derive(Debug, Clone, Copy)]
 pub struct Registration {
     poller: u64,
@@ -39,19 +39,20 @@ impl Registration {
     }
 }
 
-/// An epoll instance with edge-triggered sockets: one registration for each connection, however many calls use it.
+/// An epoll instance with edge-triggered sockets: one registration for each connection, shared by all calls that use
+/// it.
 #[derive(Debug)]
 pub struct Poller {
     number: u64,
     epoll: Epoll,
     event: EventFd,
-    /// Whether the engine sleeps, or is about to: only then waking it takes a system call.
+    /// Whether the engine sleeps or is about to; only then does waking it need a system call.
     sleeps: AtomicBool,
     woken: Mutex<Vec<usize>>,
 }
 
 impl Poller {
-    /// A poller that watches nothing yet.
+    /// A poller without sockets.
     pub fn new() -> Outcome<Poller> {
         Poller::create().map_err(|error| {
             let message = format!(
@@ -86,23 +87,23 @@ impl Poller {
         let interest = EpollFlags::EPOLLIN | EpollFlags::EPOLLOUT | EpollFlags::EPOLLRDHUP | EpollFlags::EPOLLET;
         let mut event = EpollEvent::new(interest, key);
         match self.epoll.add(socket, event) {
-            // It was used here before, and by another engine since then.
+            // The socket was registered here before and has since been used by another engine.
             Err(Errno::EEXIST) => self.epoll.modify(socket, &mut event)?,
             added => added?,
         }
         Ok(Registration { poller: self.number, key })
     }
 
-    /// Has the engine resume a task, from any thread.
+    /// Makes the engine resume a task. Called on any thread.
     pub fn wake(&self, task: usize) {
         lock(&self.woken).push(task);
         self.notify();
     }
 
-    /// Has the engine look around, from any thread.
+    /// Wakes the engine. Called on any thread.
     pub fn notify(&self) {
         if self.sleeps.swap(false, Ordering::SeqCst) {
-            // It fails only if the counter is at its end, and then the engine is being woken already.
+            // It fails only if the counter is at its maximum, and then the engine is already being woken.
             let _ = self.event.write(1);
         }
     }
@@ -112,27 +113,27 @@ impl Poller {
         mem::take(&mut *lock(&self.woken))
     }
 
-    /// Says that the engine is about to sleep: what comes after this is told by an event.
+    /// Notes that the engine is about to sleep: later wake-ups send an event.
     pub fn prepare_sleep(&self) {
         self.sleeps.store(true, Ordering::SeqCst);
     }
 
-    /// Waits for events; the keys of the sockets that have some. `None` waits without end.
-    pub fn look(&self, limit: Option<Duration>, keys: &mut Vec<u64>) {
+    /// Waits for events and stores the keys of the ready sockets. `None` waits without a limit.
+    pub fn poll(&self, limit: Option<Duration>, keys: &mut Vec<u64>) {
         let mut events = [EpollEvent::empty(); EVENTS];
         let timeout = match limit {
             None => EpollTimeout::NONE,
-            // Rounded up: a wait of nothing would be made again at once.
+            // Rounded up: a wait of 0 ms would return at once and be repeated.
             Some(limit) => {
                 EpollTimeout::try_from(limit.saturating_add(Duration::from_micros(999))).unwrap_or(EpollTimeout::MAX)
             }
         };
-        // An error is EINTR: the caller looks again.
+        // The only error is EINTR, after which the caller polls again.
         let count = self.epoll.wait(&mut events, timeout).unwrap_or(0);
         self.sleeps.store(false, Ordering::SeqCst);
         for event in &events[..count] {
             match event.data() {
-                // Edge-triggered: it need not be read, which would be a system call.
+                // Edge-triggered, so it is not read, which would need a system call.
                 WOKEN => {}
                 key => keys.push(key),
             }

@@ -1,4 +1,4 @@
-//! The loop of an engine: begins tasks, waits for what they wait for, resumes them.
+//! The event loop of an engine: starts tasks, waits for their events, resumes them.
 #![forbid(unsafe_code)]
 
 use std::collections::{BTreeSet, HashMap, VecDeque};
@@ -10,48 +10,48 @@ use slab::Slab;
 use super::poller::Poller;
 use super::task::{Stacks, Step, Task};
 
-/// How long tasks are resumed before the engine looks around again.
+/// How long tasks are resumed before the engine polls again.
 const ROUND: Duration = Duration::from_millis(4);
 
-/// What an engine does next.
+/// The next step of an engine.
 pub enum Turn<J> {
-    /// Goes on, with these new tasks, and looks around again at the given time if nothing happens before.
+    /// Continues with these new tasks, and asks again at the given time at the latest.
     Continue(Vec<J>, Option<Instant>),
-    /// Ends; it has no tasks.
+    /// Ends. There are no tasks.
     End,
 }
 
-/// Where an engine gets its tasks, and what they do.
+/// The source of an engine's tasks, and their work.
 pub trait Work: 'static {
-    /// What one task does.
+    /// The work of one task.
     type Job: 'static;
 
-    /// Asked at each turn; `in_flight` is how many tasks have begun and are not over.
+    /// Called in each iteration; `in_flight` is the number of tasks that have started and not ended.
     fn turn(&self, in_flight: usize) -> Turn<Self::Job>;
 
     /// Does a task's work, in its coroutine. It must not panic.
     fn perform(&self, job: Self::Job);
 
-    /// No stack could be had for a task, and none is under way that could leave one.
+    /// Called for a task without a stack: none could be allocated, and no running task will free one.
     fn refuse(&self, job: Self::Job);
 }
 
-/// An engine, on the thread that runs it.
+/// An engine. It stays on the thread that runs it.
 pub struct Engine<W: Work> {
     work: Arc<W>,
     poller: Arc<Poller>,
     stacks: Stacks,
     tasks: Slab<Waiting>,
-    /// Those to resume, each with its number.
+    /// The tasks to resume, with their numbers.
     ready: VecDeque<usize>,
-    /// Jobs for which there was no stack.
+    /// The jobs that wait for a stack.
     postponed: VecDeque<W::Job>,
     deadlines: BTreeSet<(Instant, usize)>,
-    /// Which task waits for a socket's events.
+    /// The task that waits for a socket's events.
     watchers: HashMap<u64, usize>,
 }
 
-/// A task between two steps; absent while it runs.
+/// A suspended task; the task is absent while it runs.
 #[derive(Default)]
 struct Waiting {
     task: Option<Task>,
@@ -61,7 +61,7 @@ struct Waiting {
 }
 
 impl<W: Work> Engine<W> {
-    /// An engine with this poller.
+    /// Makes an engine with this poller.
     pub fn new(work: Arc<W>, poller: Arc<Poller>) -> Engine<W> {
         Engine {
             work,
@@ -75,24 +75,24 @@ impl<W: Work> Engine<W> {
         }
     }
 
-    /// Runs until the work says that it ends.
+    /// Runs until [`Work::turn`] returns [`Turn::End`].
     pub fn run(mut self) {
         let mut keys = Vec::new();
         loop {
-            // Before it asks for work: what comes after that must wake it.
+            // Set before asking for work: work that arrives afterwards must wake the engine.
             self.poller.prepare_sleep();
-            let look_again = match self.work.turn(self.tasks.len() + self.postponed.len()) {
+            let ask_again = match self.work.turn(self.tasks.len() + self.postponed.len()) {
                 Turn::End => return,
-                Turn::Continue(jobs, look_again) => {
+                Turn::Continue(jobs, ask_again) => {
                     self.postponed.extend(jobs);
-                    look_again
+                    ask_again
                 }
             };
             self.begin();
             for number in self.poller.take_woken() {
                 self.make_ready(number, true);
             }
-            self.poller.look(self.limit(look_again), &mut keys);
+            self.poller.poll(self.limit(ask_again), &mut keys);
             for key in keys.drain(..) {
                 if let Some(&number) = self.watchers.get(&key) {
                     self.make_ready(number, false);
@@ -115,7 +115,7 @@ impl<W: Work> Engine<W> {
                     entry.insert(Waiting { task: Some(task), is_ready: true, ..Waiting::default() });
                     self.ready.push_back(number);
                 }
-                // It waits for a stack of those that run.
+                // It waits until a running task frees its stack.
                 Err(_) if !self.tasks.is_empty() => {
                     self.postponed.push_front(job);
                     return;
@@ -125,7 +125,8 @@ impl<W: Work> Engine<W> {
         }
     }
 
-    /// A wake-up may come for a task that is over, or for its successor: whoever is woken looks again.
+    /// A wake-up may be meant for a task that has ended, and reach a new one with its number; the woken code checks
+    /// again.
     fn make_ready(&mut self, number: usize, first: bool) {
         let Some(waiting) = self.tasks.get_mut(number).filter(|waiting| !waiting.is_ready) else { return };
         waiting.is_ready = true;
@@ -136,13 +137,13 @@ impl<W: Work> Engine<W> {
         }
     }
 
-    /// How long the engine may sleep.
-    fn limit(&self, look_again: Option<Instant>) -> Option<Duration> {
+    /// The maximum time that the engine may sleep.
+    fn limit(&self, ask_again: Option<Instant>) -> Option<Duration> {
         if !self.ready.is_empty() {
             return Some(Duration::ZERO);
         }
         let first = self.deadlines.first().map(|(until, _)| *until);
-        let until = [first, look_again].into_iter().flatten().min()?;
+        let until = [first, ask_again].into_iter().flatten().min()?;
         Some(until.saturating_duration_since(Instant::now()))
     }
 
@@ -157,13 +158,13 @@ impl<W: Work> Engine<W> {
         }
     }
 
-    /// Resumes those that are ready, for a while.
+    /// Resumes the ready tasks, at most for [`ROUND`].
     fn resume_round(&mut self) {
         let begun = Instant::now();
         for turn in 0..self.ready.len() {
             let Some(number) = self.ready.pop_front() else { return };
             self.resume(number);
-            // The clock is looked at now and then only.
+            // Reading the clock for each task would be slow.
             if turn % 8 == 7 && begun.elapsed() > ROUND {
                 return;
             }

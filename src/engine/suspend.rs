@@ -11,10 +11,10 @@ use super::poller::{Poller, Registration};
 use super::task;
 use crate::fork::lock;
 
-/// How long a task may run before it lets others go on: a cancellation must come out within moments.
+/// How long a task may run before it lets others run: a cancellation must take effect soon.
 const SLICE: Duration = Duration::from_millis(2);
 
-/// What wakes one task from another thread.
+/// Wakes one task from another thread.
 #[derive(Clone)]
 pub struct Waker {
     poller: Arc<Poller>,
@@ -22,7 +22,7 @@ pub struct Waker {
 }
 
 impl Waker {
-    /// Has the task look again at what it waits for.
+    /// Makes the task check again what it waits for.
     pub fn wake(&self) {
         self.poller.wake(self.task);
     }
@@ -39,12 +39,12 @@ pub fn waker() -> Option<Waker> {
     task::with_current(|current| Waker { poller: Arc::clone(current.poller()), task: current.number() })
 }
 
-/// A socket's place in the engine that used it last.
+/// A socket's registration with the engine that used it last.
 #[derive(Debug, Default)]
 pub struct Registered(Mutex<Option<Registration>>);
 
 impl Registered {
-    /// The key under which the engine tells that the socket is ready.
+    /// The key of the socket's events in the engine.
     fn key(&self, socket: &Socket, poller: &Poller) -> io::Result<u64> {
         let mut place = lock(&self.0);
         if let Some(registration) = place.filter(|registration| poller.knows(*registration)) {
@@ -56,8 +56,8 @@ impl Registered {
     }
 }
 
-/// Suspends the task on this thread until one of the sockets is ready in any direction, it is woken, or the time has
-/// come. Not to be called on a thread of the host.
+/// Suspends the task on this thread until one of the sockets is readable or writable, the task is woken, or the time
+/// has come. Must not be called on a thread of the host.
 pub fn wait<'s>(sockets: impl Iterator<Item = (&'s Socket, &'s Registered)>, until: Option<Instant>) -> io::Result<()> {
     let keys = task::with_current(|current| {
         sockets.map(|(socket, registered)| registered.key(socket, current.poller())).collect::<Result<Vec<_>, _>>()
@@ -67,12 +67,12 @@ pub fn wait<'s>(sockets: impl Iterator<Item = (&'s Socket, &'s Registered)>, unt
     Ok(())
 }
 
-/// Suspends the task on this thread until it is woken or the time has come. Not to be called on a thread of the host.
+/// Suspends the task on this thread until it is woken or the time has come. Must not be called on a thread of the host.
 pub fn wait_for_wake(until: Instant) {
     task::suspend(Wait { until: Some(until), keys: Vec::new() });
 }
 
-/// Lets other tasks go on if this one has run for long; whether it did. Does nothing on a thread of the host.
+/// Lets other tasks run if this one has run for long; returns whether it did. Does nothing on a thread of the host.
 pub fn pause_if_long() -> bool {
     let is_long = task::with_current(|current| current.since().elapsed() > SLICE).unwrap_or(false);
     if is_long {

@@ -1,4 +1,4 @@
-//! One task: a call in a coroutine of its own. The only unsafe code of the engine.
+//! One task: a call in its own coroutine. This file has the only unsafe code of the engine.
 #![allow(unsafe_code)]
 #![deny(unsafe_op_in_unsafe_fn)]
 
@@ -15,12 +15,12 @@ use super::local;
 use super::poller::Poller;
 use super::suspend::Wait;
 
-/// A task's stack: virtual memory, of which only what is touched is used. A debug build needs more.
+/// The size of a task's stack. Only touched pages take memory; a debug build needs more.
 const STACK: usize = if cfg!(debug_assertions) { 1 << 20 } else { 256 << 10 };
-/// How many unused stacks are kept.
+/// The maximum number of unused stacks that are kept.
 const SPARE_STACKS: usize = 64;
 
-/// The task that runs, as its own code sees it.
+/// The running task, as its own code sees it.
 pub struct Current {
     yielder: *const Yielder<(), Wait>,
     poller: Arc<Poller>,
@@ -39,14 +39,14 @@ impl Current {
         self.number
     }
 
-    /// Since when it runs without a pause.
+    /// Since when it has run without a suspension.
     pub fn since(&self) -> Instant {
         self.since.get()
     }
 }
 
 thread_local! {
-    /// The task that runs on this thread; NULL outside of one.
+    /// The task that runs on this thread; NULL if none does.
     static CURRENT: Cell<*const Current> = const { Cell::new(ptr::null()) };
 }
 
@@ -55,11 +55,11 @@ pub fn is_task() -> bool {
     !CURRENT.with(Cell::get).is_null()
 }
 
-/// Looks at the task that runs on this thread, if one does.
-pub fn with_current<R>(look: impl FnOnce(&Current) -> R) -> Option<R> {
+/// Runs a function with the task that runs on this thread, if one does.
+pub fn with_current<R>(work: impl FnOnce(&Current) -> R) -> Option<R> {
     let current = CURRENT.with(Cell::get);
-    // SAFETY: set only while that task runs, whose own stack holds what it points to.
-    unsafe { current.as_ref() }.map(look)
+    // SAFETY: set only while that task runs, and the value is on the task's stack.
+    unsafe { current.as_ref() }.map(work)
 }
 
 /// Suspends the task on this thread; does nothing on a thread of the host.
@@ -69,7 +69,7 @@ pub fn suspend(wait: Wait) {
     let Some(task) = (unsafe { current.as_ref() }) else { return };
     let own = local::replace(None);
     CURRENT.with(|slot| slot.set(ptr::null()));
-    // SAFETY: the yielder is that of the coroutine whose code this is, and lives as long as it.
+    // SAFETY: the yielder belongs to the running coroutine and lives as long as it.
     unsafe { &*task.yielder }.suspend(wait);
     CURRENT.with(|slot| slot.set(current));
     task.since.set(Instant::now());
@@ -81,7 +81,7 @@ pub fn on_thread_stack<R>(work: impl FnOnce() -> R) -> R {
     let current = CURRENT.with(Cell::get);
     // SAFETY: as in `with_current`.
     let Some(task) = (unsafe { current.as_ref() }) else { return work() };
-    // What the host does there by way of the library blocks: it is no task.
+    // Calls that the host makes from there block the thread, because they do not run in a task.
     let own = local::replace(None);
     CURRENT.with(|slot| slot.set(ptr::null()));
     let work = SameThread(work);
@@ -93,10 +93,10 @@ pub fn on_thread_stack<R>(work: impl FnOnce() -> R) -> R {
     result
 }
 
-/// A value that stays on its thread, although the coroutine library asks for one that could leave it.
+/// A value that never leaves its thread; the coroutine library requires `Send`.
 struct SameThread<T>(T);
 
-// SAFETY: the two stacks between which it goes are the same thread's.
+// SAFETY: it moves only between two stacks of the same thread.
 unsafe impl<T> Send for SameThread<T> {}
 
 impl<T> SameThread<T> {
@@ -105,23 +105,23 @@ impl<T> SameThread<T> {
     }
 }
 
-/// A call that has begun.
+/// A call that has started.
 pub struct Task(Coroutine<(), Wait, (), DefaultStack>);
 
-/// What became of a task.
+/// The state of a task after a step.
 pub enum Step {
-    /// It waits.
+    /// It is suspended.
     Suspended(Task, Wait),
-    /// It is over.
+    /// It has ended.
     Finished,
 }
 
-/// Stacks for tasks.
+/// Unused stacks for tasks.
 #[derive(Default)]
 pub struct Stacks(Vec<DefaultStack>);
 
 impl Stacks {
-    /// A stack, kept or new.
+    /// Returns a kept stack, or a new one.
     pub fn take(&mut self) -> io::Result<DefaultStack> {
         self.0.pop().map_or_else(|| DefaultStack::new(STACK), Ok)
     }
@@ -144,7 +144,7 @@ impl Task {
         }))
     }
 
-    /// Runs it until it waits again or is over.
+    /// Runs it until it waits again or ends.
     pub fn resume(mut self, stacks: &mut Stacks) -> Step {
         match self.0.resume(()) {
             CoroutineResult::Yield(wait) => Step::Suspended(self, wait),
@@ -166,7 +166,7 @@ mod tests {
         let mut task = Task::new(stacks.take().expect("memory"), poller, 7, Box::new(work));
         let mut steps = 0;
         loop {
-            assert!(!is_task(), "the engine is no task");
+            assert!(!is_task(), "the engine does not run in a task");
             match task.resume(&mut stacks) {
                 Step::Suspended(suspended, _) => task = suspended,
                 Step::Finished => return steps,
@@ -180,7 +180,7 @@ mod tests {
     }
 
     #[test]
-    fn a_suspension_sets_aside_what_belongs_to_the_call() {
+    fn a_suspension_saves_the_value_of_the_call() {
         let steps = run(|| {
             local::replace(Some(std::rc::Rc::new(5)));
             pause();

@@ -1,4 +1,4 @@
-//! Calls: the platform's methods, files, public pages.
+//! Calls of the platform's methods, uploads, and public pages.
 
 use std::ffi::c_char;
 use std::time::{Duration, Instant};
@@ -46,13 +46,13 @@ pub unsafe extern "C" fn mailru_call(
     }
 }
 
-/// mailru_call with a time limit and a cancel handle of its own, as a Go context, an abort signal
-/// or a cancelled task needs it.
+/// As mailru_call, with a time limit and a cancel handle for this call: for a Go context, an abort
+/// signal or a task that can be cancelled.
 ///
-/// timeout_ms: the limit of this call in milliseconds; 0 for the session's.
-/// cancel: a handle from mailru_cancel_new that may end this call, or 0 for none.
-/// All else is as for mailru_call. A negative timeout_ms is MAILRU_INVALID_ARGUMENT; a cancel handle
-/// that was fired is MAILRU_CANCELLED at once.
+/// timeout_ms: the time limit of this call in milliseconds; 0 for the session's.
+/// cancel: a handle from mailru_cancel_new that may end this call, or 0 for none. Everything else is as
+/// for mailru_call. A negative timeout_ms is MAILRU_INVALID_ARGUMENT. If the cancel handle was fired,
+/// the call is MAILRU_CANCELLED at once.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn mailru_call_within(
     session: mailru_session,
@@ -89,7 +89,7 @@ fn limit(timeout_ms: i64) -> Outcome<Option<Duration>> {
 /// session, method, params_json, code, the result and the codes: as for mailru_call.
 /// field: the form field of the file, such as "img_file"; it is not signed. It may not have the name
 /// of a parameter.
-/// file_name: what the file is called. Quotation marks, backslashes and controls in it and in field
+/// file_name: the file's name. Quotation marks, backslashes and control characters in it and in field
 /// are percent-encoded.
 /// data, size: the file, read in place and not kept; data may not be NULL.
 /// Blocks as mailru_call does.
@@ -123,17 +123,17 @@ pub unsafe extern "C" fn mailru_upload(
     unsafe { return_json(code, work) }
 }
 
-/// Performs any request, described as JSON: what the short functions leave out.
+/// Performs any request, described as JSON, with settings that the other functions do not have.
 ///
 /// session: a handle from one of the constructors.
 /// request_json: an object with exactly one of "method" (with "params", an object, and for an upload
-/// "file": {"field", "name", "type"}), "public" (a path, with "params") and "authorize": true. Beside
-/// it timeout_ms, retries and pass_error in place of the session's options. type is
+/// "file": {"field", "name", "type"}), "public" (a path, with "params") and "authorize": true. Optional
+/// members timeout_ms, retries and pass_error replace the session's options. type is
 /// "application/octet-stream" if it is left out. An unknown member is an error that names it.
 /// data, size: the file of an upload, read in place and not kept; else NULL and 0.
 /// cancel: a handle from mailru_cancel_new that may end the request, or 0 for none.
-/// Returns what mailru_call, mailru_upload, mailru_public or mailru_authorize would return, with their
-/// codes, to be released with mailru_string_free. Blocks as they do.
+/// Returns the result and the codes of mailru_call, mailru_upload, mailru_public or mailru_authorize.
+/// Release it with mailru_string_free. Blocks as they do.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn mailru_request(
     session: mailru_session,
@@ -161,11 +161,13 @@ pub unsafe extern "C" fn mailru_request(
 /// `data` is NULL or points to `size` readable bytes that outlive the result.
 pub unsafe fn bytes<'a>(data: *const u8, size: usize) -> Outcome<Option<&'a [u8]>> {
     if size > isize::MAX as usize {
-        return Err(Failure::argument("data", "is larger than memory can be"));
+        return Err(Failure::argument("data", "is too large: size is greater than the address space allows"));
     }
     match (data.is_null(), size) {
         (true, 0) => Ok(None),
-        (true, _) => Err(Failure::argument("data", "is NULL, and size is not 0; it must point to the file's bytes")),
+        (true, _) => {
+            Err(Failure::argument("data", "is NULL although size is not 0; it must point to the file's bytes"))
+        }
         // SAFETY: not NULL, no larger than memory, and the caller's promise.
         (false, _) => Ok(Some(unsafe { std::slice::from_raw_parts(data, size) })),
     }
@@ -177,7 +179,7 @@ pub unsafe fn bytes<'a>(data: *const u8, size: usize) -> Outcome<Option<&'a [u8]
 /// path: segments of letters, digits, '.', '_' and '-' joined by '/'; none may be "." or "..".
 /// params_json: a JSON object of query parameters, none of them reserved, or NULL.
 /// code, the result and the time limit: as for mailru_call.
-/// Codes: those of mailru_call but MAILRU_SIGNATURE_UNDEFINED and MAILRU_REENTERED.
+/// Codes: those of mailru_call except MAILRU_SIGNATURE_UNDEFINED and MAILRU_REENTERED.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn mailru_public(
     session: mailru_session,
@@ -197,17 +199,18 @@ pub unsafe extern "C" fn mailru_public(
     }
 }
 
-/// Shows a call as it would be sent now as GET: the answer to every "Incorrect signature".
+/// Returns a call as it would be sent now as GET, for finding the cause of an "Incorrect signature"
+/// error.
 ///
 /// session, method, params_json: as for mailru_call.
-/// Returns {"url","sig","circuit","base","params"}, where base is the text that was hashed, ending in
-/// <private_key> or <secret_key> in place of the key; or the error's JSON. Release either with
-/// mailru_string_free. url and params hold the session key: they are not for logs.
-/// In the server circuit neither url, sig nor params may go to a browser or to a user's program.
+/// Returns {"url","sig","circuit","base","params"}, where base is the text that was hashed, with
+/// <private_key> or <secret_key> in place of the key at its end; or the error's JSON. Release either
+/// with mailru_string_free. url and params contain the access token: do not log them. In the
+/// server-server circuit do not give url, sig or params to a browser or to a user's program.
 /// The attack: {"text":"hiuid=999"} has the signature of {"text":"hi","uid":"999"}. A user who chooses
 /// the text and gets the signature can act for user 999, and can call another method in the same way.
-/// Touches no network and does not block. A session that gets its token by a grant and has none yet
-/// is MAILRU_SIGNATURE_UNDEFINED. Other codes: MAILRU_OK, MAILRU_INVALID_ARGUMENT,
+/// Uses no network and does not block. For a session that gets its token by a grant and has none yet
+/// the code is MAILRU_SIGNATURE_UNDEFINED. Other codes: MAILRU_OK, MAILRU_INVALID_ARGUMENT,
 /// MAILRU_INVALID_HANDLE, MAILRU_REENTERED.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn mailru_sign(
@@ -224,9 +227,8 @@ pub unsafe extern "C" fn mailru_sign(
     }
 }
 
-/// Ends the calls of a session that are under way on other threads, in whatever phase, within
-/// 50 ms, as MAILRU_CANCELLED. Later calls work. A request to the authorization server goes on, so
-/// that no token is lost; only the waiting for it ends.
+/// Ends the running calls of a session, in any phase, within 50 ms, as MAILRU_CANCELLED. Later calls
+/// work. A token request continues, so that no token is lost; only the waiting for it ends.
 ///
 /// Returns MAILRU_OK or MAILRU_INVALID_HANDLE. Does not block.
 #[unsafe(no_mangle)]
@@ -237,9 +239,9 @@ pub extern "C" fn mailru_session_cancel(session: mailru_session) -> i32 {
     })
 }
 
-/// Frees a session. Calls under way on other threads end with their answer or as
-/// MAILRU_CANCELLED; later uses of the handle are MAILRU_INVALID_HANDLE. A request to the
-/// authorization server that was sent goes on, and its tokens still reach the token callback.
+/// Frees a session. Running calls on other threads end with their answer or as MAILRU_CANCELLED; later
+/// uses of the handle are MAILRU_INVALID_HANDLE. A token request that was sent continues, and its
+/// tokens still reach the token callback.
 ///
 /// 0, a freed handle and a handle of another kind are ignored. Does not block.
 #[unsafe(no_mangle)]

@@ -1,4 +1,4 @@
-//! Cancel handles: what ends one call, or some, and leaves the session's others alone.
+//! Cancel handles: end some calls of a session without affecting the others.
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -7,9 +7,10 @@ use super::handles::{self, Entry};
 use super::{mailru_cancel, return_code, write_out};
 use crate::call::{CallGroup, Progress};
 
-/// A cancel handle for mailru_call_within, mailru_request and mailru_queue_request. It may serve many calls and threads.
+/// Makes a cancel handle for mailru_call_within, mailru_request and mailru_queue_request. Any number of
+/// calls and threads may use it.
 ///
-/// Returns a handle to be released with mailru_cancel_free; 0 only if something is very wrong. Does
+/// Returns a handle to be released with mailru_cancel_free; 0 only after a bug in this library. Does
 /// not block.
 #[unsafe(no_mangle)]
 pub extern "C" fn mailru_cancel_new() -> mailru_cancel {
@@ -21,8 +22,8 @@ pub extern "C" fn mailru_cancel_new() -> mailru_cancel {
     cancel
 }
 
-/// Ends the calls that hold this cancel handle within 50 ms, in whatever phase, as MAILRU_CANCELLED,
-/// and later ones at once: a handle that was fired stays fired.
+/// Ends the calls that use this cancel handle, in any phase, within 50 ms, as MAILRU_CANCELLED. Later
+/// calls with it end at once: a fired handle cannot be reset.
 ///
 /// Returns MAILRU_OK or MAILRU_INVALID_HANDLE. Does not block.
 #[unsafe(no_mangle)]
@@ -33,12 +34,12 @@ pub extern "C" fn mailru_cancel_fire(cancel: mailru_cancel) -> i32 {
     })
 }
 
-/// How much of the request bodies of all requests that hold this cancel handle was sent: for a
-/// progress bar, with a cancel handle for each upload.
+/// Tells how much was sent of the bodies of all requests that use this cancel handle: for a progress
+/// bar, with one cancel handle for each upload.
 ///
-/// sent: receives the bytes that were handed to the connection; may be NULL.
-/// total: receives the bytes that there are to send, form fields and boundaries included; 0 before
-/// the first attempt begins. It may be NULL. A repeated attempt begins anew.
+/// sent: receives the number of bytes written to the connection; may be NULL.
+/// total: receives the number of bytes to send, with form fields and boundaries; 0 before the first
+/// attempt begins. It may be NULL. A retry counts from 0 again.
 /// Returns MAILRU_OK or MAILRU_INVALID_HANDLE; then both are 0. Does not block.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn mailru_cancel_progress(cancel: mailru_cancel, sent: *mut u64, total: *mut u64) -> i32 {
@@ -59,8 +60,8 @@ pub unsafe extern "C" fn mailru_cancel_progress(cancel: mailru_cancel, sent: *mu
     })
 }
 
-/// Frees a cancel handle. Calls that hold it go on. 0, a freed handle and a handle of another
-/// kind are ignored. Does not block.
+/// Frees a cancel handle. Calls that use it continue. 0, a freed handle and a handle of another kind
+/// are ignored. Does not block.
 #[unsafe(no_mangle)]
 pub extern "C" fn mailru_cancel_free(cancel: mailru_cancel) {
     return_code(|| {

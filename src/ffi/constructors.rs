@@ -1,4 +1,4 @@
-//! The constructors: each puts its arguments in their places and leaves the rest to one function.
+//! The constructors: each converts its arguments and calls one common function.
 
 use std::ffi::c_char;
 use std::sync::Arc;
@@ -13,7 +13,7 @@ use crate::secret::Secret;
 use crate::session::{Keys, Session, Source};
 use crate::signature::Circuit;
 
-/// The arguments that every signing session shares; a key that the constructor lacks is NULL.
+/// The arguments common to all signing sessions; a key that a constructor does not take is NULL.
 struct Common {
     app_id: *const c_char,
     private_key: *const c_char,
@@ -23,7 +23,7 @@ struct Common {
 }
 
 impl Common {
-    /// For a session that signs as its keys and its user allow at each call.
+    /// For a session whose circuit is inferred at each call from its keys and its user.
     fn inferred(
         app_id: *const c_char,
         private_key: *const c_char,
@@ -33,13 +33,13 @@ impl Common {
         Common { app_id, private_key, secret_key, circuit: None, options_json }
     }
 
-    /// For a session that signs for its user.
+    /// For a session of the client-server circuit.
     fn client(app_id: *const c_char, private_key: *const c_char, options_json: *const c_char) -> Common {
         let circuit = Some(Circuit::ClientServer);
         Common { circuit, ..Common::inferred(app_id, private_key, std::ptr::null(), options_json) }
     }
 
-    /// For a session that signs for the application.
+    /// For a session of the server-server circuit.
     fn server(app_id: *const c_char, secret_key: *const c_char, options_json: *const c_char) -> Common {
         let circuit = Some(Circuit::ServerServer);
         Common { circuit, ..Common::inferred(app_id, std::ptr::null(), secret_key, options_json) }
@@ -115,15 +115,14 @@ unsafe fn stored(tokens_json: *const c_char) -> Outcome<Source> {
     Ok(Source::Stored(Secret::new(unsafe { or_empty("tokens_json", tokens_json) }?)))
 }
 
-/// A session for public pages: mailru_public works on it, signed calls are
-/// MAILRU_SIGNATURE_UNDEFINED.
+/// Makes a session for mailru_public only: signed calls are MAILRU_SIGNATURE_UNDEFINED.
 ///
 /// options_json: a JSON object of options; NULL or empty for the defaults. An unknown name or a wrong
 /// value is an error that names it.
-/// error: receives NULL, or on failure the error's JSON, to be released with mailru_string_free. It
-/// may be NULL if the reason is not wanted.
-/// Returns a handle to be released with mailru_session_free, or 0 on failure. Neither this nor any
-/// other constructor touches the network, and none blocks.
+/// error: receives NULL, or on failure the error's JSON, to be released with mailru_string_free. It may
+/// be NULL.
+/// Returns a handle to be released with mailru_session_free, or 0 on failure. No constructor uses the
+/// network or blocks.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn mailru_public_session_new(
     options_json: *const c_char,
@@ -138,16 +137,16 @@ pub unsafe extern "C" fn mailru_public_session_new(
     unsafe { return_handle(error, work) }
 }
 
-/// A session with an access token that the program has already, in whichever circuit its keys and
-/// uid allow at each call: with uid and private_key client-server, else with secret_key
-/// server-server, else calls are MAILRU_SIGNATURE_UNDEFINED.
+/// Makes a session with an existing access token. Its circuit is chosen at each call: client-server if
+/// uid and private_key are given, else server-server if secret_key is given, else the call is
+/// MAILRU_SIGNATURE_UNDEFINED.
 ///
 /// app_id: the application's id; required.
 /// private_key, secret_key, uid: NULL means the same as empty, not given.
 /// access_token: required; empty for calls that need no session_key.
-/// The options refresh_token and expires_in let the session renew the token by itself.
-/// on_token (mailru_session_on_token): with the option refresh_token each renewal brings tokens that replace
-/// those that the program has; without it no tokens come, and the callback is not called.
+/// With the options refresh_token and expires_in the session renews the token by itself. on_token
+/// (mailru_session_on_token): with the option refresh_token each renewal brings tokens that replace
+/// those of the program; without it the callback is not called.
 /// options_json, error and the result: as for mailru_public_session_new.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn mailru_token_session_new(
@@ -164,7 +163,7 @@ pub unsafe extern "C" fn mailru_token_session_new(
     unsafe { construct(common, || host(access_token, uid), error) }
 }
 
-/// A session with an access token, signed in the client-server circuit for the user uid.
+/// Makes a session with an existing access token, for the client-server circuit and the user uid.
 ///
 /// app_id, private_key: required and not empty.
 /// access_token: required; empty for calls that need no session_key.
@@ -185,11 +184,10 @@ pub unsafe extern "C" fn mailru_client_session_new(
     unsafe { construct(common, || host(access_token, uid), error) }
 }
 
-/// A session signed in the server-server circuit with secret_key, which must never leave the
-/// application's server.
+/// Makes a session for the server-server circuit. secret_key must never leave the application's server.
 ///
 /// app_id, secret_key: required and not empty.
-/// access_token: required; empty if calls name their user by the parameter uid, or need none.
+/// access_token: required; empty if calls name their user by the parameter uid, or need no user.
 /// on_token: as for mailru_token_session_new.
 /// options_json, error and the result: as for mailru_public_session_new.
 #[unsafe(no_mangle)]
@@ -205,15 +203,15 @@ pub unsafe extern "C" fn mailru_server_session_new(
     unsafe { construct(common, || host(access_token, std::ptr::null()), error) }
 }
 
-/// A session that trades the code of a redirect for its tokens, on the first call that needs them
-/// or by mailru_authorize. The code is sent once. The circuit is chosen as for
-/// mailru_token_session_new, with the uid that comes with the tokens.
+/// Makes a session that exchanges the code of a redirect for tokens, on the first call that needs them
+/// or in mailru_authorize. The code is sent once. The circuit is chosen as for
+/// mailru_token_session_new, with the uid that the tokens bring.
 ///
 /// app_id: required. private_key, secret_key: NULL means the same as empty, not given.
 /// code: from mailru_parse_redirect; required and not empty.
-/// redirect_uri: the same as in the address that was opened; required and not empty.
-/// on_token (mailru_session_on_token): set it before the first call. The code works once, so the tokens that it brings
-/// are the only ones: a program that does not store them, or name a token_file, needs a new login after a restart.
+/// redirect_uri: the same as was given to mailru_authorize_url; required and not empty. on_token
+/// (mailru_session_on_token): set it before the first call. The code works once: a program that neither
+/// stores its tokens nor has a token_file needs a new login after a restart.
 /// options_json, error and the result: as for mailru_public_session_new.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn mailru_code_session_new(
@@ -230,7 +228,7 @@ pub unsafe extern "C" fn mailru_code_session_new(
     unsafe { construct(common, || code_grant(code, redirect_uri), error) }
 }
 
-/// As mailru_code_session_new, signed in the client-server circuit.
+/// As mailru_code_session_new, for the client-server circuit.
 ///
 /// app_id, private_key, code, redirect_uri: required and not empty.
 /// on_token: as for mailru_code_session_new.
@@ -249,7 +247,7 @@ pub unsafe extern "C" fn mailru_code_client_session_new(
     unsafe { construct(common, || code_grant(code, redirect_uri), error) }
 }
 
-/// As mailru_code_session_new, signed in the server-server circuit.
+/// As mailru_code_session_new, for the server-server circuit.
 ///
 /// app_id, secret_key, code, redirect_uri: required and not empty.
 /// on_token: as for mailru_code_session_new.
@@ -268,9 +266,9 @@ pub unsafe extern "C" fn mailru_code_server_session_new(
     unsafe { construct(common, || code_grant(code, redirect_uri), error) }
 }
 
-/// A session that trades the user's e-mail and password for its tokens, on the first call that
-/// needs them or by mailru_authorize. The platform allows it to native applications that a
-/// moderator has approved. The circuit is chosen as for mailru_token_session_new.
+/// Makes a session that exchanges the user's e-mail and password for tokens, on the first call that
+/// needs them or in mailru_authorize. The platform allows this only for native applications approved by
+/// a moderator. The circuit is chosen as for mailru_token_session_new.
 ///
 /// app_id: required. private_key, secret_key: NULL means the same as empty, not given.
 /// email, password: required and not empty.
@@ -295,7 +293,7 @@ pub unsafe extern "C" fn mailru_password_session_new(
     unsafe { construct(common, || password_grant(email, password, scope), error) }
 }
 
-/// As mailru_password_session_new, signed in the client-server circuit.
+/// As mailru_password_session_new, for the client-server circuit.
 ///
 /// app_id, private_key, email, password: required and not empty. scope: may be NULL.
 /// on_token: as for mailru_password_session_new.
@@ -315,7 +313,7 @@ pub unsafe extern "C" fn mailru_password_client_session_new(
     unsafe { construct(common, || password_grant(email, password, scope), error) }
 }
 
-/// As mailru_password_session_new, signed in the server-server circuit.
+/// As mailru_password_session_new, for the server-server circuit.
 ///
 /// app_id, secret_key, email, password: required and not empty. scope: may be NULL.
 /// on_token: as for mailru_password_session_new.
@@ -335,9 +333,8 @@ pub unsafe extern "C" fn mailru_password_server_session_new(
     unsafe { construct(common, || password_grant(email, password, scope), error) }
 }
 
-/// A session that trades a refresh token, kept from an earlier session, for new tokens, on the
-/// first call that needs them or by mailru_authorize. The circuit is chosen as for
-/// mailru_token_session_new.
+/// Makes a session that exchanges a stored refresh token for new tokens, on the first call that needs
+/// them or in mailru_authorize. The circuit is chosen as for mailru_token_session_new.
 ///
 /// app_id: required. private_key, secret_key: NULL means the same as empty, not given.
 /// refresh_token: required and not empty.
@@ -358,7 +355,7 @@ pub unsafe extern "C" fn mailru_refresh_session_new(
     unsafe { construct(common, || refresh_grant(refresh_token), error) }
 }
 
-/// As mailru_refresh_session_new, signed in the client-server circuit.
+/// As mailru_refresh_session_new, for the client-server circuit.
 ///
 /// app_id, private_key, refresh_token: required and not empty.
 /// on_token: as for mailru_refresh_session_new.
@@ -376,7 +373,7 @@ pub unsafe extern "C" fn mailru_refresh_client_session_new(
     unsafe { construct(common, || refresh_grant(refresh_token), error) }
 }
 
-/// As mailru_refresh_session_new, signed in the server-server circuit.
+/// As mailru_refresh_session_new, for the server-server circuit.
 ///
 /// app_id, secret_key, refresh_token: required and not empty.
 /// on_token: as for mailru_refresh_session_new.
@@ -394,14 +391,14 @@ pub unsafe extern "C" fn mailru_refresh_server_session_new(
     unsafe { construct(common, || refresh_grant(refresh_token), error) }
 }
 
-/// A session that goes on with the tokens of an earlier one: the restart. The circuit is chosen as for
-/// mailru_token_session_new, with the uid that is stored. An access token that has expired, or is
-/// missing, is renewed with the refresh token on the first call that needs it.
+/// Makes a session with stored tokens, after a restart of the program. The circuit is chosen as for
+/// mailru_token_session_new, with the stored uid. An access token that has expired, or is missing, is
+/// renewed with the refresh token on the first call that needs it.
 ///
 /// app_id: required. private_key, secret_key: NULL means the same as empty, not given.
-/// tokens_json: what the token callback was told or mailru_tokens showed, as JSON, with access_token,
-/// refresh_token or both; other members are ignored. NULL or empty if the option token_file names a
-/// file that holds tokens. Of two sets the one that ends later is used; where that is not known, the
+/// tokens_json: the JSON passed to the token callback or returned by mailru_tokens, with access_token,
+/// refresh_token or both; unknown members are ignored. NULL or empty if the option token_file names a
+/// file that holds tokens. Of the two sets the one that expires later is used; if that is unknown, the
 /// file's.
 /// on_token (mailru_session_on_token): called with each renewal's tokens, which replace the stored ones.
 /// options_json, error and the result: as for mailru_public_session_new.

@@ -1,4 +1,4 @@
-//! Errors, for hosts without a JSON parser at hand, and the platform's own.
+//! Reads errors for hosts without a JSON parser, and lists the platform's errors.
 
 use std::borrow::Cow;
 use std::ffi::{CStr, c_char};
@@ -16,11 +16,12 @@ unsafe fn lossy<'a>(pointer: *const c_char) -> Option<Cow<'a, str>> {
     (!pointer.is_null()).then(|| unsafe { CStr::from_ptr(pointer) }.to_string_lossy())
 }
 
-/// The number in an error's JSON: the platform's own, or minus the code of one of this library's, such as -21 for
-/// MAILRU_TIMEOUT. 0 if there is none: for NULL, for what is no error's JSON, for an error of another shape.
+/// The number in an error's JSON: the platform's own, or minus this library's code, such as -21 for
+/// MAILRU_TIMEOUT. 0 if there is none: for NULL, for JSON that is not an error, for an error of another
+/// shape.
 ///
-/// error_json: what a function of this library returned beside a code other than MAILRU_OK, or through an error
-/// parameter. It is not released. Does not block.
+/// error_json: the JSON that a function returned with a code other than MAILRU_OK, or stored in an
+/// error parameter. It is not released. Does not block.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn mailru_error_number(error_json: *const c_char) -> i64 {
     // SAFETY: the header makes the pointer the caller's promise.
@@ -28,10 +29,11 @@ pub unsafe extern "C" fn mailru_error_number(error_json: *const c_char) -> i64 {
     run(|| Ok(json.map_or(0, |json| error_json::number(&json)))).unwrap_or(0)
 }
 
-/// Whether the same call may succeed later: 1 or 0. This library's own errors say so by themselves, the platform's
-/// as the catalogue of mailru_errors says; an error that is not in it counts as one that stays, and so does NULL.
+/// Whether the same call may succeed later: 1 or 0. For a platform error this is looked up in the list
+/// of mailru_errors. For an error that is not in the list, and for NULL, the result is 0.
 ///
-/// It does not say that a write may be made again: that is safe only where "sent" is false, see the top of this file.
+/// It does not say that a write may be retried: that is safe only if "sent" is false, see the top of
+/// this file.
 /// error_json: as for mailru_error_number. Does not block.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn mailru_error_transient(error_json: *const c_char) -> i32 {
@@ -40,11 +42,12 @@ pub unsafe extern "C" fn mailru_error_transient(error_json: *const c_char) -> i3
     run(|| Ok(i32::from(json.is_some_and(|json| error_json::is_transient(&json))))).unwrap_or(0)
 }
 
-/// The text of an error alone: no JSON, for a log or a user's eyes. A platform's error without a text gets the one of
-/// mailru_errors.
+/// The message of an error as plain text, for a log or for display. For a platform error without a
+/// message it is the meaning from mailru_errors.
 ///
 /// error_json: as for mailru_error_number.
-/// code: receives MAILRU_OK, or MAILRU_INVALID_ARGUMENT for NULL and for what holds no error; may be NULL.
+/// code: receives MAILRU_OK, or MAILRU_INVALID_ARGUMENT for NULL and for JSON without an error; may be
+/// NULL.
 /// Returns the text, or on failure the error's JSON; release either with mailru_string_free. Does not block.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn mailru_error_message(error_json: *const c_char, code: *mut i32) -> *mut c_char {
@@ -58,7 +61,8 @@ pub unsafe extern "C" fn mailru_error_message(error_json: *const c_char, code: *
     }
 }
 
-/// The platform's errors, as far as they are known: a JSON array of {code, meaning, transient, advice}, by code.
+/// The known errors of the platform: a JSON array of {code, meaning, transient, advice}, sorted by
+/// code.
 ///
 /// code: receives MAILRU_OK; may be NULL. Release the string with mailru_string_free. Does not block.
 #[unsafe(no_mangle)]

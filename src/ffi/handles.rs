@@ -1,7 +1,7 @@
-//! Handles: numbers that are looked up, so that no use of a wrong one can do harm.
+//! Handles: numbers that are looked up in a table, so that using a wrong one is harmless.
 //!
-//! A handle is a running number, which is never used again, followed by random bits: a wrong number of
-//! the host's (a loop counter, another library's handle) is then unlikely to be a valid handle.
+//! A handle is a serial number, never used again, followed by random bits. The random bits make it
+//! unlikely that a wrong number (a loop counter, another library's handle) is a valid handle.
 
 use std::collections::HashMap;
 use std::hash::{BuildHasher, RandomState};
@@ -25,12 +25,12 @@ pub type mailru_queue = u64;
 #[allow(non_camel_case_types)]
 pub type mailru_cancel = u64;
 
-/// How many bits are random.
+/// The number of random bits.
 const RANDOM_BITS: u32 = 20;
 /// JavaScript's numbers are exact up to here.
 const LIMIT: u64 = 1 << 53;
 
-/// What a handle can stand for.
+/// The kinds of objects that have handles.
 #[derive(Clone)]
 pub enum Entry {
     Session(Arc<Session>),
@@ -45,13 +45,13 @@ struct Table {
 
 static TABLE: ForkMutex<Table> = ForkMutex::new(Table { entries: None, last: 0 });
 
-/// Gives out a new handle.
+/// Makes a new handle.
 pub fn insert(entry: Entry) -> Outcome<u64> {
     let random = RandomState::new().hash_one(0) >> (u64::BITS - RANDOM_BITS);
     TABLE.with(|table| {
         let number = (table.last + 1) << RANDOM_BITS | random;
         if number >= LIMIT {
-            return Err(Failure::new(Code::InternalError, "this process has used up its handles"));
+            return Err(Failure::new(Code::InternalError, "this process has used all handle numbers; restart it"));
         }
         table.last += 1;
         if let Entry::Session(session) = &entry {
@@ -78,7 +78,7 @@ pub fn cancel(number: u64) -> Outcome<Arc<CallGroup>> {
     }
 }
 
-/// The cancel handle behind a number, of which 0 is none.
+/// The cancel handle behind a number; 0 means none.
 pub fn optional_cancel(number: u64) -> Outcome<Option<Arc<CallGroup>>> {
     if number == 0 { Ok(None) } else { cancel(number).map(Some) }
 }
@@ -91,7 +91,7 @@ pub fn queue(number: u64) -> Outcome<Arc<Queue>> {
     }
 }
 
-/// Takes a handle out of use if it stands for what `is_kind` wants.
+/// Removes a handle if its entry satisfies `is_kind`.
 pub fn remove(number: u64, is_kind: impl FnOnce(&Entry) -> bool) -> Option<Entry> {
     TABLE.with(|table| {
         let entries = table.entries.as_mut()?;

@@ -24,10 +24,10 @@
  *
  * ANSWERS AND ERRORS
  *
- * A function that answers with JSON returns it on success and on failure alike, and puts a code into
- * *code. A failure's JSON has one shape, {"error":{"error_code":N,"error_msg":"...",...}}. With
- * MAILRU_API_ERROR it is the platform's own object, byte for byte, with the platform's number; with
- * any other code, N is minus the code and these may follow:
+ * A function with a JSON result returns it both on success and on failure, and stores a code in
+ * *code. The JSON of every failure has the form {"error":{"error_code":N,"error_msg":"...",...}}.
+ * With MAILRU_API_ERROR it is the platform's own object, byte for byte, with the platform's number;
+ * with any other code, N is minus the code and these members may follow:
  *
  *     transient    always there: whether the same call may succeed later, true or false
  *     argument     the argument, option or parameter that was wrong
@@ -39,13 +39,13 @@
  *     oauth        the authorization server's refusal, as it came
  *     platform     an answer whose "error" is of an unknown shape (MAILRU_API_ERROR, too)
  *
- * A program that repeats failed calls looks at both: a read where transient is true, a write only
- * where sent is false, too. What was sent and not answered may have been done. For programs without a
- * JSON parser there are mailru_error_number, mailru_error_transient and mailru_error_message, which
- * read the platform's errors as well.
+ * A program that retries failed calls checks both members: it may retry a read if transient is
+ * true, a write only if sent is false as well. A request that was sent and not answered may have
+ * been carried out. For programs without a JSON parser there are mailru_error_number,
+ * mailru_error_transient and mailru_error_message, which read the platform's errors as well.
  *
- * Everything about a call comes back from that call: there is no "last error", and nothing is tied
- * to a thread. Keys, tokens, passwords and signatures never stand in an error or a log line.
+ * A call returns everything about itself: there is no "last error", and nothing is tied to a
+ * thread. No error or log line contains a key, token, password or signature.
  *
  * WHICH CONSTRUCTOR for which program
  *
@@ -82,61 +82,62 @@
  * THREADS
  *
  * Any function may be called from any thread at any time, and one session serves many threads at
- * once. A call needs 64 KiB of the thread's stack, over http and over TLS, besides what callbacks
- * need that run in it. The library's own threads have 2 MiB each and block every signal.
+ * once. A call needs 64 KiB of the thread's stack, and what its callbacks need. The library's own
+ * threads have 2 MiB each and block every signal.
  *
  * A thread inside the library is not cancelled: pthread_cancel takes effect when the function has
  * returned. A thread whose cancellation is asynchronous may not call the library.
  *
  * CALLBACKS
  *
- * A callback must return. A C++ exception, longjmp, pthread_exit, a cancellation or another way out
- * of it ends the process; with the GNU C library at once, and a line on stderr says why. A jump that
- * stays within the callback is none. Hosts whose threads are ended when the host shuts down, such as
- * Python's, first remove their callbacks and wait until these are released.
+ * A callback must return. Leaving it by a C++ exception, longjmp, pthread_exit, a cancellation or
+ * otherwise ends the process, with the GNU C library at once and with a line on stderr that says
+ * why. A jump within the callback is allowed. A host that ends its threads when it shuts down, such
+ * as Python, must first remove its callbacks and wait until they are released.
  *
  * FORK
  *
- * After a fork the child may go on with its sessions: it makes connections of its own. Queues stay
- * with the parent. A fork is noticed however it is made, also without pthread_atfork and in a signal
- * handler.
+ * After a fork the child may continue to use its sessions: it makes its own connections. Queues
+ * work only in the parent. Every kind of fork is noticed, also one without pthread_atfork or in a
+ * signal handler.
  *
  * SIGNALS
  *
- * The library installs no signal handler, and none of its writes raises SIGPIPE. A signal handler may
- * call mailru_version, mailru_abi_version and mailru_code_name, and nothing else: mailru_cancel_fire,
- * too, takes locks. To end calls at a signal, have a thread wait for it with sigwait, or write to a
- * pipe in the handler, and call mailru_cancel_fire or mailru_session_cancel outside of it.
+ * The library installs no signal handler, and none of its writes raises SIGPIPE. A signal handler
+ * may call mailru_version, mailru_abi_version and mailru_code_name, and no other function:
+ * mailru_cancel_fire takes locks too. To end calls at a signal, have a thread wait for it with
+ * sigwait, or write to a pipe in the handler, and call mailru_cancel_fire or mailru_session_cancel
+ * outside of it.
  *
  * PROCESS
  *
- * The process may end at any time, with calls under way, too; functions may still be called in exit
- * handlers and in the destructors of thread-specific data. Once loaded, the library stays loaded:
- * dlclose and FreeLibrary do not unload it. It prints nothing, but for the line named above.
+ * The process may end at any time, even during calls. Functions may still be called in exit
+ * handlers and in destructors of thread-specific data. Once loaded, the library stays loaded:
+ * dlclose and FreeLibrary do not unload it. It prints nothing except the line named above.
  *
- * Where a large buffer cannot be had, for parameters or an answer, say, that is
- * MAILRU_OUT_OF_MEMORY. Where not even a few kilobytes are left, the process ends: no function returns
- * NULL for that.
+ * A large allocation that fails (parameters, an upload, an answer) is MAILRU_OUT_OF_MEMORY. If not
+ * even a few kilobytes are left, the process ends, as with every library in Rust: no function
+ * returns NULL for that.
  *
- * The environment is never changed. Constructors read the proxy variables, which are used with
- * "proxy":"env" only; with "tls_roots":"system" a session's first connection by TLS reads
- * SSL_CERT_FILE and SSL_CERT_DIR, except on Windows, macOS and Android. Nothing else is read, and no
- * other thread may change the environment meanwhile. In a program with more rights than its user
- * (set-uid, set-gid, capabilities) none of these variables has an effect. The locale is neither read
- * nor changed, and texts are English.
+ * The environment is never changed. Constructors read the proxy variables, which are used only with
+ * "proxy":"env". With "tls_roots":"system" a session's first TLS connection reads SSL_CERT_FILE and
+ * SSL_CERT_DIR, except on Windows, macOS and Android. No other variables are read, and no other
+ * thread may change the environment meanwhile. In a program with more rights than its user
+ * (set-uid, set-gid, capabilities) none of these variables has an effect. The locale is neither
+ * read nor changed, and texts are English.
  *
  * OPTIONS of the constructors: a JSON object, NULL or ""; an unknown name or a wrong value is an error
  *
 @OPTIONS@
  *
- * timeout_ms bounds a whole call, retries and renewals included. A request is repeated only where
- * that cannot do a write twice; Retry-After replaces the pause. Redirects are not followed. Plain http
- * goes to this machine only, unless allow_http is true, and to this machine it goes past any proxy. The
- * proxy "env" is read from https_proxy or HTTPS_PROXY for https, http_proxy for plain http, else all_proxy
- * or ALL_PROXY, with the exceptions of no_proxy or NO_PROXY: domains, host:port, addresses, networks as
- * 10.0.0.0/8, *.
+ * timeout_ms limits a whole call, with retries and renewals. A request is retried only if that
+ * cannot perform a write twice; the server's Retry-After replaces the pause. Redirects are not
+ * followed. Plain http is allowed only to this machine, unless allow_http is true, and to this
+ * machine it uses no proxy. The proxy "env" is read from https_proxy or HTTPS_PROXY for https,
+ * http_proxy for plain http, else all_proxy or ALL_PROXY, with the exceptions in no_proxy or
+ * NO_PROXY: domains, host:port, addresses, networks as 10.0.0.0/8, *.
  *
- * ERRORS OF THE PLATFORM (MAILRU_API_ERROR), by number; mailru_errors tells what to do about each
+ * ERRORS OF THE PLATFORM (MAILRU_API_ERROR) by number, with what to do; mailru_errors tells the same as JSON
  *
 @ERRORS@
  */

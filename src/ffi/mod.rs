@@ -1,11 +1,11 @@
 //! The boundary to C: every exported function, and all `unsafe` of the library.
 //!
-//! An export converts, delegates, and converts back; it decides nothing. The conversions have one
-//! home each: outcomes, codes and panics here, text in `strings`, handles in `handles`, what the
-//! host is called back with in `callbacks`.
+//! An export converts, delegates, and converts back; it decides nothing. Each conversion is in one
+//! place: outcomes, codes and panics here, text in `strings`, handles in `handles`, callbacks in
+//! `callbacks`.
 #![allow(unsafe_code)]
-// These documents become the header, where every pointer's terms are told in the words of C; and the
-// contract with C decides how many arguments a function has.
+// The doc comments become the header, which describes pointers in C terms, not under `# Safety`. The C
+// interface also fixes the number of arguments.
 #![allow(clippy::missing_safety_doc, clippy::too_many_arguments)]
 
 mod callbacks;
@@ -40,12 +40,12 @@ pub use self::version::MAILRU_ABI_VERSION;
 use std::ffi::c_char;
 
 use self::strings::to_c;
-use self::thread::{Uncancellable, stack_place};
+use self::thread::{Uncancellable, stack_position};
 use crate::error::{Code, Failure, Outcome};
 use crate::json::Json;
 use crate::{log, panics};
 
-/// Runs an export that answers with JSON.
+/// Runs an export that returns JSON.
 ///
 /// # Safety
 /// `code` is NULL or points to writable memory.
@@ -58,7 +58,7 @@ unsafe fn return_json<T: Into<Json>>(code: *mut i32, work: impl FnOnce() -> Outc
     json
 }
 
-/// Runs an export that gives out a handle.
+/// Runs an export that returns a handle.
 ///
 /// # Safety
 /// `error` is NULL or points to writable memory.
@@ -75,7 +75,7 @@ unsafe fn return_handle(error: *mut *mut c_char, work: impl FnOnce() -> Outcome<
     }
 }
 
-/// Runs an export that answers with a code, and with an error's JSON where it refuses.
+/// Runs an export that returns a code, and on failure an error's JSON.
 ///
 /// # Safety
 /// As for [`return_handle`].
@@ -89,7 +89,7 @@ unsafe fn return_code_and_error(error: *mut *mut c_char, work: impl FnOnce() -> 
     }
 }
 
-/// Tells a failure through an out-parameter, if it is wanted; the failure's code.
+/// Stores a failure in an out-parameter, unless it is NULL; returns the failure's code.
 ///
 /// # Safety
 /// As for [`return_handle`].
@@ -103,7 +103,7 @@ unsafe fn write_error(error: *mut *mut c_char, failure: Failure) -> i32 {
     number
 }
 
-/// Runs an export that answers with a code alone.
+/// Runs an export that returns only a code.
 fn return_code(work: impl FnOnce() -> Outcome<()>) -> i32 {
     match run(work) {
         Ok(()) => Code::Ok.number(),
@@ -111,16 +111,16 @@ fn return_code(work: impl FnOnce() -> Outcome<()>) -> i32 {
     }
 }
 
-/// Runs the body of an export: every one comes through here, so that no panic crosses into the host, and no
-/// cancellation of its thread into the library.
+/// Runs the body of an export. Every export uses it, so that no panic reaches the host, and no
+/// cancellation of the host's thread takes effect inside the library.
 fn run<T>(work: impl FnOnce() -> Outcome<T>) -> Outcome<T> {
     process::prepare();
-    log::entered(stack_place());
+    log::entered(stack_position());
     let _uncancellable = Uncancellable::new();
     panics::catch(work)
 }
 
-/// Writes an out-parameter that the caller may not want.
+/// Writes an out-parameter, which may be NULL.
 ///
 /// # Safety
 /// `slot` is NULL or points to writable memory.

@@ -1,4 +1,4 @@
-//! What the library does to the process it lives in: it hooks forks and notes its own panics.
+//! The library's changes to the process: hooks for forks and for its own panics.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -6,8 +6,8 @@ use crate::panics;
 
 static PREPARED: AtomicBool = AtomicBool::new(false);
 
-/// Prepares the process as soon as the library is loaded: no thread can be in it yet, so that no
-/// fork finds this half done.
+/// Prepares the process when the library is loaded. No thread can be in the library yet, so no fork can
+/// interrupt this half-way.
 #[cfg(target_os = "linux")]
 #[used]
 #[unsafe(link_section = ".init_array")]
@@ -18,7 +18,7 @@ static AT_LOAD: extern "C" fn() = {
     at_load
 };
 
-/// Does its work once. Where nothing called it when the library was loaded, the first use does.
+/// Prepares the process once. The first export does it if nothing did when the library was loaded.
 pub fn prepare() {
     if PREPARED.load(Ordering::Relaxed) || PREPARED.swap(true, Ordering::SeqCst) {
         return;
@@ -36,8 +36,8 @@ pub fn prepare() {
     stay_loaded();
 }
 
-/// Keeps the library loaded, since its threads and hooks outlive the host's handle to it. Elsewhere `-z nodelete` does
-/// (build.rs).
+/// Keeps the library loaded, because its threads and hooks outlive the host's handle to it. On other
+/// systems `-z nodelete` does this (build.rs).
 #[cfg(windows)]
 fn stay_loaded() {
     use windows_sys::Win32::System::LibraryLoader::{
@@ -45,15 +45,17 @@ fn stay_loaded() {
     };
     let (flags, mut module) =
         (GET_MODULE_HANDLE_EX_FLAG_FROM_ADDRESS | GET_MODULE_HANDLE_EX_FLAG_PIN, std::ptr::null_mut());
-    // SAFETY: with the first flag the name is an address, here one of this library's; the handle is a local variable.
+    // SAFETY: with the first flag the name is an address, here one in this library; the handle is a
+    // local variable.
     unsafe { GetModuleHandleExW(flags, stay_loaded as *const u16, &mut module) };
 }
 
-/// As on Windows: the library is opened once more and never closed.
+/// As on Windows: the library is opened a second time and never closed.
 #[cfg(target_vendor = "apple")]
 fn stay_loaded() {
     let mut found = std::mem::MaybeUninit::<libc::Dl_info>::zeroed();
-    // SAFETY: an address of this library's, and a local variable, which is filled in where the answer is not 0.
+    // SAFETY: an address in this library, and a local variable, which is filled in if the result is not
+    // 0.
     unsafe {
         if libc::dladdr(stay_loaded as *const libc::c_void, found.as_mut_ptr()) != 0 {
             libc::dlopen(found.assume_init().dli_fname, libc::RTLD_LAZY | libc::RTLD_NOLOAD | libc::RTLD_NODELETE);
@@ -61,20 +63,22 @@ fn stay_loaded() {
     }
 }
 
-/// Whether the process has rights that whoever started it has not: set-uid, set-gid, capabilities of the file.
+/// Whether the process has more rights than the user who started it: set-uid, set-gid, file
+/// capabilities.
 #[cfg(unix)]
 fn runs_with_foreign_rights() -> bool {
     #[cfg(any(target_os = "linux", target_os = "android"))]
-    // SAFETY: it only looks into a list that the kernel gave.
+    // SAFETY: it only reads a list that the kernel provides.
     let has_more = unsafe { libc::getauxval(libc::AT_SECURE) } != 0;
     #[cfg(not(any(target_os = "linux", target_os = "android")))]
-    // SAFETY: these only ask the kernel.
+    // SAFETY: these only query the kernel.
     let has_more = unsafe { libc::getuid() != libc::geteuid() || libc::getgid() != libc::getegid() };
     has_more
 }
 
-/// Gives `fork` memory that the kernel wipes in each child (madvise(2), MADV_WIPEONFORK, Linux 4.14): one load shows a
-/// fork, also one that runs no hooks, where getpid would be a system call. Without it the process id serves.
+/// Gives `fork` memory that the kernel wipes in each child (madvise(2), MADV_WIPEONFORK, Linux 4.14).
+/// Reading it detects every fork, even without hooks, and is cheaper than the system call getpid, which
+/// is used otherwise.
 #[cfg(target_os = "linux")]
 fn wiped_memory() {
     use std::ptr::null_mut;
@@ -82,7 +86,7 @@ fn wiped_memory() {
 
     const SIZE: usize = size_of::<AtomicU32>();
     let (access, kind) = (libc::PROT_READ | libc::PROT_WRITE, libc::MAP_PRIVATE | libc::MAP_ANONYMOUS);
-    // SAFETY: a new mapping at a place of the kernel's choice; nothing else is touched.
+    // SAFETY: a new mapping at an address chosen by the kernel; no other memory is affected.
     let memory = unsafe { libc::mmap(null_mut(), SIZE, access, kind, -1, 0) };
     if memory == libc::MAP_FAILED {
         return;
@@ -97,7 +101,7 @@ fn wiped_memory() {
     crate::fork::use_wiped_memory(unsafe { &*memory.cast::<AtomicU32>() });
 }
 
-/// See `fork` for what the hooks are good for. They stay for the life of the process, and so does the library.
+/// Installs the hooks of `fork`. They stay for the life of the process, as does the library.
 #[cfg(unix)]
 fn hook_fork() {
     use crate::fork;
@@ -111,7 +115,7 @@ fn hook_fork() {
     extern "C" fn in_child() {
         fork::after_in_child();
     }
-    // SAFETY: the hooks are functions of this library, which is never unloaded. A failure (out of
-    // memory) leaves the process as able to fork as without the hook.
+    // SAFETY: the hooks are functions of this library, which is never unloaded. After a failure (out of
+    // memory) forks work without the hooks.
     unsafe { libc::pthread_atfork(Some(before), Some(in_parent), Some(in_child)) };
 }

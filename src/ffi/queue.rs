@@ -1,4 +1,4 @@
-//! The queue: submissions in, completions out, and a descriptor to wait on.
+//! The queue: submissions, completions, and a descriptor to wait on.
 
 use std::ffi::c_char;
 use std::sync::Arc;
@@ -14,13 +14,13 @@ use crate::error::{Code, Failure, Outcome};
 use crate::queue::Queue;
 use crate::request::{self, Action, Call};
 
-/// A queue: many calls for few threads of the host, such as the one of an event loop.
+/// Makes a queue: many calls in flight for a host with few threads, such as one with an event loop.
 ///
-/// workers: how many calls may be in flight at once, at most 65536; 0 for 64. They are no threads: on
-/// Linux a queue has one thread however many calls are in flight, elsewhere at most 64. It is started
-/// by the first submission and ends when there was nothing to do for some seconds.
-/// capacity: the most submissions that are not handed out yet; 0 for 1024, or twice the calls in
-/// flight if that is more. Sessions take turns: one with many submissions does not hold up others.
+/// workers: the maximum number of calls in flight at once, at most 65536; 0 for 64. It is not a number
+/// of threads: on Linux a queue has one thread, on other systems at most 64. A thread is started by the
+/// first submission and ends after some seconds without work.
+/// capacity: the maximum number of submissions not yet handed out; 0 for 1024, or twice workers if that
+/// is more. Sessions take turns: one with many submissions does not delay others.
 /// error: receives NULL, or on failure the error's JSON, to be released with mailru_string_free. It
 /// may be NULL.
 /// Returns a handle to be released with mailru_queue_free, or 0 on failure. Does not block.
@@ -30,16 +30,17 @@ pub unsafe extern "C" fn mailru_queue_new(workers: u32, capacity: u32, error: *m
     unsafe { return_handle(error, || handles::insert(Entry::Queue(Arc::new(Queue::new(workers, capacity)?)))) }
 }
 
-/// Hands a call to a queue and returns at once.
+/// Submits a call to a queue and returns at once.
 ///
 /// queue: the queue; any number of threads and sessions may share it.
-/// session, method, params_json: as for mailru_call; what that would refuse is refused here.
-/// tag: comes back with the completion, to tell what it belongs to; not looked at.
+/// session, method, params_json: as for mailru_call, with the same checks.
+/// tag: returned with the completion, to identify it; not interpreted by the library.
 /// error: receives NULL, or the error's JSON if the submission was refused, to be released with
 /// mailru_string_free. It may be NULL.
-/// Returns MAILRU_OK if the submission was accepted: then it is handed out exactly once, unless the
-/// queue is freed first. Its time limit begins when it comes into flight. mailru_session_cancel and
-/// mailru_session_free complete the session's submissions as MAILRU_CANCELLED.
+/// Returns MAILRU_OK if the submission was accepted: its completion is then handed out exactly once,
+/// unless the queue is freed first. Its time limit begins when the call comes into flight.
+/// mailru_session_cancel and mailru_session_free complete the session's submissions as
+/// MAILRU_CANCELLED.
 /// Codes: MAILRU_OK, MAILRU_INVALID_ARGUMENT, MAILRU_INVALID_HANDLE, MAILRU_SIGNATURE_UNDEFINED,
 /// MAILRU_QUEUE_FULL, MAILRU_CANCELLED (the session was freed meanwhile), MAILRU_OUT_OF_MEMORY (no
 /// thread could be started).
@@ -63,11 +64,11 @@ pub unsafe extern "C" fn mailru_queue_submit(
     unsafe { return_code_and_error(error, work) }
 }
 
-/// Hands any request to a queue and returns at once: uploads, public pages and authorization too.
+/// Submits any request to a queue and returns at once, also uploads, public pages and authorization.
 ///
 /// queue, tag, error, the result and the codes: as for mailru_queue_submit.
-/// session, request_json, cancel: as for mailru_request; what that would refuse is refused here. A
-/// timeout_ms in request_json counts from the submission.
+/// session, request_json, cancel: as for mailru_request, with the same checks. A timeout_ms in
+/// request_json begins with the submission.
 /// data, size: the file of an upload, copied; else NULL and 0.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn mailru_queue_request(
@@ -103,13 +104,13 @@ fn copied(data: &[u8]) -> Outcome<Vec<u8>> {
 
 /// Takes the next completion from a queue, in the order of completion.
 ///
-/// timeout_ms: how long to wait for one in milliseconds; 0 does not wait, -1 waits until one comes,
-/// also while nothing is pending.
+/// timeout_ms: how long to wait, in milliseconds; 0 does not wait, -1 waits until there is one, even
+/// while nothing is pending.
 /// tag: receives the submission's tag, or 0; may be NULL.
 /// code: receives the call's code, or the reason why there is no completion; may be NULL.
-/// Returns what mailru_call would have returned, to be released with mailru_string_free; NULL with
-/// MAILRU_QUEUE_EMPTY. If the queue is freed, before or meanwhile, the error's JSON with
-/// MAILRU_INVALID_HANDLE. Another negative timeout_ms is MAILRU_INVALID_ARGUMENT.
+/// Returns the call's result as from mailru_call, to be released with mailru_string_free; NULL with
+/// MAILRU_QUEUE_EMPTY. If the queue was or is freed, the error's JSON with MAILRU_INVALID_HANDLE.
+/// Another negative timeout_ms is MAILRU_INVALID_ARGUMENT.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn mailru_queue_next(
     queue: mailru_queue,
@@ -151,28 +152,28 @@ fn wait(timeout_ms: i32) -> Outcome<Option<Duration>> {
     }
 }
 
-/// Completes what bears this tag as MAILRU_CANCELLED: waiting submissions at once, calls under way
-/// within 50 ms. What has completed already keeps its outcome.
+/// Completes the submissions with this tag as MAILRU_CANCELLED: waiting ones at once, running calls
+/// within 50 ms. Completed ones keep their outcome.
 ///
-/// Returns MAILRU_OK, also if nothing bears the tag, or MAILRU_INVALID_HANDLE. Does not block.
+/// Returns MAILRU_OK, also if no submission has the tag, or MAILRU_INVALID_HANDLE. Does not block.
 #[unsafe(no_mangle)]
 pub extern "C" fn mailru_queue_cancel(queue: mailru_queue, tag: u64) -> i32 {
     return_code(|| handles::queue(queue)?.cancel(tag))
 }
 
-/// A descriptor that is readable exactly while a completion waits, for epoll, libuv or asyncio:
-/// level-triggered. It belongs to the queue, which closes it: the host neither reads nor closes it.
+/// A level-triggered descriptor for epoll, libuv or asyncio, readable while a completion waits. It
+/// belongs to the queue, which closes it: the host must neither read nor close it.
 ///
-/// Returns the descriptor, the same each time, or -1 on failure: a handle that is no queue, no
-/// descriptor left, or a system without descriptors (Windows), where a thread of the host's calls
-/// mailru_queue_next with a wait instead. Does not block.
+/// Returns the descriptor, the same each time, or -1 on failure: an invalid handle, no free descriptor,
+/// or a system without descriptors (Windows), where a thread of the host calls mailru_queue_next with a
+/// wait instead. Does not block.
 #[unsafe(no_mangle)]
 pub extern "C" fn mailru_queue_fd(queue: mailru_queue) -> i32 {
     run(|| handles::queue(queue)?.descriptor()).unwrap_or(-1)
 }
 
-/// Frees a queue: its calls under way are cancelled, what is pending is not handed out any
-/// more, and threads blocked in mailru_queue_next wake. Other calls of its sessions go on.
+/// Frees a queue: cancels its running calls, discards its submissions and completions, and wakes
+/// threads blocked in mailru_queue_next. Other calls of its sessions continue.
 ///
 /// 0, a freed handle and a handle of another kind are ignored. Does not block.
 #[unsafe(no_mangle)]

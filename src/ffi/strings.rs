@@ -48,7 +48,7 @@ pub unsafe fn or_empty<'a>(name: &str, pointer: *const c_char) -> Outcome<&'a st
     Ok(unsafe { optional(name, pointer) }?.unwrap_or_default())
 }
 
-/// An outcome for the host: its code, and its JSON as a string that comes back by `mailru_string_free`.
+/// An outcome for the host: its code, and its JSON as a string to be released by `mailru_string_free`.
 pub fn to_c(outcome: Outcome<Json>) -> (i32, *mut c_char) {
     let failure = match outcome.and_then(hand_over) {
         Ok(json) => return (Code::Ok.number(), json),
@@ -57,15 +57,16 @@ pub fn to_c(outcome: Outcome<Json>) -> (i32, *mut c_char) {
     let number = failure.code().number();
     match hand_over(failure.into_json().into()) {
         Ok(json) => (number, json),
-        // An answer of the platform's that is too large for the memory there is: the failure that says so is short.
+        // The answer was too large for the available memory; the failure's own JSON is short.
         Err(failure) => (failure.code().number(), c_string(failure.into_json()).into_raw()),
     }
 }
 
-/// Turns JSON into a string of the host's, in a block of exactly its size, which is what `CString` releases.
+/// Turns JSON into a C string for the host, in a block of exactly its size, because `CString` releases
+/// that size.
 fn hand_over(json: Json) -> Outcome<*mut c_char> {
     let mut bytes = json.into_bytes();
-    debug_assert!(!bytes.contains(&0), "JSON holds no NUL");
+    debug_assert!(!bytes.contains(&0), "JSON contains no NUL");
     let size = bytes.len() + 1;
     bytes.try_reserve_exact(1).map_err(|_| no_room(size))?;
     bytes.push(0);
@@ -73,8 +74,8 @@ fn hand_over(json: Json) -> Outcome<*mut c_char> {
     if bytes.capacity() == size {
         return Ok(bytes.as_mut_ptr().cast());
     }
-    // Not `shrink_to_fit`, which ends the process where a C library cannot shrink a block in its place.
-    // SAFETY: the block is the vector's, which is not used any more unless the block stays as it is.
+    // Not `shrink_to_fit`, which ends the process if the C library cannot shrink a block in place.
+    // SAFETY: the block belongs to the vector, which is used again only if the reallocation fails.
     let block = unsafe {
         let layout = Layout::from_size_align_unchecked(bytes.capacity(), align_of::<u8>());
         alloc::realloc(bytes.as_mut_ptr(), layout, size)
@@ -90,7 +91,7 @@ fn no_room(size: usize) -> Failure {
     Failure::out_of_memory(&format!("the outcome, {size} bytes"))
 }
 
-/// A text for C; should it hold a NUL byte, that is a bug, told as such.
+/// A text for C. A NUL byte in it is a bug, which the result reports.
 pub fn c_string(text: String) -> CString {
     CString::new(text).unwrap_or_else(|_| {
         let bug = Failure::new(Code::InternalError, "a text with a NUL byte; please report it").into_json();
@@ -98,10 +99,10 @@ pub fn c_string(text: String) -> CString {
     })
 }
 
-/// Takes back what [`to_c`] handed over, and wipes it: it may hold tokens.
+/// Releases a string made by [`to_c`], and wipes it because it may contain tokens.
 ///
 /// # Safety
-/// `pointer` is NULL or came from [`to_c`] and was not given back before.
+/// `pointer` is NULL or came from [`to_c`] and was not released before.
 pub unsafe fn take_back(pointer: *mut c_char) {
     if !pointer.is_null() {
         // SAFETY: the caller's promise.

@@ -1,4 +1,4 @@
-//! Tokens: getting, showing and announcing them.
+//! Tokens: obtaining and showing them, and their callbacks.
 
 use std::ffi::{c_char, c_void};
 use std::sync::Arc;
@@ -8,19 +8,19 @@ use super::strings::text;
 use super::{handles, mailru_session, return_code, return_code_and_error, return_json};
 use crate::request::Action;
 
-/// Gets the tokens of a code, password or refresh session, if it has none yet; renews those of a
-/// session that holds a refresh token; else answers with the tokens as they are, unless they are of no
-/// use any more and the session has a password. One request is made however many threads ask, and all
-/// get its outcome. Calls do this by themselves.
+/// Obtains the tokens of a code, password or refresh session if it has none yet, and renews those of a
+/// session with a refresh token. A session with a password and expired tokens obtains new ones.
+/// Otherwise it returns the current tokens. Concurrent threads share one token request and its outcome.
+/// Calls do all this by themselves.
 ///
 /// code: receives the outcome's code; may be NULL.
 /// Returns the JSON of mailru_tokens, or the error's; release either with mailru_string_free.
-/// Blocks until the outcome is there, at most for the option timeout_ms. A request that was sent goes
-/// on when the waiting for it ends, for 30 seconds or timeout_ms if that is longer, and its tokens
-/// reach the token callback; one of which no byte was sent ends with the session, or when the last
-/// call that waits for it is cancelled. A remembered refusal is tried again, except for a code, which
-/// is sent once. After a failure that may pass (429, 503, say) the server is not asked again before
-/// the pause is over that it asked for, or one that grows: until then the answer is that failure.
+/// Blocks until the outcome is there, at most for the option timeout_ms. A token request that was sent
+/// continues after that for 30 seconds, or timeout_ms if that is longer, and its tokens reach the token
+/// callback. One of which no byte was sent ends with the session, or when the last call that waits for
+/// it is cancelled. After a remembered refusal the request is made again, except with a code, which is
+/// sent once. After a transient failure (429 or 503, for example) no request is made until the server's
+/// Retry-After has passed, or else a growing pause; until then the result is that failure.
 /// Codes: MAILRU_OK, MAILRU_INVALID_ARGUMENT (a public session), MAILRU_INVALID_HANDLE,
 /// MAILRU_REENTERED, MAILRU_OAUTH_ERROR, and those of mailru_call for the network and the answer.
 #[unsafe(no_mangle)]
@@ -29,12 +29,12 @@ pub unsafe extern "C" fn mailru_authorize(session: mailru_session, code: *mut i3
     unsafe { return_json(code, || handles::session(session)?.request(&Action::Authorize.into(), &[], None)) }
 }
 
-/// Shows the tokens of a session at once, without network, for the host to store.
+/// Returns the current tokens of a session at once, without network, for the host to store.
 ///
 /// code: receives the outcome's code; may be NULL.
 /// Returns {"access_token","refresh_token","expires_in","expires_at","uid","token_type","circuit"},
-/// null where unknown; expires_in is the whole lifetime in seconds as it was given, expires_at the
-/// end in seconds since 1970. Or the error's JSON. Release either with mailru_string_free.
+/// null where unknown; expires_in is the lifetime in seconds as the server gave it, expires_at the end
+/// in seconds since 1970. Or the error's JSON. Release either with mailru_string_free.
 /// Codes: MAILRU_OK, MAILRU_INVALID_HANDLE.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn mailru_tokens(session: mailru_session, code: *mut i32) -> *mut c_char {
@@ -42,15 +42,15 @@ pub unsafe extern "C" fn mailru_tokens(session: mailru_session, code: *mut i32) 
     unsafe { return_json(code, || Ok(handles::session(session)?.tokens())) }
 }
 
-/// Gives a session newer tokens, such as another process got: from now on its calls use them, and a
-/// refusal of the authorization server that it remembers is forgotten. If a renewal waits, this very
-/// thread's in the renewal callback included, it uses them instead of asking the server.
+/// Gives a session newer tokens, for example obtained by another process. Later calls use them, and a
+/// remembered refusal of the authorization server is forgotten. A renewal that waits, such as in the
+/// renewal callback, uses them instead of making a request.
 ///
-/// tokens_json: as for mailru_stored_session_new; required. Without access_token only the refresh
-/// token is replaced. The tokens of another user than the session's are refused.
+/// tokens_json: as for mailru_stored_session_new; required. Without access_token only the refresh token
+/// is replaced. Tokens of a user other than the session's are refused.
 /// error: receives NULL, or on failure the error's JSON, to be released with mailru_string_free. It
 /// may be NULL.
-/// The token callback is not called. Tokens for a session with the option token_file go into the file.
+/// The token callback is not called. With the option token_file the tokens are written into the file.
 /// Returns MAILRU_OK, MAILRU_INVALID_ARGUMENT or MAILRU_INVALID_HANDLE. Does not block.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn mailru_session_set_tokens(
@@ -62,16 +62,16 @@ pub unsafe extern "C" fn mailru_session_set_tokens(
     unsafe { return_code_and_error(error, || handles::session(session)?.set_tokens(text("tokens_json", tokens_json)?)) }
 }
 
-/// Has a function called for every new set of tokens, before any of them is used, on a thread of
-/// the library's; also for a grant that outlived its callers or its session, and for tokens that came
-/// in an answer that lacks something else. A slow callback delays only its own session: a call that
-/// waits for it to return in vain is MAILRU_TIMEOUT with a message that says so.
+/// Sets the callback that receives every new set of tokens, before any of them is used, on a thread of
+/// the library. It is also called for a grant that outlived its callers or its session, and for tokens
+/// in an answer that lacks another field. A slow callback delays only its own session: a call that
+/// waits too long for it is MAILRU_TIMEOUT with a message that says so.
 ///
 /// callback: replaces the one set before; NULL removes it.
-/// user_data: handed to the callback, and never looked at.
-/// release: called once, when user_data will not be used again: at once, or on the thread that used
-/// it last; may be NULL. On failure it is called, too. A host that ends foreign threads when it shuts
-/// down, such as Python, removes the callback and waits for the release first.
+/// user_data: passed to the callback, never accessed by the library.
+/// release: called once, when user_data will not be used again: at once, or on the thread that used it
+/// last; also on failure; may be NULL. A host that ends foreign threads when it shuts down, such as
+/// Python, must first remove the callback and wait for the release.
 /// Returns MAILRU_OK, MAILRU_INVALID_HANDLE, or MAILRU_INVALID_ARGUMENT for a public session. Does
 /// not block.
 #[unsafe(no_mangle)]
@@ -90,18 +90,18 @@ pub unsafe extern "C" fn mailru_session_on_token(
         };
         session.on_token(Some(Arc::new(move |tokens: &str| {
             // SAFETY: the host gave the function for this data, which lives as long as this closure.
-            data.tell(tokens, |user_data, tokens| unsafe { callback(user_data, tokens) });
+            data.call_with_text(tokens, |user_data, tokens| unsafe { callback(user_data, tokens) });
         })))
     })
 }
 
-/// Has a function called around each renewal, so that processes that share tokens in a database or a
-/// keyring renew one at a time: with phase 1 before the request, with phase 0 when the renewal is over,
-/// always and after the token callback. In phase 1 the host takes a lock of its own, loads the stored
-/// tokens and hands them to mailru_session_set_tokens: if they serve, no request is made. In phase 0 it
-/// releases the lock. A first grant by code or password is no renewal.
+/// Sets the callback for renewals, with which processes that share tokens in a database or a keyring
+/// renew one at a time. It is called with phase 1 before the request, and always with phase 0 when the
+/// renewal has ended, after the token callback. In phase 1 the host takes its own lock, loads the
+/// stored tokens and passes them to mailru_session_set_tokens: if they are newer, no request is made.
+/// In phase 0 it releases the lock. A first grant by code or password is not a renewal.
 ///
-/// callback: replaces the one set before; NULL removes it. It runs on a thread of the library's.
+/// callback: replaces the one set before; NULL removes it. It runs on a thread of the library.
 /// user_data, release, the result and the codes: as for mailru_session_on_token.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn mailru_session_on_renewal(

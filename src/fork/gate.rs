@@ -1,4 +1,4 @@
-//! The gate that every section of a [`super::ForkMutex`] passes, and that a fork shuts.
+//! The gate that every section of a [`super::ForkMutex`] passes, and that a fork closes.
 #![forbid(unsafe_code)]
 
 use std::cell::Cell;
@@ -11,47 +11,47 @@ use super::{Process, forget_process, this_process};
 /// The one gate of the library.
 pub(super) static GATE: Gate = Gate(AtomicU64::new(0));
 
-const SHUT: u64 = 1 << 31;
-const SECTIONS: u64 = SHUT - 1;
+const CLOSED: u64 = 1 << 31;
+const SECTIONS: u64 = CLOSED - 1;
 
-/// How long a fork in a signal handler waits for a section that may be its own thread's. No section takes so long.
+/// How long a fork in a signal handler waits for a section that its own thread may be in. No section takes that long.
 const SECTION_LIMIT: Duration = Duration::from_millis(1);
 
-/// One word: the process whose gate it is in the upper half, then whether it is shut, then how many sections are under
-/// way. A word of another process was left by a fork without hooks: the threads that it counts do not exist here.
+/// One word: the process in the upper half, then a bit that says whether the gate is closed, then the number of running
+/// sections. A fork without hooks leaves the word of the parent, whose threads do not exist in the child.
 pub(super) struct Gate(AtomicU64);
 
-/// What a thread has to do with the gate. A signal handler that forks reads it, so each step is announced.
+/// The state of a thread at the gate. It is set before each step, because a signal handler that forks reads it.
 #[derive(Clone, Copy, PartialEq)]
 enum Own {
     Outside,
-    /// About to be counted, or to be counted no more.
+    /// About to be counted, or about to be no longer counted.
     Uncertain,
     /// Counted as a section of this process.
     Inside(Process),
 }
 
-/// Whether this thread shut the gate.
+/// Whether this thread closed the gate.
 #[derive(Clone, Copy, PartialEq)]
-enum Shutter {
+enum Closer {
     No,
     Yes,
-    /// It is about to open it, or did so just now.
+    /// It is about to open the gate, or has just opened it.
     Opening,
 }
 
 thread_local! {
     static OWN: Cell<Own> = const { Cell::new(Own::Outside) };
-    static SHUTTER: Cell<Shutter> = const { Cell::new(Shutter::No) };
-    /// How many forks of this thread are under way: more than one if a handler forks in the middle of a fork.
+    static CLOSER: Cell<Closer> = const { Cell::new(Closer::No) };
+    /// The number of this thread's running forks: more than one if a handler forks during a fork.
     static FORKS: Cell<u32> = const { Cell::new(0) };
 }
 
-/// How many sections are interrupted by signal handlers that fork: they end only after those forks.
+/// The number of sections interrupted by signal handlers that fork; they end only after those forks.
 static INTERRUPTED: AtomicU64 = AtomicU64::new(0);
 
 impl Gate {
-    /// The word as it was found, and as it counts for this process.
+    /// The word as stored, and as it applies to this process.
     fn read(&self, process: Process) -> (u64, u64) {
         let found = self.0.load(Ordering::Acquire);
         let own = u64::from(process) << 32;
@@ -62,28 +62,28 @@ impl Gate {
         self.0.compare_exchange_weak(found, new, Ordering::AcqRel, Ordering::Relaxed).is_ok()
     }
 
-    /// Shuts the gate and waits for the sections of other threads.
+    /// Closes the gate and waits for the sections of other threads.
     ///
-    /// A signal handler may fork while its own thread is in a section, or in the middle of a fork. It waits neither
-    /// for those, nor for the end of another thread's fork, which waits for them.
-    fn shut(&self) {
+    /// A signal handler may fork while its own thread is in a section or in a fork. It waits neither for these nor for
+    /// the end of another thread's fork, which itself waits for these.
+    fn close(&self) {
         let process = this_process();
         let interrupts_section = interrupts_section(process);
-        let interrupts_fork = FORKS.with(Cell::get) > 1 || SHUTTER.with(Cell::get) != Shutter::No;
+        let interrupts_fork = FORKS.with(Cell::get) > 1 || CLOSER.with(Cell::get) != Closer::No;
         let mut turn = 0;
         loop {
             let (found, current) = self.read(process);
-            match current & SHUT {
-                0 if self.replace(found, current | SHUT) => {
-                    SHUTTER.with(|shutter| shutter.set(Shutter::Yes));
+            match current & CLOSED {
+                0 if self.replace(found, current | CLOSED) => {
+                    CLOSER.with(|closer| closer.set(Closer::Yes));
                     break;
                 }
                 0 => {}
                 _ if interrupts_section || interrupts_fork => break,
                 _ => wait_a_moment(&mut turn),
             }
-            // A signal handler may have forked in between, and left the gate to this fork.
-            if SHUTTER.with(Cell::get) == Shutter::Yes {
+            // A signal handler may have forked meanwhile and left the gate to this fork.
+            if CLOSER.with(Cell::get) == Closer::Yes {
                 break;
             }
         }
@@ -106,20 +106,20 @@ impl Gate {
         self.read(process).1 & SECTIONS
     }
 
-    /// Ends what [`Self::shut`] began.
+    /// Undoes [`Self::close`].
     fn reopen(&self) {
         if interrupts_section(this_process()) {
             INTERRUPTED.fetch_sub(1, Ordering::AcqRel);
         }
-        if FORKS.with(Cell::get) == 0 && SHUTTER.with(Cell::get) == Shutter::Yes {
-            SHUTTER.with(|shutter| shutter.set(Shutter::Opening));
-            self.0.fetch_and(!SHUT, Ordering::AcqRel);
-            SHUTTER.with(|shutter| shutter.set(Shutter::No));
+        if FORKS.with(Cell::get) == 0 && CLOSER.with(Cell::get) == Closer::Yes {
+            CLOSER.with(|closer| closer.set(Closer::Opening));
+            self.0.fetch_and(!CLOSED, Ordering::AcqRel);
+            CLOSER.with(|closer| closer.set(Closer::No));
         }
     }
 }
 
-/// Whether this thread is, or may be, in a section: then its fork is a signal handler's.
+/// Whether this thread is, or may be, in a section: then a fork on it comes from a signal handler.
 fn interrupts_section(process: Process) -> bool {
     OWN.with(|own| own.get() == Own::Uncertain || own.get() == Own::Inside(process))
 }
@@ -128,10 +128,11 @@ fn interrupted() -> u64 {
     INTERRUPTED.load(Ordering::Acquire)
 }
 
-/// A section's passage through the gate, until dropped.
+/// A section's entry into the gate, until dropped.
 pub(super) struct Passage<'a> {
     gate: &'a Gate,
-    /// The process in which it is counted; none for a handler of this thread's fork, which shut the gate itself.
+    /// The process in which it is counted; `None` in an atfork handler of this thread's fork, which closed the gate
+    /// itself.
     counted: Option<Process>,
 }
 
@@ -144,10 +145,10 @@ impl<'a> Passage<'a> {
         let mut turn = 0;
         loop {
             OWN.with(|own| own.set(Own::Uncertain));
-            // Asked at each turn: a signal handler may fork in between.
+            // Read in each iteration: a signal handler may fork in between.
             let process = this_process();
             let (found, current) = gate.read(process);
-            let is_open = current & SHUT == 0;
+            let is_open = current & CLOSED == 0;
             if is_open && gate.replace(found, current + 1) {
                 OWN.with(|own| own.set(Own::Inside(process)));
                 return Passage { gate, counted: Some(process) };
@@ -164,7 +165,7 @@ impl Drop for Passage<'_> {
     fn drop(&mut self) {
         let Some(process) = self.counted else { return };
         OWN.with(|own| own.set(Own::Uncertain));
-        // A child in which a section of the parent ends does not count it.
+        // In a child the end of a parent's section is not counted.
         let _ = self.gate.0.fetch_update(Ordering::AcqRel, Ordering::Relaxed, |current| {
             (current >> 32 == u64::from(process)).then(|| current - 1)
         });
@@ -172,44 +173,44 @@ impl Drop for Passage<'_> {
     }
 }
 
-/// Waits for what another thread does in less than a moment, or for the length of a fork.
+/// Waits a short time for another thread: for the end of a section or of a fork.
 fn wait_a_moment(turn: &mut u32) {
     *turn += 1;
     if *turn < 64 { thread::yield_now() } else { thread::sleep(Duration::from_micros(50)) }
 }
 
-/// Before the host forks, on the forking thread: waits for the sections under way, lets none begin.
+/// Called before the host forks, on the forking thread: waits for the running sections and prevents new ones.
 pub fn before() {
     FORKS.with(|forks| forks.set(forks.get() + 1));
-    GATE.shut();
+    GATE.close();
 }
 
-/// After the fork, in the parent, on the same thread.
+/// Called after the fork, in the parent, on the same thread.
 pub fn after_in_parent() {
     FORKS.with(|forks| forks.set(forks.get().saturating_sub(1)));
     GATE.reopen();
 }
 
-/// After the fork, in the child, on its only thread.
+/// Called after the fork, in the child, on its only thread.
 pub fn after_in_child() {
     forget_process();
     INTERRUPTED.store(0, Ordering::Release);
     GATE.0.store(u64::from(this_process()) << 32, Ordering::Release);
     FORKS.with(|forks| forks.set(0));
-    SHUTTER.with(|shutter| shutter.set(Shutter::No));
+    CLOSER.with(|closer| closer.set(Closer::No));
 }
 
-/// Waits for what another thread of the library does. A fork's handler that calls the library may come to such a
-/// wait: the gate is open meanwhile, or the other thread could never do it.
+/// Waits for another thread of the library. An atfork handler that calls the library may wait here: the gate is opened
+/// meanwhile, because otherwise the other thread could never continue.
 pub fn wait_for_others<R>(wait: impl FnOnce() -> R) -> R {
-    if SHUTTER.with(Cell::get) != Shutter::Yes {
+    if CLOSER.with(Cell::get) != Closer::Yes {
         return wait();
     }
     let forks = FORKS.with(|forks| forks.replace(0));
     GATE.reopen();
     let result = wait();
     FORKS.with(|own| own.set(forks));
-    GATE.shut();
+    GATE.close();
     result
 }
 
@@ -266,20 +267,20 @@ mod tests {
                 scope.spawn(|| {
                     let _passage = Passage::enter(&gate);
                     inside.wait();
-                    gate.shut();
+                    gate.close();
                     gate.reopen();
                 });
             }
         });
-        assert_eq!(gate.read(this_process()).1 & (SECTIONS | SHUT), 0);
+        assert_eq!(gate.read(this_process()).1 & (SECTIONS | CLOSED), 0);
     }
 
     #[test]
-    fn sections_of_threads_that_a_fork_left_behind_do_not_count() {
-        let gate = Gate(AtomicU64::new(u64::from(this_process() + 1) << 32 | SHUT | 5));
+    fn sections_of_threads_that_exist_only_in_the_parent_do_not_count() {
+        let gate = Gate(AtomicU64::new(u64::from(this_process() + 1) << 32 | CLOSED | 5));
         drop(Passage::enter(&gate));
-        gate.shut();
+        gate.close();
         gate.reopen();
-        assert_eq!(gate.read(this_process()).1 & (SECTIONS | SHUT), 0);
+        assert_eq!(gate.read(this_process()).1 & (SECTIONS | CLOSED), 0);
     }
 }

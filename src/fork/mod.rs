@@ -1,18 +1,18 @@
-//! Forks: what a child may use of the memory that it got from its parent.
+//! Forks: what a child may use of its parent's memory.
 //!
-//! `fork` copies the memory with every lock in the state that it had, but only the calling thread. Two things follow,
-//! and each has one answer here.
+//! `fork` copies the memory, with every lock in its current state, but only the calling thread. This has two
+//! consequences:
 //!
-//! - A lock that another thread held stays locked in the child for ever. So state that outlives a fork stands in a
-//!   [`ForkMutex`], whose short sections first pass one gate. [`before`] shuts the gate and waits for the sections
-//!   under way; [`after_in_parent`] and [`after_in_child`] open it.
-//! - Connections, queues and calls under way belong to the process that made them. They stand in an
-//!   [`OfThisProcess`], which shows them to that process alone.
+//! - A lock that another thread holds stays locked in the child forever. So state that outlives a fork is in a
+//!   [`ForkMutex`], whose short sections pass a gate common to all. [`before`] closes the gate and waits for the running
+//!   sections; [`after_in_parent`] and [`after_in_child`] open it.
+//! - Connections, queues and running calls belong to the process that made them. They are in an [`OfThisProcess`],
+//!   which only that process can access.
 //!
-//! A process is known by a number that the kernel wipes in a child, or by its process id, so that forks which run no
-//! `pthread_atfork` hooks (`_Fork`, `clone`, a second C library's) are noticed too.
+//! A process is identified by a number that the kernel wipes in a child, or by its process id. So forks without
+//! `pthread_atfork` hooks (`_Fork`, `clone`, a fork by a second C library) are noticed too.
 #![forbid(unsafe_code)]
-// Without a fork nobody shuts the gate.
+// Without forks the gate is never closed.
 #![cfg_attr(not(unix), allow(dead_code, unused_imports))]
 
 mod gate;
@@ -24,17 +24,17 @@ use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 use self::gate::{GATE, Passage};
 pub use self::gate::{after_in_child, after_in_parent, before, wait_for_others};
 
-/// A number that differs between a process and its child; 0 is none.
+/// A number that differs between a process and its child; 0 means none.
 type Process = u32;
 
-/// The last number given to a process in this line of descent.
+/// The last number given to this process or to one of its ancestors.
 static LAST: AtomicU32 = AtomicU32::new(0);
 /// Memory that the kernel fills with zeros in a child (`MADV_WIPEONFORK`), where the system has that.
 static WIPED: OnceLock<&'static AtomicU32> = OnceLock::new();
-/// What stands in for it elsewhere: the number, and the process id for which it was given.
+/// On other systems: the number, and the process id for which it was given.
 static NUMBERED: AtomicU64 = AtomicU64::new(0);
 
-/// Uses this memory, which the kernel fills with zeros in a child, to know one process from another.
+/// Uses this memory, which the kernel fills with zeros in a child, to identify the process.
 #[cfg(target_os = "linux")]
 pub fn use_wiped_memory(number: &'static AtomicU32) {
     let _ = WIPED.set(number);
@@ -69,7 +69,7 @@ fn by_process_id() -> Process {
     }
 }
 
-/// Has a child count as a new process, also where its memory was not wiped: some emulators only say that they do.
+/// Makes a child a new process even if its memory was not wiped: some emulators accept MADV_WIPEONFORK and ignore it.
 fn forget_process() {
     if let Some(number) = WIPED.get() {
         number.store(0, Ordering::Relaxed);
@@ -77,11 +77,11 @@ fn forget_process() {
     NUMBERED.store(0, Ordering::Relaxed);
 }
 
-/// A value that only the process which made it may use: a child neither sees it nor drops it, since a lock within
-/// it may be held by a thread that the child does not have.
+/// A value that only the process that made it may use. A child can neither access nor drop it, because a thread that
+/// does not exist in the child may hold a lock within it.
 pub struct OfThisProcess<T> {
     process: Process,
-    /// Absent only while it is dropped.
+    /// `None` only while it is dropped.
     value: Option<T>,
 }
 
@@ -107,7 +107,7 @@ impl<T> OfThisProcess<T> {
         self.process == this_process()
     }
 
-    /// The value, whichever process made it: for one that a child can drop, and so close its descriptors.
+    /// The value, whichever process made it; for values that a child can drop, to close its descriptors.
     pub fn into_inner(mut self) -> Option<T> {
         self.value.take()
     }
@@ -120,7 +120,7 @@ impl<T: Default> Default for OfThisProcess<T> {
 }
 
 impl<T: Default> OfThisProcess<T> {
-    /// The value to change; in a child it begins anew.
+    /// The value; in a child it is replaced by the default first.
     pub fn get_or_renew(&mut self) -> &mut T {
         if !self.is_here() {
             *self = OfThisProcess::default();
@@ -137,19 +137,19 @@ impl<T> Drop for OfThisProcess<T> {
     }
 }
 
-/// State that many threads share and that outlives a fork.
+/// State that is shared by threads and outlives a fork.
 ///
 /// Sections are short, do no I/O, and never nest.
 #[derive(Default)]
 pub struct ForkMutex<T>(Mutex<T>);
 
 impl<T> ForkMutex<T> {
-    /// Takes a value into its care.
+    /// Wraps a value.
     pub const fn new(value: T) -> ForkMutex<T> {
         ForkMutex(Mutex::new(value))
     }
 
-    /// Runs a section with the value to itself.
+    /// Runs a section with exclusive access to the value.
     pub fn with<R>(&self, section: impl FnOnce(&mut T) -> R) -> R {
         let _passage = Passage::enter(&GATE);
         section(&mut lock(&self.0))
@@ -162,7 +162,7 @@ impl<T> fmt::Debug for ForkMutex<T> {
     }
 }
 
-/// Locks, going on after a panic elsewhere: every section leaves its value whole at each step.
+/// Locks, also after a panic in another section: every section keeps its value consistent at each step.
 pub fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
@@ -172,7 +172,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn values_are_of_the_process_that_made_them() {
+    fn values_belong_to_the_process_that_made_them() {
         let mut own = OfThisProcess::new(vec![7]);
         assert!(own.is_here());
         assert_eq!(own.get(), Some(&vec![7]));
@@ -185,13 +185,13 @@ mod tests {
 
     #[test]
     fn a_foreign_value_is_not_dropped() {
-        struct Loud;
-        impl Drop for Loud {
+        struct PanicOnDrop;
+        impl Drop for PanicOnDrop {
             fn drop(&mut self) {
                 panic!("dropped");
             }
         }
-        let mut foreign = OfThisProcess::new(Loud);
+        let mut foreign = OfThisProcess::new(PanicOnDrop);
         foreign.process += 1;
         drop(foreign);
     }

@@ -1,4 +1,4 @@
-//! An answer: read whole, checked without building a tree, and judged.
+//! A complete answer: its body is checked without building a tree, and classified.
 #![forbid(unsafe_code)]
 
 use std::borrow::Cow;
@@ -11,14 +11,14 @@ use crate::error::{Code, Failure, Outcome};
 use crate::json::Json;
 use crate::outline::{Flaw, Outline, outline};
 
-/// What an answer is, whatever is made of it.
+/// The kind of an answer's body.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Verdict {
+pub enum BodyKind {
     /// JSON with content and without an error.
     Json,
     /// The platform's error object, with its code.
     PlatformError(i64),
-    /// JSON whose `error` is of another shape than the platform's.
+    /// JSON whose `error` does not have the platform's shape.
     OtherError,
     /// JSON without content: `{}` or `null`.
     EmptyJson,
@@ -28,29 +28,29 @@ pub enum Verdict {
     Malformed(Cow<'static, str>),
 }
 
-/// An answer that was read whole.
+/// A complete answer.
 #[derive(Debug)]
 pub struct Answer {
     /// The HTTP status.
     pub status: u16,
     /// The body without outer white space; empty if it is not UTF-8.
     pub body: Json,
-    /// The body likewise, if it is not UTF-8; else empty.
+    /// The body without outer white space if it is not UTF-8; else empty.
     pub not_utf8: Vec<u8>,
-    /// What the body is.
-    pub verdict: Verdict,
-    /// How many bytes the body had.
+    /// The kind of the body.
+    pub kind: BodyKind,
+    /// The length of the body in bytes.
     pub size: usize,
-    /// How long to wait before the next request, if the server says.
+    /// How long to wait before the next request, if the server says so.
     pub retry_after: Option<Duration>,
 }
 
 impl From<Received> for Answer {
     fn from(received: Received) -> Answer {
-        let Received { status, content, retry_after, .. } = received;
-        let mut answer = Answer::judge(status, content.bytes);
-        if let Some(reason) = content.undecoded {
-            answer.verdict = Verdict::Malformed(reason.into());
+        let Received { status, body, retry_after, .. } = received;
+        let mut answer = Answer::classify(status, body.bytes);
+        if let Some(reason) = body.undecoded {
+            answer.kind = BodyKind::Malformed(reason.into());
         }
         answer.retry_after = retry_after;
         answer
@@ -58,73 +58,73 @@ impl From<Received> for Answer {
 }
 
 impl Answer {
-    /// Judges a body.
-    pub fn judge(status: u16, mut bytes: Vec<u8>) -> Answer {
+    /// Classifies a body.
+    pub fn classify(status: u16, mut bytes: Vec<u8>) -> Answer {
         let size = bytes.len();
         trim(&mut bytes);
-        let (verdict, body, not_utf8) = match from_utf8(&bytes) {
-            Ok(text) => (verdict(text), Json::checked(bytes), Vec::new()),
-            Err(_) => (Verdict::Malformed("is not UTF-8".into()), Json::default(), bytes),
+        let (kind, body, not_utf8) = match from_utf8(&bytes) {
+            Ok(text) => (kind(text), Json::checked(bytes), Vec::new()),
+            Err(_) => (BodyKind::Malformed("is not UTF-8".into()), Json::default(), bytes),
         };
-        Answer { status, body, not_utf8, verdict, size, retry_after: None }
+        Answer { status, body, not_utf8, kind, size, retry_after: None }
     }
 
-    /// The body as it came, but for outer white space.
+    /// The body as received, without outer white space.
     pub fn into_bytes(self) -> Vec<u8> {
         if self.not_utf8.is_empty() { self.body.into_bytes() } else { self.not_utf8 }
     }
 
-    /// Whether the status says success.
+    /// Whether the status is a 2xx.
     pub fn is_success_status(&self) -> bool {
         (200..300).contains(&self.status)
     }
 
     /// The platform's error code, if the answer is its error object.
     pub fn platform_code(&self) -> Option<i64> {
-        match self.verdict {
-            Verdict::PlatformError(code) => Some(code),
+        match self.kind {
+            BodyKind::PlatformError(code) => Some(code),
             _ => None,
         }
     }
 
-    /// What the host gets; with `pass_error` any JSON is success.
+    /// The outcome for the host; with `pass_error` any JSON is success.
     pub fn into_outcome(self, pass_error: bool) -> Outcome<Json> {
-        let is_json = !matches!(self.verdict, Verdict::NoBody | Verdict::Malformed(_));
+        let is_json = !matches!(self.kind, BodyKind::NoBody | BodyKind::Malformed(_));
         if pass_error && is_json {
             return Ok(self.body);
         }
         let success_status = self.is_success_status();
         let (status, retry_after) = (self.status, self.retry_after);
-        let failure = match self.verdict {
-            Verdict::PlatformError(_) => return Err(Failure::Platform(self.body.into_string())),
-            Verdict::OtherError => {
+        let failure = match self.kind {
+            BodyKind::PlatformError(_) => return Err(Failure::Platform(self.body.into_string())),
+            BodyKind::OtherError => {
                 let failure = Failure::new(Code::ApiError, "the platform answered with an error of an unknown shape");
                 failure.platform(self.body.into_string()).transient(is_transient(status))
             }
             _ if !success_status => {
                 let hint = if matches!(status, 301 | 302 | 303 | 307 | 308) {
-                    "; redirects are not followed, since the address holds the session key"
+                    "; redirects are not followed, because the address contains the access token"
                 } else {
                     ""
                 };
                 let message = format!("the server answered with HTTP status {status}{hint}");
                 Failure::new(Code::HttpError, message).transient(is_transient(status))
             }
-            Verdict::Malformed(reason) => Failure::new(Code::MalformedResponse, format!("the answer {reason}")),
-            Verdict::EmptyJson | Verdict::NoBody => Failure::new(Code::EmptyResponse, "the answer has no content"),
-            Verdict::Json => return Ok(self.body),
+            BodyKind::Malformed(reason) => Failure::new(Code::MalformedResponse, format!("the answer {reason}")),
+            BodyKind::EmptyJson | BodyKind::NoBody => Failure::new(Code::EmptyResponse, "the answer has no content"),
+            BodyKind::Json => return Ok(self.body),
         };
         Err(failure.status(status).retry_after(retry_after))
     }
 }
 
-/// Whether the same request may be answered otherwise later: the server, or one before it, was busy, broken or away.
-/// 520 to 530 are those of Cloudflare.
+/// Whether the same request may succeed later: the server, or a gateway before it, was busy, broken or unreachable. 520
+/// to 530 are Cloudflare's.
 pub fn is_transient(status: u16) -> bool {
     matches!(status, 408 | 425 | 429 | 500 | 502..=504 | 507 | 509 | 520..=530)
 }
 
-/// Takes the white space that JSON allows off both ends.
+/// Removes the white space that JSON allows at both ends.
 fn trim(bytes: &mut Vec<u8>) {
     let is_white = |byte: &u8| matches!(byte, b' ' | b'\t' | b'\r' | b'\n');
     let trailing = bytes.iter().rev().take_while(|byte| is_white(byte)).count();
@@ -135,44 +135,44 @@ fn trim(bytes: &mut Vec<u8>) {
     }
 }
 
-/// Judges a body in one pass.
-fn verdict(body: &str) -> Verdict {
+/// Classifies a body in one pass.
+fn kind(body: &str) -> BodyKind {
     match body {
-        "" => return Verdict::NoBody,
-        "null" => return Verdict::EmptyJson,
+        "" => return BodyKind::NoBody,
+        "null" => return BodyKind::EmptyJson,
         _ => {}
     }
     match outline(body, "error") {
-        Ok(Outline { members: Some(0), .. }) => Verdict::EmptyJson,
-        Ok(Outline { found: Some(error), .. }) => error_verdict(error),
-        Ok(_) => Verdict::Json,
-        Err(Flaw::TooDeep) => Verdict::Malformed("is nested too deep".into()),
-        Err(Flaw::NotJson) => Verdict::Malformed("is not JSON".into()),
+        Ok(Outline { members: Some(0), .. }) => BodyKind::EmptyJson,
+        Ok(Outline { found: Some(error), .. }) => error_kind(error),
+        Ok(_) => BodyKind::Json,
+        Err(Flaw::TooDeep) => BodyKind::Malformed("is nested too deep".into()),
+        Err(Flaw::NotJson) => BodyKind::Malformed("is not JSON".into()),
     }
 }
 
-/// `null`, `false` and `0` are no error.
-fn error_verdict(error: &str) -> Verdict {
+/// `null`, `false` and `0` mean no error.
+fn error_kind(error: &str) -> BodyKind {
     if matches!(error, "null" | "false" | "0") {
-        return Verdict::Json;
+        return BodyKind::Json;
     }
     let code = outline(error, "error_code").ok().and_then(|outline| outline.found);
     let code = code.and_then(|code| code.parse().ok());
-    code.map_or(Verdict::OtherError, Verdict::PlatformError)
+    code.map_or(BodyKind::OtherError, BodyKind::PlatformError)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn judged(body: &str) -> Verdict {
-        Answer::judge(200, body.as_bytes().to_vec()).verdict
+    fn classified(body: &str) -> BodyKind {
+        Answer::classify(200, body.as_bytes().to_vec()).kind
     }
 
     #[test]
-    fn verdicts() {
-        use Verdict::*;
-        for (body, verdict) in [
+    fn body_kinds() {
+        use BodyKind::*;
+        for (body, kind) in [
             ("", NoBody),
             (" \r\n", NoBody),
             ("null", EmptyJson),
@@ -208,9 +208,9 @@ mod tests {
             ("[01]", Malformed("is not JSON".into())),
             ("\u{feff}[]", Malformed("is not JSON".into())),
         ] {
-            assert_eq!(judged(body), verdict, "{body}");
+            assert_eq!(classified(body), kind, "{body}");
         }
-        assert_eq!(Answer::judge(200, b"[\"\xff\"]".to_vec()).verdict, Malformed("is not UTF-8".into()));
+        assert_eq!(Answer::classify(200, b"[\"\xff\"]".to_vec()).kind, Malformed("is not UTF-8".into()));
     }
 
     #[test]
@@ -218,14 +218,14 @@ mod tests {
         use crate::json::MAX_DEPTH;
 
         let nested = |levels: usize| format!("{}1{}", "[".repeat(levels), "]".repeat(levels));
-        let too_deep = Verdict::Malformed("is nested too deep".into());
-        assert_eq!(judged(&nested(100)), Verdict::Json);
+        let too_deep = BodyKind::Malformed("is nested too deep".into());
+        assert_eq!(classified(&nested(100)), BodyKind::Json);
         for levels in [MAX_DEPTH + 1, 100_000] {
-            assert_eq!(judged(&nested(levels)), too_deep);
-            assert_eq!(judged(&format!(r#"{{"error":{}}}"#, nested(levels))), too_deep);
-            assert_eq!(judged(&format!(r#"{{"\ud800":1,"a":{}}}"#, nested(levels))), too_deep);
-            assert_eq!(judged(&format!(r#"{{"error":{{"error_code":1,"x":{}}}}}"#, nested(levels))), too_deep);
+            assert_eq!(classified(&nested(levels)), too_deep);
+            assert_eq!(classified(&format!(r#"{{"error":{}}}"#, nested(levels))), too_deep);
+            assert_eq!(classified(&format!(r#"{{"\ud800":1,"a":{}}}"#, nested(levels))), too_deep);
+            assert_eq!(classified(&format!(r#"{{"error":{{"error_code":1,"x":{}}}}}"#, nested(levels))), too_deep);
         }
-        assert_eq!(judged(&format!("[{:?}]", nested(1000))), Verdict::Json, "brackets in a string");
+        assert_eq!(classified(&format!("[{:?}]", nested(1000))), BodyKind::Json, "brackets in a string");
     }
 }

@@ -1,8 +1,8 @@
-//! One attempt of one call, as the transport below ureq needs to know it.
+//! One attempt of one call, as the transport below ureq needs it.
 //!
-//! ureq does not tell a transport which request uses it. A call runs on one thread from its first byte to its last,
-//! so the attempt under way is kept there: the transport finds whose time limit and cancellation count, leaves word
-//! of how far the attempt came, which decides whether it may be repeated, and hands over the answer.
+//! ureq does not tell a transport which request uses it, so the current attempt is thread-local. The transport reads
+//! the call's time limit and cancellation from it, and stores the progress, which decides about a retry, and the
+//! answer.
 #![forbid(unsafe_code)]
 
 use std::any::Any;
@@ -21,39 +21,39 @@ use crate::engine::local;
 use crate::error::{Code, Failure, Outcome};
 use crate::stats::AttemptStats;
 
-/// How far an attempt came.
+/// The phase that an attempt has reached.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Phase {
-    /// The name's address is being looked up, or the connection made.
+    /// Looking up the name, or connecting.
     Connecting,
-    /// A proxy is asked to connect further.
+    /// Asking a proxy to connect to the server.
     Proxy,
-    /// The connection is made secure.
+    /// The TLS handshake.
     Handshake,
-    /// The request goes out, or its answer comes in.
+    /// Sending the request or receiving its answer.
     Request,
 }
 
-/// What an attempt is to do.
+/// The description of an attempt.
 pub struct Plan {
     /// The whole address.
     pub target: Uri,
-    /// What the request does if it is sent twice.
+    /// Whether the request is safe to send twice.
     pub purpose: Use,
-    /// How long its body is.
+    /// The length of its body.
     pub body_length: usize,
-    /// Whether it sends codes or passwords and gets tokens, so that no trace of it may be left.
+    /// Whether it sends codes or passwords and receives tokens, so that its buffers must be wiped.
     pub is_secret: bool,
-    /// The longest body that the answer may have.
+    /// The maximum length of the answer's body.
     pub max_response_bytes: u64,
 }
 
-/// The attempt under way on this thread.
+/// The current attempt of this thread.
 pub struct Attempt {
     call: Arc<Call>,
     plan: Plan,
     begun: Instant,
-    /// Where the proxy on the way is, if there is one.
+    /// The proxy's host and port, if one is used.
     proxy: RefCell<Option<String>>,
     connect_until: Cell<Option<Instant>>,
     phase: Cell<Phase>,
@@ -65,8 +65,8 @@ pub struct Attempt {
 }
 
 impl Attempt {
-    /// Begins an attempt; it is the thread's current one until the guard is dropped.
-    pub fn begin(call: &Arc<Call>, plan: Plan) -> Guard {
+    /// Begins an attempt; it is the thread's current one until the returned guard is dropped.
+    pub fn begin(call: &Arc<Call>, plan: Plan) -> CurrentAttempt {
         let attempt = Rc::new(Attempt {
             call: Arc::clone(call),
             plan,
@@ -80,14 +80,14 @@ impl Attempt {
             stats: Cell::default(),
             received: RefCell::new(None),
         });
-        let former = local::replace(Some(Rc::clone(&attempt) as Rc<dyn Any>));
-        Guard { attempt, former }
+        let previous = local::replace(Some(Rc::clone(&attempt) as Rc<dyn Any>));
+        CurrentAttempt { attempt, previous }
     }
 
-    /// The attempt under way on this thread.
+    /// The current attempt of this thread.
     pub fn current() -> Result<Rc<Attempt>, ureq::Error> {
         let current = local::get().and_then(|current| current.downcast::<Attempt>().ok());
-        current.ok_or_else(|| fatal(Failure::new(Code::InternalError, "a connection is used outside of a call")))
+        current.ok_or_else(|| fatal(Failure::new(Code::InternalError, "a connection was used outside of a call")))
     }
 
     /// The call that this attempt is for.
@@ -95,22 +95,22 @@ impl Attempt {
         &self.call
     }
 
-    /// What the attempt is to do.
+    /// The attempt's description.
     pub fn plan(&self) -> &Plan {
         &self.plan
     }
 
-    /// How long the request line's address is.
+    /// The length of the address in the request line.
     pub fn address_length(&self) -> usize {
         self.plan.target.path_and_query().map_or(0, |address| address.as_str().len())
     }
 
-    /// How long ago the attempt began.
+    /// The time since the attempt began.
     pub fn age(&self) -> Duration {
         self.begun.elapsed()
     }
 
-    /// How far the attempt came.
+    /// The phase that the attempt has reached.
     pub fn phase(&self) -> Phase {
         self.phase.get()
     }
@@ -120,17 +120,17 @@ impl Attempt {
         self.sent.get()
     }
 
-    /// Whether a byte of the answer came.
+    /// Whether a byte of the answer was received.
     pub fn answered(&self) -> bool {
         self.answered.get()
     }
 
-    /// Whether the connection has served another request before.
+    /// Whether the connection was used by an earlier request.
     pub fn reused(&self) -> bool {
         self.reused.get()
     }
 
-    /// What the attempt did so far.
+    /// The attempt's statistics so far.
     pub fn stats(&self) -> AttemptStats {
         self.stats.get()
     }
@@ -141,61 +141,61 @@ impl Attempt {
         self.stats.set(stats);
     }
 
-    /// The request goes over a connection that was kept.
+    /// Notes that the request uses a kept connection.
     pub fn reuses(&self) {
         self.reused.set(true);
         self.count(|stats| stats.reused = true);
     }
 
-    /// A new connection is being made, within a limit of its own; perhaps to a proxy.
+    /// Notes that a new connection is being made, with its own time limit, to a proxy if one is given.
     pub fn connecting(&self, limit: Duration, proxy: Option<String>) {
         self.phase.set(Phase::Connecting);
         *self.proxy.borrow_mut() = proxy;
         self.connect_until.set(Instant::now().checked_add(limit));
     }
 
-    /// The connection to a proxy stands; now it is asked to connect further.
+    /// Notes that the proxy is connected and is asked to connect to the server.
     pub fn at_proxy(&self) {
         self.phase.set(Phase::Proxy);
     }
 
-    /// The way to the server stands; TLS comes next.
+    /// Notes that the server is connected and the TLS handshake begins.
     pub fn handshake(&self) {
         self.phase.set(Phase::Handshake);
     }
 
-    /// The connection stands.
+    /// Notes that the connection is complete.
     pub fn connected(&self) {
         self.phase.set(Phase::Request);
         self.connect_until.set(None);
         self.count(|stats| stats.opened = true);
     }
 
-    /// Where the other end of the present step is: a proxy until the way through it stands, then the server.
-    pub fn place(&self) -> String {
+    /// The peer of the current phase: the proxy until it has connected, then the server.
+    pub fn peer(&self) -> String {
         match (self.phase.get(), &*self.proxy.borrow()) {
             (Phase::Connecting | Phase::Proxy, Some(proxy)) => format!("the proxy {proxy}"),
-            _ => place(&self.plan.target),
+            _ => host_and_port(&self.plan.target),
         }
     }
 
-    /// The step that failed, for an error's text.
+    /// The current phase, for an error's text.
     pub fn step(&self) -> &'static str {
         match self.phase() {
             Phase::Connecting => "while connecting",
-            Phase::Proxy => "while it connected further",
+            Phase::Proxy => "while it connected to the server",
             Phase::Handshake => "during the TLS handshake",
-            Phase::Request if !self.answered() => "before an answer came",
+            Phase::Request if !self.answered() => "before an answer was received",
             Phase::Request => "within the answer",
         }
     }
 
-    /// Bytes are about to be written to the connection; fails if the call was ended because none had been.
+    /// Notes that bytes are about to be written; fails if the call was ended before it sent any.
     pub fn about_to_send(&self) -> Outcome<()> {
         if self.phase.get() == Phase::Request && !self.sent.get() { self.call.about_to_send() } else { Ok(()) }
     }
 
-    /// How many were written.
+    /// Notes how many bytes were written.
     pub fn sent_bytes(&self, sent: usize) {
         self.count(|stats| stats.bytes_out += sent as u64);
         let any = sent > 0;
@@ -205,37 +205,37 @@ impl Attempt {
         }
     }
 
-    /// Bytes came in on the connection.
-    pub fn came_in(&self, bytes: usize) {
+    /// Counts bytes received on the connection.
+    pub fn count_bytes_in(&self, bytes: usize) {
         self.count(|stats| stats.bytes_in += bytes as u64);
     }
 
-    /// Bytes of an answer were read; `false`: those that were belong to an interim answer.
+    /// Notes that bytes of the answer were read; `false` if they belonged to an interim answer.
     pub fn received_bytes(&self, of_answer: bool) {
         self.answered.set(of_answer);
     }
 
-    /// The answer was read whole.
+    /// Stores the complete answer.
     pub fn received(&self, answer: Received) {
         *self.received.borrow_mut() = Some(answer);
     }
 
-    /// Takes the answer, if it was read whole.
+    /// Takes the answer, if it is complete.
     pub fn take_received(&self) -> Option<Received> {
         self.received.borrow_mut().take()
     }
 
-    /// The time that the present step may take, or why the call must end now.
+    /// The time left for the current phase, or why the call must end now.
     pub fn time_left(&self) -> Outcome<Duration> {
         let call_left = self.call.time_left()?;
         let Some(until) = self.connect_until.get() else { return Ok(call_left) };
         match until.saturating_duration_since(Instant::now()) {
             Duration::ZERO => {
-                let place = self.place();
+                let peer = self.peer();
                 let step = match self.phase.get() {
-                    Phase::Connecting => format!("connecting to {place}"),
-                    Phase::Proxy => format!("connecting further by {place}"),
-                    Phase::Handshake | Phase::Request => format!("the TLS handshake with {place}"),
+                    Phase::Connecting => format!("connecting to {peer}"),
+                    Phase::Proxy => format!("connecting to the server through {peer}"),
+                    Phase::Handshake | Phase::Request => format!("the TLS handshake with {peer}"),
                 };
                 let message = format!("{step} took longer than connect_timeout_ms allows");
                 Err(Failure::new(Code::Timeout, message))
@@ -246,18 +246,18 @@ impl Attempt {
 }
 
 /// A server's host and port.
-pub fn place(uri: &Uri) -> String {
+pub fn host_and_port(uri: &Uri) -> String {
     let port = uri.port_u16().unwrap_or(if uri.scheme_str() == Some("https") { 443 } else { 80 });
     format!("{}:{port}", uri.host().unwrap_or_default())
 }
 
-/// Keeps an attempt the thread's current one.
-pub struct Guard {
+/// Keeps an attempt as the thread's current one until dropped.
+pub struct CurrentAttempt {
     attempt: Rc<Attempt>,
-    former: local::Value,
+    previous: local::Value,
 }
 
-impl std::ops::Deref for Guard {
+impl std::ops::Deref for CurrentAttempt {
     type Target = Attempt;
 
     fn deref(&self) -> &Attempt {
@@ -265,9 +265,9 @@ impl std::ops::Deref for Guard {
     }
 }
 
-impl Drop for Guard {
+impl Drop for CurrentAttempt {
     fn drop(&mut self) {
         self.attempt.call.unblocked();
-        drop(local::replace(self.former.take()));
+        drop(local::replace(self.previous.take()));
     }
 }

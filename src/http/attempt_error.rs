@@ -1,4 +1,4 @@
-//! What went wrong in an attempt, told without the address, which holds the session key.
+//! The failure of an attempt, described without the address, which contains the access token.
 #![forbid(unsafe_code)]
 
 use std::io;
@@ -12,16 +12,17 @@ use super::tls_text;
 use super::transport_error::TransportError;
 use crate::error::{Code, Failure};
 
-/// An attempt that brought no whole answer.
+/// The failure of an attempt without a complete answer.
 #[derive(Debug)]
 pub struct AttemptError {
-    /// What the host is told if this was the last attempt.
+    /// The failure for the host if this was the last attempt.
     pub failure: Failure,
-    /// Whether a byte of the request may have left.
+    /// Whether a byte of the request may have been sent.
     pub sent: bool,
-    /// Whether the connection failed or was lost, rather than ended by us or filled with nonsense.
+    /// Whether the connection failed or was lost; `false` if this library ended it or the answer was invalid.
     pub lost: bool,
-    /// Whether another connection is likely to do better at once: this one was kept, and had ended.
+    /// Whether an immediate retry on another connection is likely to succeed: this one was kept, and the server had
+    /// closed it.
     pub was_stale: bool,
 }
 
@@ -32,14 +33,14 @@ impl From<AttemptError> for Failure {
 }
 
 impl AttemptError {
-    /// A failure before any byte of a request could leave, for which no other attempt is made.
+    /// A failure before any byte of the request was sent, which is not retried.
     pub fn unsent(failure: Failure) -> AttemptError {
         AttemptError { failure, sent: false, lost: false, was_stale: false }
     }
 
-    /// Explains an error of ureq.
+    /// Converts an error of ureq.
     pub fn new(error: Error, attempt: &Attempt) -> AttemptError {
-        // The call's own end comes first: what ended it shows as this or that error below.
+        // The call's own end comes first, because ending a call causes various errors below.
         let (failure, lost) = match attempt.call().check() {
             Err(failure) => (failure, false),
             Ok(()) => explained(error),
@@ -49,7 +50,7 @@ impl AttemptError {
     }
 }
 
-/// What the host is told, and whether the connection was lost. All that happens below ureq comes as an error of ours.
+/// The failure, and whether the connection was lost. Errors of the transport below ureq arrive as [`TransportError`].
 fn explained(error: Error) -> (Failure, bool) {
     match error {
         Error::Other(other) => match other.downcast::<TransportError>() {
@@ -67,7 +68,8 @@ pub fn read_failure(flaw: ReadFlaw, attempt: &Attempt) -> TransportError {
         ReadFlaw::Io(error) => return io_failure(error, attempt),
         ReadFlaw::TooLarge => {
             let limit = attempt.plan().max_response_bytes;
-            let message = format!("the answer is larger than max_response_bytes ({limit})");
+            let message =
+                format!("the answer is larger than max_response_bytes ({limit}); raise this option to receive it");
             Failure::new(Code::ResponseTooLarge, message)
         }
         ReadFlaw::CutOff(what) => return TransportError { failure: cut_off(what), lost: true },
@@ -84,7 +86,7 @@ pub fn io_failure(error: io::Error, attempt: &Attempt) -> TransportError {
         Err(error) => error,
     };
     if let Some(error) = error.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>()) {
-        let failure = Failure::new(Code::TlsError, tls_text::describe(error, &attempt.place()));
+        let failure = Failure::new(Code::TlsError, tls_text::describe(error, &attempt.peer()));
         return TransportError { failure, lost: false };
     }
     if is_out_of_memory(&error) {
@@ -94,11 +96,11 @@ pub fn io_failure(error: io::Error, attempt: &Attempt) -> TransportError {
         io::ErrorKind::UnexpectedEof => "was closed".to_owned(),
         _ => format!("was lost ({})", describe(&error)),
     };
-    let (place, step) = (attempt.place(), attempt.step());
+    let (peer, step) = (attempt.peer(), attempt.step());
     let failure = if attempt.answered() {
-        cut_off(&format!("the connection to {place} {how} {step}"))
+        cut_off(&format!("the connection to {peer} {how} {step}"))
     } else {
-        Failure::new(Code::NetworkError, format!("the connection to {place} {how} {step}"))
+        Failure::new(Code::NetworkError, format!("the connection to {peer} {how} {step}"))
     };
     TransportError { failure, lost: true }
 }

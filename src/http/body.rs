@@ -1,4 +1,4 @@
-//! The body of an answer: taken out of its framing, decompressed, within a limit.
+//! The body of an answer: removes its framing, decompresses it, limits its size.
 #![forbid(unsafe_code)]
 
 use std::io::{self, BufRead, Read};
@@ -6,12 +6,12 @@ use std::io::{self, BufRead, Read};
 use flate2::bufread::GzDecoder;
 use zeroize::Zeroizing;
 
-use super::framed::{Framed, Marked};
+use super::framed::{Framed, FramingFlaw};
 use super::head::{Framing, Head};
 
-/// Room for a body of unknown length: tokens fit, and are not moved.
-const FIRST: usize = 2 * 1024;
-/// How much is decompressed between two looks at the time.
+/// The initial buffer for a body of unknown length. Tokens fit into it and are not copied by a reallocation.
+const INITIAL_CAPACITY: usize = 2 * 1024;
+/// How much is decompressed between two checks of the time limit.
 const PIECE: usize = 32 * 1024;
 
 /// The first byte of each member of a gzip stream (RFC 1952).
@@ -22,53 +22,56 @@ const FIRST_OF_GZIP: u8 = 0x1f;
 pub enum BodyFlaw {
     /// The connection failed.
     Io(io::Error),
-    /// It is larger than the limit.
+    /// The body is larger than the limit.
     TooLarge,
-    /// There is no memory for it.
+    /// There is not enough memory for the body.
     OutOfMemory,
-    /// Its chunks are not those of HTTP.
+    /// The chunks are not valid HTTP.
     Chunks,
-    /// What it was compressed to ends too early.
+    /// The compressed data ends too early.
     CutCompression,
 }
 
-/// A body that was read whole.
+/// A complete body.
 #[derive(Debug, Default)]
-pub struct Content {
-    /// Its bytes, decompressed.
+pub struct DecodedBody {
+    /// The decompressed bytes.
     pub bytes: Vec<u8>,
-    /// Why they could not be decompressed.
+    /// Why the body could not be decompressed.
     pub undecoded: Option<String>,
 }
 
-/// Reads the body that belongs to a head. `look` is asked from time to time whether to go on.
+/// Reads the body that belongs to a head. `check` is called from time to time, and fails if the call must end.
 pub fn read(
     source: impl BufRead,
     head: &Head,
     limit: u64,
-    look: &dyn Fn() -> io::Result<()>,
-) -> Result<Content, BodyFlaw> {
+    check: &dyn Fn() -> io::Result<()>,
+) -> Result<DecodedBody, BodyFlaw> {
     let mut framed = Framed::new(source, head.framing, limit);
     match &head.encoding {
         Ok(0) => {
-            // The length is the server's word: believed up to a size that does no harm.
-            let expected =
-                if let Framing::Length(length) = head.framing { length.min(1 << 20) as usize } else { FIRST };
+            // DecodedBody-Length is not trusted: preallocate at most a harmless size.
+            let expected = if let Framing::Length(length) = head.framing {
+                length.min(1 << 20) as usize
+            } else {
+                INITIAL_CAPACITY
+            };
             let bytes = read_plain(framed, limit, expected)?;
-            Ok(Content { bytes, undecoded: None })
+            Ok(DecodedBody { bytes, undecoded: None })
         }
-        Ok(layers) => read_compressed(&mut framed, *layers, limit, look),
+        Ok(layers) => read_compressed(&mut framed, *layers, limit, check),
         Err(unknown) => {
             let is_empty = read_plain(framed, limit, 0)?.is_empty();
-            let undecoded = (!is_empty).then(|| format!("is encoded as {unknown:?}, which was not asked for"));
-            Ok(Content { bytes: Vec::new(), undecoded })
+            let undecoded = (!is_empty).then(|| format!("is encoded as {unknown:?}, which the request did not accept"));
+            Ok(DecodedBody { bytes: Vec::new(), undecoded })
         }
     }
 }
 
 fn read_plain(mut framed: impl BufRead, limit: u64, expected: usize) -> Result<Vec<u8>, BodyFlaw> {
     let mut bytes = Vec::new();
-    // One byte more, for C's end of a string.
+    // One byte more, for the NUL of the C string.
     bytes.try_reserve(expected + 1).map_err(|_| BodyFlaw::OutOfMemory)?;
     loop {
         let piece = framed.fill_buf()?;
@@ -85,11 +88,11 @@ fn read_compressed(
     framed: &mut Framed<impl BufRead>,
     layers: usize,
     limit: u64,
-    look: &dyn Fn() -> io::Result<()>,
-) -> Result<Content, BodyFlaw> {
-    let not_compressed = || Content { bytes: Vec::new(), undecoded: Some("is not validly compressed".into()) };
+    check: &dyn Fn() -> io::Result<()>,
+) -> Result<DecodedBody, BodyFlaw> {
+    let not_compressed = || DecodedBody { bytes: Vec::new(), undecoded: Some("is not validly compressed".into()) };
     match framed.fill_buf()?.first() {
-        None => return Ok(Content::default()),
+        None => return Ok(DecodedBody::default()),
         Some(&FIRST_OF_GZIP) => {}
         Some(_) => return Ok(not_compressed()),
     }
@@ -100,13 +103,13 @@ fn read_compressed(
     }
     let mut piece = Zeroizing::new(vec![0; PIECE]);
     loop {
-        look()?;
+        check()?;
         match decoder.read(&mut piece) {
-            Ok(0) => return Ok(Content { bytes, undecoded: None }),
+            Ok(0) => return Ok(DecodedBody { bytes, undecoded: None }),
             Ok(length) => append(&mut bytes, &piece[..length], limit)?,
-            // flate2's own words for bytes that are not gzip's, and for too few of them.
+            // flate2's error kinds for bytes that are not gzip, and for too few of them.
             Err(error) if is_of_decoder(&error) => return Ok(not_compressed()),
-            Err(error) if error.kind() == io::ErrorKind::UnexpectedEof && Marked::within(&error).is_none() => {
+            Err(error) if error.kind() == io::ErrorKind::UnexpectedEof && FramingFlaw::within(&error).is_none() => {
                 return Err(BodyFlaw::CutCompression);
             }
             Err(error) => return Err(error.into()),
@@ -114,10 +117,10 @@ fn read_compressed(
     }
 }
 
-/// Whether the bytes, and not the connection, are at fault.
+/// Whether the data, not the connection, caused the error.
 fn is_of_decoder(error: &io::Error) -> bool {
     let kind = matches!(error.kind(), io::ErrorKind::InvalidInput | io::ErrorKind::InvalidData);
-    kind && error.raw_os_error().is_none() && Marked::within(error).is_none()
+    kind && error.raw_os_error().is_none() && FramingFlaw::within(error).is_none()
 }
 
 fn append(bytes: &mut Vec<u8>, piece: &[u8], limit: u64) -> Result<(), BodyFlaw> {
@@ -129,8 +132,8 @@ fn append(bytes: &mut Vec<u8>, piece: &[u8], limit: u64) -> Result<(), BodyFlaw>
     Ok(())
 }
 
-/// The members of a gzip stream, one after the other. What follows the last and is no member is left out, as
-/// browsers and curl do: some servers fill up with zeros.
+/// The members of a gzip stream, one after the other. Data after the last member is ignored, as in browsers and curl:
+/// some servers pad with zeros.
 struct Members<R> {
     member: Option<GzDecoder<R>>,
 }
@@ -161,10 +164,10 @@ impl<R: BufRead> Read for Members<R> {
 
 impl From<io::Error> for BodyFlaw {
     fn from(error: io::Error) -> BodyFlaw {
-        match Marked::within(&error) {
-            Some(Marked::Chunks) => BodyFlaw::Chunks,
-            Some(Marked::TooLarge) => BodyFlaw::TooLarge,
-            Some(Marked::CutOff) | None => BodyFlaw::Io(error),
+        match FramingFlaw::within(&error) {
+            Some(FramingFlaw::Chunks) => BodyFlaw::Chunks,
+            Some(FramingFlaw::TooLarge) => BodyFlaw::TooLarge,
+            Some(FramingFlaw::CutOff) | None => BodyFlaw::Io(error),
         }
     }
 }
@@ -178,10 +181,10 @@ mod tests {
 
     use super::*;
 
-    /// Bytes that come a few at a time.
-    struct Drip<'a>(&'a [u8], usize);
+    /// A reader that returns a few bytes at a time.
+    struct SlowReader<'a>(&'a [u8], usize);
 
-    impl Read for Drip<'_> {
+    impl Read for SlowReader<'_> {
         fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
             let most = buffer.len().min(self.1);
             self.0.read(&mut buffer[..most])
@@ -192,13 +195,13 @@ mod tests {
         Head { status: 200, framing, encoding: Ok(layers), keeps: true, keep_alive: None, retry_after: None }
     }
 
-    /// What comes of a body, however it is cut into pieces, and what is left behind it.
+    /// The result of reading a body in pieces of any size, and the bytes left after it.
     fn outcome(bytes: &[u8], head: &Head, limit: u64) -> (String, String) {
         let mut all = [1, 2, 7, bytes.len().max(1)].map(|piece| {
-            let mut source = io::BufReader::with_capacity(piece, Drip(bytes, piece));
+            let mut source = io::BufReader::with_capacity(piece, SlowReader(bytes, piece));
             let said = match read(&mut source, head, limit, &|| Ok(())) {
-                Ok(Content { undecoded: Some(reason), .. }) => reason,
-                Ok(Content { bytes, .. }) => String::from_utf8(bytes).expect("text"),
+                Ok(DecodedBody { undecoded: Some(reason), .. }) => reason,
+                Ok(DecodedBody { bytes, .. }) => String::from_utf8(bytes).expect("text"),
                 Err(BodyFlaw::Io(error)) => format!("{:?}", error.kind()),
                 Err(flaw) => format!("{flaw:?}"),
             };
@@ -216,7 +219,7 @@ mod tests {
     }
 
     #[test]
-    fn content_is_taken_out_of_its_framing() {
+    fn framing_is_removed() {
         use Framing::*;
         for (bytes, framing, said, rest) in [
             ("[1]next", Length(3), "[1]", "next"),
@@ -251,7 +254,7 @@ mod tests {
     }
 
     #[test]
-    fn content_is_decompressed() {
+    fn bodies_are_decompressed() {
         let once = zipped(b"[1]");
         let of = |bytes: &[u8], layers| outcome(bytes, &head(Framing::Length(bytes.len() as u64), layers), 100).0;
         assert_eq!(of(&once, 1), "[1]");
@@ -260,9 +263,9 @@ mod tests {
         assert_eq!(of(&[once.clone(), zipped(b"[2]")].concat(), 1), "[1][2]");
         assert_eq!(of(&[&once, [0; 20].as_slice()].concat(), 1), "[1]");
         assert_eq!(of(b"[1]", 1), "is not validly compressed");
-        let mut spoilt = once.clone();
-        spoilt[12] ^= 0xff;
-        assert_eq!(of(&spoilt, 1), "is not validly compressed");
+        let mut damaged = once.clone();
+        damaged[12] ^= 0xff;
+        assert_eq!(of(&damaged, 1), "is not validly compressed");
         for length in 1..once.len() {
             assert_eq!(of(&once[..length], 1), "CutCompression", "{length} bytes");
         }
@@ -271,7 +274,7 @@ mod tests {
     }
 
     #[test]
-    fn content_is_limited_after_decompression() {
+    fn the_limit_applies_after_decompression() {
         let text = [b'x'; 100];
         for (limit, is_ok) in [(100, true), (99, false)] {
             let plain = outcome(&text, &head(Framing::UntilClose, 0), limit).0;
@@ -288,7 +291,7 @@ mod tests {
     fn an_unknown_encoding_is_named() {
         let mut head = head(Framing::UntilClose, 0);
         head.encoding = Err("br".into());
-        assert_eq!(outcome(b"???", &head, 100).0, "is encoded as \"br\", which was not asked for");
+        assert_eq!(outcome(b"???", &head, 100).0, "is encoded as \"br\", which the request did not accept");
         assert_eq!(outcome(b"", &head, 100).0, "");
     }
 }

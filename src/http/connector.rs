@@ -1,4 +1,4 @@
-//! The way to the server: a connection that was kept, or a new one, straight or through a proxy.
+//! Connections to servers: kept ones, and new ones, direct or through a proxy.
 #![forbid(unsafe_code)]
 
 use std::fmt;
@@ -13,7 +13,7 @@ use ureq::{Error, Proxy, ProxyProtocol};
 
 use super::attempt::Attempt;
 use super::attempt_error::io_failure;
-use super::dial::dial;
+use super::happy_eyeballs;
 use super::kept::KeptConnections;
 use super::proxy::Proxies;
 use super::socket::{Sent, SocketStream};
@@ -26,27 +26,27 @@ use super::tunnel;
 use crate::error::{Code, Failure, Outcome};
 use crate::memory;
 
-/// Room for a line of a request's head beside an address or the option's text.
+/// Room for the fixed text of a line in a request's head, besides an address or an option's value.
 const LINE_ROOM: usize = 64;
 
-/// What the connections of an agent have in common.
+/// The settings of an agent's connections.
 #[derive(PartialEq)]
-pub struct Way {
+pub struct ConnectionSettings {
     /// The time limit of making one connection, proxy and TLS included.
     pub connect_timeout: Duration,
-    /// How many unused connections are kept for each server.
+    /// The maximum of unused connections kept for each server.
     pub max_idle: usize,
-    /// What servers and proxies are told of the client.
+    /// The `User-Agent` header for servers and proxies.
     pub user_agent: String,
-    /// The proxies to go through.
+    /// The proxies to use.
     pub proxies: Proxies,
-    /// Whose certificates are accepted.
+    /// The trusted certificates.
     pub trusted: Trusted,
 }
 
-/// Finds or makes a connection for the attempt under way on this thread.
+/// Finds or makes a connection for the current attempt of this thread.
 pub struct ServerConnector {
-    way: Arc<Way>,
+    settings: Arc<ConnectionSettings>,
     kept: Arc<Kept>,
     tls: OnceLock<Arc<ClientConfig>>,
 }
@@ -58,27 +58,29 @@ impl fmt::Debug for ServerConnector {
 }
 
 impl ServerConnector {
-    /// A connector that has no connections yet.
-    pub fn new(way: Arc<Way>) -> ServerConnector {
-        let kept = Arc::new(KeptConnections::new(way.max_idle));
-        ServerConnector { way, kept, tls: OnceLock::new() }
+    /// A connector without connections.
+    pub fn new(settings: Arc<ConnectionSettings>) -> ServerConnector {
+        let kept = Arc::new(KeptConnections::new(settings.max_idle));
+        ServerConnector { settings, kept, tls: OnceLock::new() }
     }
 
     fn connect(&self, uri: &Uri, server: &Server, attempt: &Attempt) -> Result<Stream, TransportError> {
-        let proxy = self.way.proxies.for_address(uri);
+        let proxy = self.settings.proxies.for_address(uri);
         let is_secure = server.is_secure;
         let server = (server.host.as_str(), server.port);
         let (host, port) = proxy.map_or(server, |proxy| (proxy.host(), proxy.port()));
-        attempt.connecting(self.way.connect_timeout, proxy.map(|proxy| format!("{}:{}", proxy.host(), proxy.port())));
+        attempt
+            .connecting(self.settings.connect_timeout, proxy.map(|proxy| format!("{}:{}", proxy.host(), proxy.port())));
         memory::room_for_connection().map_err(|failure| TransportError { failure, lost: false })?;
-        let socket = dial(host, port, attempt).map_err(|failure| {
+        let socket = happy_eyeballs::connect(host, port, attempt).map_err(|failure| {
             let lost = failure.code() == Code::NetworkError;
             TransportError { failure, lost }
         })?;
         let mut socket = SocketStream::new(socket);
         if let Some(proxy) = proxy {
             attempt.at_proxy();
-            self.go_through(proxy, server, &mut socket, attempt).map_err(|error| io_failure(error, attempt))?;
+            self.connect_through_proxy(proxy, server, &mut socket, attempt)
+                .map_err(|error| io_failure(error, attempt))?;
         }
         if !is_secure {
             return Ok(Stream::Plain(socket));
@@ -93,12 +95,12 @@ impl ServerConnector {
         if let Some(config) = self.tls.get() {
             return Ok(Arc::clone(config));
         }
-        let config = self.way.trusted.config()?;
+        let config = self.settings.trusted.config()?;
         Ok(Arc::clone(self.tls.get_or_init(|| config)))
     }
 
-    /// Leads a connection to a proxy on to the server.
-    fn go_through(
+    /// Makes the proxy at the other end connect to the server.
+    fn connect_through_proxy(
         &self,
         proxy: &Proxy,
         (host, port): (&str, u16),
@@ -109,12 +111,12 @@ impl ServerConnector {
         let login = proxy.username().map(|name| (name, proxy.password().unwrap_or_default()));
         let connected = match proxy.protocol() {
             ProxyProtocol::Socks5 | ProxyProtocol::Socks5h => socks::connect(&mut stream, login, bare(host), port),
-            _ => tunnel::connect(&mut stream, login, host, port, &self.way.user_agent),
+            _ => tunnel::connect(&mut stream, login, host, port, &self.settings.user_agent),
         };
         connected.map_err(|error| match error {
             ProxyError::Io(error) => error,
             ProxyError::Refused(what, may_do_better) => {
-                let failure = Failure::new(Code::NetworkError, format!("{} {what}", attempt.place()));
+                let failure = Failure::new(Code::NetworkError, format!("{} {what}", attempt.peer()));
                 let failure = failure.transient(may_do_better);
                 io::Error::other(TransportError { failure, lost: may_do_better })
             }
@@ -122,7 +124,7 @@ impl ServerConnector {
     }
 }
 
-/// A host without the brackets that an IPv6 address has in a URL.
+/// A host name or address without the brackets of an IPv6 address in a URL.
 fn bare(host: &str) -> &str {
     host.trim_start_matches('[').trim_end_matches(']')
 }
@@ -145,12 +147,12 @@ impl Connector for ServerConnector {
                 (Connection::new(stream), None)
             }
         };
-        let room = LINE_ROOM + self.way.user_agent.len();
+        let room = LINE_ROOM + self.settings.user_agent.len();
         Ok(Some(HttpTransport::new(connection, server, Arc::clone(&self.kept), unused_since, &attempt, room)))
     }
 }
 
-/// A socket of which a proxy is asked something, step by step.
+/// A socket to a proxy, with blocking reads and writes.
 struct Blocking<'a> {
     socket: &'a mut SocketStream,
     attempt: &'a Attempt,

@@ -1,4 +1,4 @@
-//! The content of a body in its framing: a length, chunks, or all until the connection ends.
+//! Removes the framing of a body: a length, chunks, or everything until the connection ends.
 #![forbid(unsafe_code)]
 
 use std::fmt;
@@ -8,10 +8,10 @@ use super::head::Framing;
 
 /// The longest line between chunks: a chunk's size with its extensions, or a trailer.
 const LONGEST_LINE: u64 = 16 * 1024;
-/// How much is read of extensions and trailers, besides as much as there is content.
+/// The maximum length of extensions and trailers, in addition to the length of the content.
 const OVERHEAD: u64 = 128 * 1024;
 
-/// The content within a framing; its end is that of the body.
+/// A reader of the content within a framing; it ends with the body.
 pub struct Framed<R> {
     source: R,
     state: State,
@@ -33,7 +33,7 @@ enum State {
 }
 
 impl<R: BufRead> Framed<R> {
-    /// The content in these bytes; reading more than some beyond the limit is an error.
+    /// A reader of the content in these bytes; content well beyond the limit is an error.
     pub fn new(source: R, framing: Framing, limit: u64) -> Framed<R> {
         let state = match framing {
             Framing::NoBody | Framing::Length(0) => State::Ended,
@@ -41,12 +41,12 @@ impl<R: BufRead> Framed<R> {
             Framing::Chunked => State::ChunkSize,
             Framing::UntilClose => State::UntilClose,
         };
-        // Compression does not make a text much longer, so a longer one brings nothing.
+        // Compression does not make a text much longer, so a longer content cannot be within the limit.
         let most = limit.saturating_add(limit / 8).saturating_add(1 << 16);
         Framed { source, state, line: Vec::new(), content: 0, overhead: 0, most }
     }
 
-    /// Goes on to where content is, and tells how much there may be; 0 at the end.
+    /// Advances to the next content and returns how much there may be; 0 at the end.
     fn advance(&mut self) -> io::Result<u64> {
         loop {
             self.state = match self.state {
@@ -55,7 +55,7 @@ impl<R: BufRead> Framed<R> {
                 State::UntilClose => return Ok(u64::MAX),
                 State::ChunkSize => {
                     self.read_line()?;
-                    match chunk_size(&self.line).ok_or_else(|| marked(Marked::Chunks))? {
+                    match chunk_size(&self.line).ok_or_else(|| flaw_error(FramingFlaw::Chunks))? {
                         0 => State::Trailers,
                         size => State::Chunk(size),
                     }
@@ -63,12 +63,12 @@ impl<R: BufRead> Framed<R> {
                 State::ChunkEnd => {
                     self.read_line()?;
                     if !self.line.is_empty() {
-                        return Err(marked(Marked::Chunks));
+                        return Err(flaw_error(FramingFlaw::Chunks));
                     }
                     State::ChunkSize
                 }
                 State::Trailers => {
-                    // The content is whole: a server that ends here has only left out an empty line.
+                    // The content is complete: a server that ends here has only omitted the last empty line.
                     if self.source.fill_buf()?.is_empty() {
                         State::Ended
                     } else {
@@ -80,25 +80,25 @@ impl<R: BufRead> Framed<R> {
         }
     }
 
-    /// Reads a line, which ends with LF and perhaps CR before it.
+    /// Reads a line that ends with LF or CR LF.
     fn read_line(&mut self) -> io::Result<()> {
         self.line.clear();
         let length = self.source.by_ref().take(LONGEST_LINE).read_until(b'\n', &mut self.line)? as u64;
-        // What a chunk needs is not counted: a server may send each byte in one of its own.
+        // The size lines themselves are not counted, because a server may send each byte in its own chunk.
         self.overhead += if self.state == State::Trailers { length } else { length.saturating_sub(20) };
         if self.line.pop_if(|byte| *byte == b'\n').is_none() {
             let is_cut = length < LONGEST_LINE;
-            return Err(if is_cut { cut_off() } else { marked(Marked::Chunks) });
+            return Err(if is_cut { cut_off() } else { flaw_error(FramingFlaw::Chunks) });
         }
         let _ = self.line.pop_if(|byte| *byte == b'\r');
         if self.overhead > OVERHEAD + self.content {
-            return Err(marked(Marked::Chunks));
+            return Err(flaw_error(FramingFlaw::Chunks));
         }
         Ok(())
     }
 }
 
-/// The size at the beginning of a chunk's line; extensions follow after a semicolon.
+/// The size at the beginning of a chunk's line; extensions may follow after a semicolon.
 fn chunk_size(line: &[u8]) -> Option<u64> {
     let digits = line.split(|byte| *byte == b';').next()?.trim_ascii();
     let digits = std::str::from_utf8(digits).ok().filter(|_| digits.iter().all(u8::is_ascii_hexdigit))?;
@@ -109,7 +109,7 @@ impl<R: BufRead> BufRead for Framed<R> {
     fn fill_buf(&mut self) -> io::Result<&[u8]> {
         let left = self.advance()?;
         if self.content > self.most {
-            return Err(marked(Marked::TooLarge));
+            return Err(flaw_error(FramingFlaw::TooLarge));
         }
         if left == 0 {
             return Ok(&[]);
@@ -148,37 +148,37 @@ impl<R: BufRead> Read for Framed<R> {
     }
 }
 
-/// A flaw on its way through a decoder, which knows only errors of I/O.
+/// A flaw of the body, passed through a decoder as an I/O error.
 #[derive(Debug, Clone, Copy)]
-pub enum Marked {
-    /// The chunks are not those of HTTP.
+pub enum FramingFlaw {
+    /// The chunks are not valid HTTP.
     Chunks,
     /// The connection ended within the body.
     CutOff,
-    /// There is much more than the limit.
+    /// The content is much longer than the limit.
     TooLarge,
 }
 
-impl Marked {
-    /// The flaw within an error of I/O.
-    pub fn within(error: &io::Error) -> Option<Marked> {
+impl FramingFlaw {
+    /// The flaw within an I/O error.
+    pub fn within(error: &io::Error) -> Option<FramingFlaw> {
         error.get_ref().and_then(|inner| inner.downcast_ref()).copied()
     }
 }
 
-/// The end of the connection where none may be.
+/// The connection ended within the body.
 fn cut_off() -> io::Error {
-    io::Error::new(io::ErrorKind::UnexpectedEof, Marked::CutOff)
+    io::Error::new(io::ErrorKind::UnexpectedEof, FramingFlaw::CutOff)
 }
 
-fn marked(flaw: Marked) -> io::Error {
+fn flaw_error(flaw: FramingFlaw) -> io::Error {
     io::Error::new(io::ErrorKind::InvalidData, flaw)
 }
 
-impl fmt::Display for Marked {
+impl fmt::Display for FramingFlaw {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.write_str("a flaw of the body")
     }
 }
 
-impl std::error::Error for Marked {}
+impl std::error::Error for FramingFlaw {}

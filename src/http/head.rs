@@ -1,8 +1,8 @@
-//! The head of an answer: its status, how its body is framed (RFC 9112, section 6.3) and encoded, and what the server
-//! says about this connection and about coming back.
+//! The head of an answer: the status, the body's framing (RFC 9112, section 6.3) and encoding, and the server's
+//! keep-alive and Retry-After headers.
 //!
-//! Parsed by httparse. ureq's own reading of it refuses folded lines, more than 128 headers and interim answers with
-//! headers, and takes any `Transfer-Encoding` with `chunked` in it for chunked.
+//! Parsed by httparse, because ureq's own parser refuses folded lines, more than 128 headers and interim answers with
+//! headers, and treats any `Transfer-Encoding` that contains `chunked` as chunked.
 #![forbid(unsafe_code)]
 
 use std::time::{Duration, SystemTime};
@@ -11,60 +11,60 @@ use httparse::{EMPTY_HEADER, Error, Header, ParserConfig, Response, Status};
 
 /// The largest head.
 pub const MAX_HEAD: usize = 32 * 1024 - 1;
-/// As many headers as fit into the stack's memory; an answer with more is parsed again with more room.
+/// The number of headers parsed on the stack; an answer with more is parsed again on the heap.
 const USUAL_HEADERS: usize = 32;
-/// How often a body may have been compressed over: servers compress twice by mistake, and no more often.
+/// The maximum number of compression layers: some servers compress twice by mistake.
 const MOST_LAYERS: usize = 3;
 
-/// What the head of an answer says.
+/// The parsed head of an answer.
 #[derive(Debug, PartialEq)]
 pub struct Head {
     /// The status.
     pub status: u16,
-    /// How the body is framed.
+    /// The framing of the body.
     pub framing: Framing,
-    /// How often the body is compressed by gzip, or the name of an encoding that this library does not know.
+    /// The number of gzip layers, or the name of an unsupported encoding.
     pub encoding: Result<usize, String>,
     /// Whether the connection may serve another request after this one.
     pub keeps: bool,
-    /// For how long the server keeps the connection, if it says.
+    /// For how long the server keeps the connection, if it says so.
     pub keep_alive: Option<Duration>,
-    /// How long to wait before the next request, if the server says.
+    /// How long to wait before the next request, if the server says so.
     pub retry_after: Option<Duration>,
 }
 
 /// Where the body ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Framing {
-    /// There is none.
+    /// There is no body.
     NoBody,
-    /// After so many bytes.
+    /// After this number of bytes.
     Length(u64),
     /// After the last chunk.
     Chunked,
-    /// With the connection.
+    /// At the end of the connection.
     UntilClose,
 }
 
-/// What is wrong with a head.
+/// The flaw of a head.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum HeadFlaw {
     /// It is not HTTP.
     NotHttp,
     /// It is larger than [`MAX_HEAD`].
     TooLarge,
-    /// Its `Content-Length` is no number, or there are several.
+    /// Its `Content-Length` is not a number, or there are several that differ.
     Length,
 }
 
 impl Head {
-    /// Whether another answer follows this one: any status below 200 but 101, after which the connection speaks
+    /// Whether another answer follows this one: any status below 200 except 101, after which the connection uses
     /// another protocol.
     pub fn is_interim(&self) -> bool {
         self.status < 200 && self.status != 101
     }
 
-    /// Parses a head and tells its length in bytes; `None` if it is not whole yet.
+    /// Parses a head and returns it with its length in bytes; `None` if it is not complete yet.
     pub fn parse(bytes: &[u8]) -> Result<Option<(Head, usize)>, HeadFlaw> {
         let parsed = match Head::parse_into(&mut [EMPTY_HEADER; USUAL_HEADERS], bytes) {
             Err(Unparsed::TooManyHeaders) => {
@@ -91,7 +91,7 @@ impl Head {
         let Status::Complete(length) = config.parse_response(&mut response, bytes)? else { return Ok(None) };
         let status = response.code.filter(|status| *status >= 100).ok_or(HeadFlaw::NotHttp)?;
         let is_http_11 = response.version == Some(1);
-        let said = Said(response.headers);
+        let said = Headers(response.headers);
         let (framing, keeps, transfer) = said.framing(status, is_http_11)?;
         let head = Head {
             status,
@@ -127,20 +127,21 @@ impl From<HeadFlaw> for Unparsed {
 }
 
 /// The headers of an answer.
-struct Said<'a>(&'a [Header<'a>]);
+struct Headers<'a>(&'a [Header<'a>]);
 
-impl Said<'_> {
+impl Headers<'_> {
     fn values<'a>(&'a self, name: &'static str) -> impl Iterator<Item = &'a [u8]> {
         let named = self.0.iter().filter(move |header| header.name.eq_ignore_ascii_case(name));
         named.map(|header| header.value.trim_ascii())
     }
 
-    /// The elements of the lists in all headers of a name, in lower case. A folded line's end counts as white space.
+    /// The elements of the lists in all headers with this name, in lower case. The end of a folded line counts as white
+    /// space.
     fn elements<'a>(&'a self, name: &'static str) -> impl Iterator<Item = String> + 'a {
         let elements = self.values(name).flat_map(|value| value.split(|byte| *byte == b','));
         elements.filter(|element| !element.trim_ascii().is_empty()).map(|element| {
             let text = String::from_utf8_lossy(element.trim_ascii()).to_ascii_lowercase();
-            // Parameters, such as a weight, change nothing.
+            // Parameters, such as a weight, are ignored.
             text.split(';').next().unwrap_or_default().trim_ascii().to_owned()
         })
     }
@@ -156,7 +157,8 @@ impl Said<'_> {
             let framing = length.map_or(Framing::UntilClose, Framing::Length);
             return Ok((framing, framing != Framing::UntilClose, codings));
         }
-        // Both headers, or one of HTTP/1.1 in HTTP/1.0, may mean that two programs see two different ends.
+        // With both headers, or with Transfer-Encoding in HTTP/1.0, another program may see a different end, so the
+        // connection is not kept.
         let is_sound = length.is_none() && is_http_11;
         if codings.last().is_some_and(|last| last == "chunked") {
             codings.pop();
@@ -165,7 +167,7 @@ impl Said<'_> {
         Ok((Framing::UntilClose, false, codings))
     }
 
-    /// RFC 9110, section 8.6: one number, however often it is repeated.
+    /// RFC 9110, section 8.6: one number, which may be repeated.
     fn length(&self) -> Result<Option<u64>, HeadFlaw> {
         let mut length = None;
         for value in self.values("content-length") {
@@ -173,7 +175,7 @@ impl Said<'_> {
                 let digits = element.trim_ascii();
                 let number = std::str::from_utf8(digits).ok().filter(|_| digits.iter().all(u8::is_ascii_digit));
                 let number = number.and_then(|number| number.parse().ok()).ok_or(HeadFlaw::Length)?;
-                if length.is_some_and(|former| former != number) {
+                if length.is_some_and(|previous| previous != number) {
                     return Err(HeadFlaw::Length);
                 }
                 length = Some(number);
@@ -211,8 +213,8 @@ impl Said<'_> {
         })
     }
 
-    /// Seconds or a date (RFC 9110, section 10.2.3). A date is compared with the answer's own, so that this machine's
-    /// clock does not matter.
+    /// Seconds or a date (RFC 9110, section 10.2.3). A date is compared with the answer's own Date, so that this
+    /// machine's clock does not matter.
     fn retry_after(&self) -> Option<Duration> {
         let text = |value| std::str::from_utf8(value).ok();
         let date = |text: &str| httpdate::parse_http_date(text).ok();
@@ -289,7 +291,7 @@ mod tests {
     }
 
     #[test]
-    fn servers_say_when_to_come_back() {
+    fn retry_after_is_read() {
         for (lines, milliseconds) in [
             ("", None),
             ("Retry-After: 0\r\n", Some(0)),

@@ -1,7 +1,8 @@
-//! Connections kept for later calls, by server, and when a call may use one.
+//! Connections kept for later calls, by server, and the decision whether a call may use one.
 //!
-//! A server may close a connection at any moment, and a request that is under way then may have been done or not. A
-//! read is repeated; a write must not be, so it takes a kept connection only where the server is known to keep it.
+//! A server may close a connection at any moment, and a request sent at that moment may or may not have been carried
+//! out. A read is retried; a write must not be, so it uses a kept connection only if the server is known to keep it
+//! open.
 #![forbid(unsafe_code)]
 
 use std::collections::VecDeque;
@@ -11,19 +12,19 @@ use crate::fork::{ForkMutex, OfThisProcess};
 
 /// Connections unused for longer are closed.
 const LONGEST_IDLE: Duration = Duration::from_secs(60);
-/// For how many servers connections are kept: the platform's, the authorization servers, tests'.
+/// The maximum number of servers for which connections are kept.
 const MOST_SERVERS: usize = 32;
-/// Where a server closes a connection together with its answer, the news arrives within this time.
+/// If a server closes a connection right after its answer, the close arrives within this time.
 const SETTLED: Duration = Duration::from_millis(25);
-/// A connection that ended after a shorter idleness did not end by a time limit.
+/// A connection that was closed after a shorter idle time was not closed by an idle timeout.
 const SHORTEST_LIMIT: Duration = Duration::from_secs(1);
-/// How long a server's close makes writes careful.
-const CARE: Duration = Duration::from_secs(60);
+/// How long writes avoid unproven connections after a server closed one.
+const CAREFUL_PERIOD: Duration = Duration::from_secs(60);
 
-/// What a request does, if the connection fails under it.
+/// Whether a request can be retried if its connection fails.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Use {
-    /// It can be sent again.
+    /// It can be retried.
     Read,
     /// It cannot.
     Write,
@@ -33,13 +34,13 @@ pub enum Use {
 pub struct KeptConnections<K, C> {
     most: usize,
     servers: ForkMutex<Vec<Server<K, C>>>,
-    /// A child keeps nothing for itself: what its parent connected, it only closes.
+    /// Only the process that made a connection uses it; a child closes its parent's.
     process: OfThisProcess<()>,
 }
 
 struct Server<K, C> {
     key: K,
-    /// The longest unused first.
+    /// Sorted by idle time, the longest first.
     idle: VecDeque<Idle<C>>,
     history: History,
 }
@@ -47,35 +48,36 @@ struct Server<K, C> {
 struct Idle<C> {
     connection: C,
     since: Instant,
-    /// For how long the server keeps it, if it said.
+    /// For how long the server keeps it, if it said so.
     keep_alive: Option<Duration>,
 }
 
-/// What is known of how a server treats unused connections.
+/// How a server has treated unused connections so far.
 #[derive(Default, Clone, Copy)]
 struct History {
     /// Whether a kept connection has answered a second request.
     has_kept: bool,
     /// When a connection was last found closed by the server.
     closed: Option<Instant>,
-    /// The shortest idleness after which one was found closed by a time limit, of late.
+    /// The shortest recent idle time after which one was found closed by an idle timeout.
     limit: Option<Duration>,
 }
 
 impl History {
     fn note_closed(&mut self, idle: Duration, now: Instant) {
-        let former = self.limit.filter(|_| self.has_closed_lately(now));
-        self.limit = if idle < SHORTEST_LIMIT { former } else { Some(former.map_or(idle, |former| former.min(idle))) };
+        let previous = self.limit.filter(|_| self.has_closed_lately(now));
+        self.limit =
+            if idle < SHORTEST_LIMIT { previous } else { Some(previous.map_or(idle, |previous| previous.min(idle))) };
         self.closed = Some(now);
     }
 
     fn has_closed_lately(&self, now: Instant) -> bool {
-        self.closed.is_some_and(|at| now.saturating_duration_since(at) < CARE)
+        self.closed.is_some_and(|at| now.saturating_duration_since(at) < CAREFUL_PERIOD)
     }
 
-    /// Whether a connection that was unused for so long will do, and for how long to watch it first.
+    /// Whether a connection that was idle for `idle` may be used, and for how long to watch it first.
     fn permits(&self, purpose: Use, idle: Duration, keep_alive: Option<Duration>, now: Instant) -> Option<Duration> {
-        // Its end may come a moment before the announced one, and a request takes time to arrive.
+        // The server may close it slightly early, and the request takes time to arrive.
         let margin = |limit: Duration| limit.saturating_sub((limit / 2).min(Duration::from_secs(1)));
         if keep_alive.is_some_and(|limit| idle >= margin(limit)) {
             return None;
@@ -91,18 +93,18 @@ impl History {
 }
 
 impl<K: PartialEq + Clone, C> KeptConnections<K, C> {
-    /// Keeps at most so many for each server.
+    /// Keeps at most `most` connections for each server.
     pub fn new(most: usize) -> KeptConnections<K, C> {
         KeptConnections { most, servers: ForkMutex::new(Vec::new()), process: OfThisProcess::new(()) }
     }
 
-    /// Takes a kept connection of a server, and tells since when it was unused. `stands` looks, for so long, whether it
-    /// still stands.
+    /// Takes a kept connection of a server, with the time since when it was unused. `is_open` watches for the given
+    /// time whether it is still open.
     pub fn take(
         &self,
         key: &K,
         purpose: Use,
-        mut stands: impl FnMut(&mut C, Duration) -> bool,
+        mut is_open: impl FnMut(&mut C, Duration) -> bool,
     ) -> Option<(C, Instant)> {
         self.process.get()?;
         loop {
@@ -115,20 +117,20 @@ impl<K: PartialEq + Clone, C> KeptConnections<K, C> {
                     let is_young = unused < LONGEST_IDLE;
                     history.permits(purpose, unused, idle.keep_alive, now).filter(|_| is_young)
                 };
-                // The last one used is the likeliest to stand.
+                // The last one used is the most likely to be open.
                 let found = server.idle.iter().enumerate().rev().find_map(|(at, idle)| Some((at, permitted(idle)?)));
-                let (place, watch) = found?;
-                server.idle.remove(place).map(|idle| (idle, watch))
+                let (index, watch) = found?;
+                server.idle.remove(index).map(|idle| (idle, watch))
             });
             let (Idle { mut connection, since, .. }, watch) = found?;
-            if stands(&mut connection, watch) {
+            if is_open(&mut connection, watch) {
                 return Some((connection, since));
             }
             self.closed(key, since);
         }
     }
 
-    /// Keeps a connection. `has_answered_before`: its last answer was not its first.
+    /// Keeps a connection. `has_answered_before` says whether it had answered an earlier request.
     pub fn put(&self, key: &K, connection: C, keep_alive: Option<Duration>, has_answered_before: bool) {
         if !self.process.is_here() {
             return;
@@ -140,7 +142,7 @@ impl<K: PartialEq + Clone, C> KeptConnections<K, C> {
                 let old = server.idle.partition_point(|idle| now.saturating_duration_since(idle.since) > LONGEST_IDLE);
                 surplus.extend(server.idle.drain(..old));
             }
-            let server = place_of(servers, key);
+            let server = entry_of(servers, key);
             server.history.has_kept |= has_answered_before;
             server.idle.push_back(Idle { connection, since: now, keep_alive });
             if server.idle.len() > self.most {
@@ -154,30 +156,30 @@ impl<K: PartialEq + Clone, C> KeptConnections<K, C> {
             }
             surplus
         });
-        // Closed here: a section does no I/O.
+        // Closed here, because a section must do no I/O.
         drop(surplus);
     }
 
-    /// Notes that a server closed a connection which was unused since then.
+    /// Notes that a server closed a connection that was unused since `since`.
     pub fn closed(&self, key: &K, since: Instant) {
         let now = Instant::now();
         let idle = now.saturating_duration_since(since);
-        self.servers.with(|servers| place_of(servers, key).history.note_closed(idle, now));
+        self.servers.with(|servers| entry_of(servers, key).history.note_closed(idle, now));
     }
 
-    /// Closes a server's connections: one of them was silent, and the way to the server may be lost for all.
-    pub fn silent(&self, key: &K) {
-        let closed = self.servers.with(|servers| std::mem::take(&mut place_of(servers, key).idle));
+    /// Closes a server's connections: one of them timed out, so the network path may be lost for all.
+    pub fn timed_out(&self, key: &K) {
+        let closed = self.servers.with(|servers| std::mem::take(&mut entry_of(servers, key).idle));
         drop(closed);
     }
 }
 
-fn place_of<'s, K: PartialEq + Clone, C>(servers: &'s mut Vec<Server<K, C>>, key: &K) -> &'s mut Server<K, C> {
-    let place = servers.iter().position(|server| server.key == *key).unwrap_or_else(|| {
+fn entry_of<'s, K: PartialEq + Clone, C>(servers: &'s mut Vec<Server<K, C>>, key: &K) -> &'s mut Server<K, C> {
+    let index = servers.iter().position(|server| server.key == *key).unwrap_or_else(|| {
         servers.push(Server { key: key.clone(), idle: VecDeque::new(), history: History::default() });
         servers.len() - 1
     });
-    &mut servers[place]
+    &mut servers[index]
 }
 
 #[cfg(test)]
@@ -189,13 +191,13 @@ mod tests {
     }
 
     #[test]
-    fn a_write_is_careful_with_what_the_server_may_close() {
-        let now = Instant::now() + CARE * 10;
+    fn a_write_avoids_connections_that_the_server_may_close() {
+        let now = Instant::now() + CAREFUL_PERIOD * 10;
         let fresh = History::default();
         let kept = History { has_kept: true, ..fresh };
         let closes = History { closed: Some(now - ms(100)), ..kept };
         let limits = History { limit: Some(ms(2000)), ..closes };
-        let long_ago = History { closed: Some(now - CARE), limit: Some(ms(2000)), ..kept };
+        let long_ago = History { closed: Some(now - CAREFUL_PERIOD), limit: Some(ms(2000)), ..kept };
         for (history, idle, keep_alive, read, write) in [
             (fresh, 1, None, Some(0), Some(24)),
             (fresh, 25, None, Some(0), Some(0)),
@@ -218,7 +220,7 @@ mod tests {
     }
 
     #[test]
-    fn the_shortest_time_limit_of_late_counts() {
+    fn the_shortest_recent_idle_timeout_applies() {
         let begin = Instant::now();
         let mut history = History::default();
         for (idle, after, limit) in [
@@ -231,7 +233,7 @@ mod tests {
             history.note_closed(ms(idle), begin + ms(after));
             assert_eq!(history.limit, limit.map(ms));
         }
-        history.note_closed(ms(3000), begin + ms(40) + CARE);
+        history.note_closed(ms(3000), begin + ms(40) + CAREFUL_PERIOD);
         assert_eq!(history.limit, Some(ms(3000)));
     }
 
@@ -257,7 +259,7 @@ mod tests {
         });
         assert!(taken.is_none() && watched > ms(10), "the server closed one just now: {watched:?}");
         kept.put(&"a", 7, None, true);
-        kept.silent(&"a");
+        kept.timed_out(&"a");
         assert!(kept.take(&"a", Use::Read, |_, _| true).is_none());
         assert!(kept.take(&"b", Use::Write, |_, _| true).is_some(), "another server's");
         for server in 0..=MOST_SERVERS {

@@ -1,4 +1,5 @@
-//! Requests out, checked answers back: within the call's time, cancellable, repeated where harmless.
+//! Sends requests and returns checked answers: within the call's time limit, cancellable, with retries where they are
+//! harmless.
 #![forbid(unsafe_code)]
 
 pub mod answer;
@@ -8,8 +9,8 @@ mod attempt;
 mod attempt_error;
 mod body;
 mod connector;
-mod dial;
 mod framed;
+mod happy_eyeballs;
 mod head;
 mod kept;
 pub mod multipart;
@@ -50,9 +51,9 @@ use crate::options::Options;
 use crate::pace::Pace;
 use crate::stats::{AttemptStats, Stats};
 
-/// What a request carries besides its address.
+/// The method and body of a request.
 pub enum RequestBody<'a> {
-    /// A GET, with everything in the address.
+    /// A GET with all parameters in the address.
     None,
     /// A POST of form fields, percent-encoded.
     Form(&'a str),
@@ -60,42 +61,43 @@ pub enum RequestBody<'a> {
     Multipart(&'a Multipart<'a>),
 }
 
-/// A request, ready to be sent, perhaps more than once.
+/// A request that can be sent, and sent again.
 pub struct Request<'a> {
-    /// What the log calls it: no address, which may hold secrets.
+    /// The request's name in the log; not the address, which may contain secrets.
     pub name: &'a str,
     /// The whole address.
     pub url: String,
-    /// What it carries.
+    /// Its method and body.
     pub body: RequestBody<'a>,
-    /// Whether it may be sent again.
+    /// Whether it may be retried.
     pub retry_safety: RetrySafety,
-    /// Where it waits its turn, if it is a call of an application.
+    /// The application's rate limit, if it is a call of an application.
     pub pace: Option<&'a Pace>,
 }
 
-/// Whether a request may be sent again after an attempt that failed.
+/// Whether a request may be retried after a failed attempt.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum RetrySafety {
-    /// The method only reads: sending it again changes nothing.
+    /// The method only reads, so a retry is harmless.
     ReadOnly,
-    /// The method may write: it is sent again only if the platform said that it was not done, or no byte was sent.
+    /// The method may write: retried only if the platform said that it was not carried out, or if no byte was sent.
     Write,
-    /// The request holds something that works once, such as a code: never sent again once a byte may have left.
+    /// The request contains something that works only once, such as a code: never retried once a byte may have been
+    /// sent.
     OneTime,
 }
 
-/// The longest address that the HTTP library takes.
+/// The longest address that the HTTP library accepts.
 pub const LONGEST_ADDRESS: usize = 65_534;
 
-/// Longer signed calls go as a POST; a public page is read in no other way.
+/// The failure of a public page's request, which must be a GET; a longer signed call becomes a POST.
 pub fn too_long() -> Failure {
-    Failure::argument("params_json", "makes an address longer than 64 KiB; give fewer or shorter parameters")
+    Failure::argument("params_json", "makes the address longer than 64 KiB; give fewer or shorter parameters")
 }
 
-/// A session's way to the network.
+/// A session's HTTP client.
 pub struct Client {
-    /// Tells the session from others in the log.
+    /// Identifies the session in the log.
     session: OnceLock<u64>,
     stats: Arc<Stats>,
     agents: Arc<AgentSource>,
@@ -105,7 +107,7 @@ pub struct Client {
 }
 
 impl Client {
-    /// Checks the options that concern the network; nothing is sent.
+    /// Checks the network options. Nothing is sent.
     pub fn new(options: &Options) -> Outcome<Client> {
         Ok(Client {
             session: OnceLock::new(),
@@ -117,27 +119,27 @@ impl Client {
         })
     }
 
-    /// Gives the session the number by which the log tells it from others.
+    /// Sets the number that identifies the session in the log.
     pub fn set_session_number(&self, number: u64) {
         let _ = self.session.set(number);
     }
 
-    /// What the session has done.
+    /// The session's statistics.
     pub fn stats(&self) -> &Arc<Stats> {
         &self.stats
     }
 
-    /// A line of the log about a call of this session.
+    /// A log line about a call of this session.
     pub fn line(&self, event: &str, call: &Call) -> Line {
         self.session_line(event).with("call", call.number())
     }
 
-    /// A line of the log about this session.
+    /// A log line about this session.
     pub fn session_line(&self, event: &str) -> Line {
         Line::new(event).with("session", self.session.get().unwrap_or(&0))
     }
 
-    /// Sends a request, and again where that is safe and may help, until its time is over.
+    /// Sends a request, with retries where they are safe and may help, until its time limit.
     pub fn send(&self, mut request: Request, call: &Arc<Call>) -> Result<Answer, AttemptError> {
         let url = SecretAddress(Bytes::from(mem::take(&mut request.url)));
         let uri = Uri::from_maybe_shared(url.0.clone()).map_err(|_| AttemptError::unsent(too_long()))?;
@@ -146,7 +148,7 @@ impl Client {
         loop {
             let outcome = self.attempt(&request, &uri, call, failed + 1);
             failed += 1;
-            if !retry::may_repeat(&outcome, request.retry_safety) {
+            if !retry::may_retry(&outcome, request.retry_safety) {
                 return outcome;
             }
             let pause = retry::pause(&outcome, self.retry_delay, failed);
@@ -158,7 +160,7 @@ impl Client {
                 let line = self.line("retry", call).with("method", request.name).with("attempt", failed + 1);
                 line.with("most", failed + 1 + left).with("pause_ms", pause.as_millis())
             });
-            // Cancelled in the pause: what the earlier attempts sent stays sent.
+            // Cancelled in the pause: bytes that earlier attempts sent still count.
             call.pause(pause)
                 .map_err(|failure| AttemptError { sent: call.was_sent(), ..AttemptError::unsent(failure) })?;
         }
@@ -205,15 +207,15 @@ impl Client {
     }
 
     fn run(&self, request: &Request, attempt: &Attempt) -> Result<Answer, AttemptError> {
-        let told = self.tell_ureq(request, attempt);
-        // The transport reads the answer, sometimes before ureq has sent the whole request.
+        let told = self.run_ureq(request, attempt);
+        // The transport reads the answer, sometimes before the whole request was sent.
         match attempt.take_received() {
             Some(received) => Ok(Answer::from(received)),
             None => Err(AttemptError::new(told.err().unwrap_or(ureq::Error::ConnectionFailed), attempt)),
         }
     }
 
-    fn tell_ureq(&self, request: &Request, attempt: &Attempt) -> Result<(), ureq::Error> {
+    fn run_ureq(&self, request: &Request, attempt: &Attempt) -> Result<(), ureq::Error> {
         let mut head = http::Request::new(());
         *head.uri_mut() = attempt.plan().target.clone();
         let agent = self.agents.agent();
@@ -244,8 +246,8 @@ impl Client {
     }
 }
 
-/// The text of an address, which holds the session key. It is wiped when nobody shares it any more: whatever is made
-/// of it must be dropped before.
+/// The text of an address, which contains the access token. It is wiped on drop, so everything that shares it must be
+/// dropped before.
 struct SecretAddress(Bytes);
 
 impl Drop for SecretAddress {
@@ -266,7 +268,7 @@ impl RequestBody<'_> {
     }
 }
 
-/// A body whose bytes count as sent when they are taken to be written.
+/// A body whose bytes count as sent when they are read for writing.
 struct Counted<'a, R> {
     parts: R,
     progress: Option<&'a BodyProgress>,

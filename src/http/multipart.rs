@@ -10,11 +10,11 @@ use crate::error::{Code, Failure, Outcome};
 use crate::memory::text_with_room;
 use crate::params::{Parameters, is_reserved};
 
-/// A file to send along; it is not signed.
+/// A file to upload; it is not signed.
 pub struct Upload<'a> {
     /// The form field that holds the file, such as `img_file`.
     pub field: &'a str,
-    /// What the file is called.
+    /// The file's name.
     pub file_name: &'a str,
     /// Its media type.
     pub media_type: &'a str,
@@ -23,15 +23,15 @@ pub struct Upload<'a> {
 }
 
 impl<'a> Upload<'a> {
-    /// Refuses a field without a name, or with the name of a parameter.
+    /// Fails if the field has no name, or the name of a parameter.
     pub fn check(&self, parameters: &Parameters<'_>) -> Outcome<()> {
         if self.field.is_empty() {
-            return Err(Failure::argument("field", "is empty; it is the name of the file's field, such as img_file"));
+            return Err(Failure::argument("field", "is empty; give the name of the file's field, such as img_file"));
         }
         if is_reserved(self.field) || parameters.iter().any(|(name, _)| name == self.field) {
             return Err(Failure::argument(
                 "field",
-                "has the name of a parameter; a file's field has a name of its own, such as img_file",
+                "is also the name of a parameter; give the file's field another name, such as img_file",
             ));
         }
         let printable = self.media_type.bytes().all(|byte| (b' '..=b'~').contains(&byte));
@@ -48,7 +48,7 @@ impl<'a> Upload<'a> {
             inside(self.data) || signed.iter().any(|(_, value)| inside(value.as_bytes()))
         };
         let boundary = boundary(random, is_inside)?;
-        // A text that grew would leave copies of the session key behind.
+        // A buffer that grew would leave copies of the access token in memory.
         let of_fields = signed.iter().map(|(name, value)| 3 * name.len() + value.len() + 160).sum::<usize>();
         let of_file = 3 * (self.field.len() + self.file_name.len()) + self.media_type.len() + 512;
         let mut before = Zeroizing::new(text_with_room(of_fields + of_file, "the upload")?);
@@ -69,10 +69,10 @@ impl<'a> Upload<'a> {
     }
 }
 
-/// A boundary that is not inside the content.
+/// A boundary that does not occur in the content.
 ///
-/// It is drawn for each request from the system's randomness: whoever gives the file could otherwise guess it, and end
-/// the file's part with parameters of his own.
+/// It is random for each request: the author of the file could otherwise guess it, end the file's part and add
+/// parameters.
 fn boundary(mut random: impl FnMut() -> Outcome<[u8; 16]>, is_inside: impl Fn(&str) -> bool) -> Outcome<String> {
     loop {
         let boundary = random()?.iter().fold(String::from("mailru-"), |mut text, byte| {
@@ -87,16 +87,17 @@ fn boundary(mut random: impl FnMut() -> Outcome<[u8; 16]>, is_inside: impl Fn(&s
 
 fn random() -> Outcome<[u8; 16]> {
     let mut bytes = [0; 16];
-    getrandom::getrandom(&mut bytes)
-        .map_err(|error| Failure::new(Code::InternalError, format!("the system gives no random bytes ({error})")))?;
+    getrandom::getrandom(&mut bytes).map_err(|error| {
+        Failure::new(Code::InternalError, format!("the operating system returned no random bytes ({error})"))
+    })?;
     Ok(bytes)
 }
 
 /// A file among form fields, sent from the caller's memory without a copy.
 pub struct Multipart<'a> {
-    /// The boundary that the text around the file uses.
+    /// The boundary used in the text around the file.
     pub boundary: String,
-    /// The form fields, with the session key among them, and the file's head.
+    /// The form fields, which include the access token, and the file's head.
     pub before: Zeroizing<String>,
     /// The file.
     pub file: &'a [u8],
@@ -104,10 +105,10 @@ pub struct Multipart<'a> {
     pub after: String,
 }
 
-/// A name as a quoted text that parsers of every kind read as one, and no other name's.
+/// A name as a quoted string that every parser reads as one string, and that differs for different names.
 ///
-/// Quotation marks, backslashes and controls are percent-encoded as browsers do it, since some parsers take `\"` for a
-/// quotation mark and others for the end. A `%` is encoded where it would look like one of these escapes.
+/// Quotation marks, backslashes and control characters are percent-encoded as in browsers, because parsers differ in
+/// how they read `\"`. A `%` is encoded where it would look like one of these escapes.
 fn quoted(name: &str) -> String {
     let mut quoted = String::with_capacity(name.len());
     for (at, character) in name.char_indices() {
@@ -153,7 +154,7 @@ mod tests {
         ] {
             assert_eq!(quoted(name), expected, "{name:?}");
         }
-        // Every short name of the characters that matter, against every other.
+        // Compares all short names made of these characters.
         let alphabet = ['%', '2', '5', '"', '\\', 'C', 'c'];
         let mut names = vec![String::new()];
         for _ in 0..5 {
@@ -166,7 +167,7 @@ mod tests {
     }
 
     #[test]
-    fn a_boundary_that_is_in_the_content_is_drawn_again() {
+    fn a_boundary_that_occurs_in_the_content_is_replaced() {
         let mut drawn = 0;
         let random = || {
             drawn += 1;

@@ -1,4 +1,4 @@
-//! The option `proxy`: an address, or where the environment names one; and which requests go past it.
+//! The option `proxy`: an address, or the environment's proxies and their exceptions.
 #![forbid(unsafe_code)]
 
 use std::env;
@@ -19,14 +19,14 @@ pub struct Proxies {
     secure: Option<Proxy>,
     /// For plain http.
     plain: Option<Proxy>,
-    /// What goes past them.
+    /// The exceptions, which use no proxy.
     exceptions: Vec<Exception>,
 }
 
 impl Proxies {
-    /// The proxies that the option asks for. No message repeats its text, which may hold a password.
+    /// The proxies that the option selects. No message contains its text, which may contain a password.
     ///
-    /// One for plain http to other machines is looked for in the environment only where `allow_http` lets it happen.
+    /// The environment's proxy for plain http is read only if `allow_http` allows plain http to other machines.
     pub fn chosen(option: Option<&Secret>, allow_http: bool) -> Outcome<Proxies> {
         match option.map(Secret::expose) {
             None => Ok(Proxies::default()),
@@ -54,8 +54,8 @@ impl Proxies {
         let first = |names: &[&'static str]| {
             names.iter().find_map(|name| Some((*name, variable(name).filter(|value| !value.is_empty())?)))
         };
-        // To a program that a web server runs, HTTP_PROXY comes from whoever sends the request. It is never read,
-        // but where case does not count it is http_proxy, too.
+        // In a CGI program HTTP_PROXY is the request's header `Proxy`, so it is never read. Where environment names
+        // ignore case (Windows), http_proxy is the same variable and is not read in a CGI program either.
         let is_strangers = names_ignore_case && variable("REQUEST_METHOD").is_some();
         let plain: &[_] =
             if is_strangers { &["all_proxy", "ALL_PROXY"] } else { &["http_proxy", "all_proxy", "ALL_PROXY"] };
@@ -79,7 +79,8 @@ impl Proxies {
     pub fn for_address(&self, address: &Uri) -> Option<&Proxy> {
         let host = address.host().unwrap_or_default();
         let is_secure = address.scheme_str() != Some("http");
-        // A proxy would carry the session key out of this machine in the open, and back to itself at best.
+        // A proxy would send the access token unencrypted out of this machine, and reach itself instead of this
+        // machine.
         if !is_secure && is_loopback(host) {
             return None;
         }
@@ -92,29 +93,29 @@ impl Proxies {
 /// An entry of `NO_PROXY`.
 #[derive(Debug, PartialEq)]
 struct Exception {
-    whom: Whom,
+    whom: Target,
     port: Option<u16>,
 }
 
 #[derive(Debug, PartialEq)]
-enum Whom {
+enum Target {
     All,
     /// A domain, in lower case, and its subdomains.
     Domain(String),
-    /// Addresses that begin with these bits.
+    /// Addresses with this prefix.
     Network(IpAddr, u32),
 }
 
 impl Exception {
-    /// Reads an entry; one that is not understood excepts nothing.
+    /// Reads an entry; an invalid one is ignored.
     fn parse(entry: &str) -> Option<Exception> {
         if entry == "*" {
-            return Some(Exception { whom: Whom::All, port: None });
+            return Some(Exception { whom: Target::All, port: None });
         }
         if let Some((address, bits)) = entry.split_once('/') {
             let address = bare(address).parse::<IpAddr>().ok()?;
             let bits = bits.parse::<u32>().ok().filter(|bits| *bits <= width(address))?;
-            return Some(Exception { whom: Whom::Network(address, bits), port: None });
+            return Some(Exception { whom: Target::Network(address, bits), port: None });
         }
         // A bare IPv6 address has colons, but no port.
         let (host, port) = match entry.rsplit_once(':') {
@@ -124,11 +125,11 @@ impl Exception {
             _ => (entry, None),
         };
         if let Ok(address) = bare(host).parse::<IpAddr>() {
-            return Some(Exception { whom: Whom::Network(address, width(address)), port });
+            return Some(Exception { whom: Target::Network(address, width(address)), port });
         }
         let domain = host.strip_prefix('*').unwrap_or(host);
         let domain = domain.strip_prefix('.').unwrap_or(domain).trim_end_matches('.').to_ascii_lowercase();
-        (!domain.is_empty()).then_some(Exception { whom: Whom::Domain(domain), port })
+        (!domain.is_empty()).then_some(Exception { whom: Target::Domain(domain), port })
     }
 
     fn covers(&self, host: &str, port: u16) -> bool {
@@ -136,19 +137,19 @@ impl Exception {
             return false;
         }
         match &self.whom {
-            Whom::All => true,
-            Whom::Domain(domain) => {
+            Target::All => true,
+            Target::Domain(domain) => {
                 let host = host.trim_end_matches('.').to_ascii_lowercase();
                 host.strip_suffix(domain.as_str()).is_some_and(|front| front.is_empty() || front.ends_with('.'))
             }
-            Whom::Network(network, bits) => {
+            Target::Network(network, bits) => {
                 bare(host).parse::<IpAddr>().is_ok_and(|address| has_prefix(address, *network, *bits))
             }
         }
     }
 }
 
-/// An address without the brackets that an IPv6 address has in a URL.
+/// A host name or address without the brackets of an IPv6 address in a URL.
 fn bare(host: &str) -> &str {
     host.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')).unwrap_or(host)
 }
@@ -167,7 +168,7 @@ fn has_prefix(address: IpAddr, network: IpAddr, bits: u32) -> bool {
     width(address) == width(network) && differing.checked_shr(rest).unwrap_or(0) == 0
 }
 
-/// Reads an address strictly. The proxy looks up the server's name: it may be the only one who can.
+/// Reads a proxy address strictly. The proxy looks up the server's name, because this machine may not be able to.
 fn parsed(address: &str) -> Option<Proxy> {
     let (scheme, rest) = address.split_once("://")?;
     let protocol = match scheme.to_ascii_lowercase().as_str() {
@@ -196,7 +197,7 @@ fn parsed(address: &str) -> Option<Proxy> {
     proxy.build().ok()
 }
 
-/// SOCKS sends the length of each in one byte, and leaves neither out.
+/// SOCKS sends the length of each in one byte, and requires both.
 fn login_fits_socks(proxy: &Proxy) -> bool {
     let fits = |text: &str| (1..=usize::from(u8::MAX)).contains(&text.len());
     match (proxy.username(), proxy.password()) {
@@ -260,7 +261,7 @@ mod tests {
         assert!(failure.contains("\"argument\":\"proxy\"") && !failure.contains("hunter2"), "{failure}");
     }
 
-    /// The proxies that an environment names, and on Windows.
+    /// The proxies of an environment; `windows` if its names ignore case.
     fn named(environment: &[(&str, &str)], windows: bool) -> Outcome<Proxies> {
         let same = |one: &str, other: &str| if windows { one.eq_ignore_ascii_case(other) } else { one == other };
         let variable =
@@ -296,7 +297,7 @@ mod tests {
             let failure = named(&[("https_proxy", unusable)], false).expect_err(unusable).into_json();
             assert!(failure.contains("https_proxy"), "{failure}");
         }
-        // What nobody needs may be unusable.
+        // An unneeded variable may be invalid.
         let variable = |name: &str| (name == "http_proxy").then(|| "https://a".to_owned());
         assert!(Proxies::of_environment(variable, false, false).is_ok());
     }
@@ -309,7 +310,7 @@ mod tests {
             assert_eq!(host(&proxies, "http://x.example/"), None);
             assert_eq!(host(&proxies, "https://x.example/").as_deref(), Some("a"));
         }
-        // Without a web server it is this machine's own.
+        // Outside of CGI the variable is this machine's own.
         assert_eq!(host(&named(&environment[1..], true).expect("valid"), "http://x.example/").as_deref(), Some("evil"));
         let environment = [("REQUEST_METHOD", "GET"), ("http_proxy", "a")];
         assert_eq!(host(&named(&environment, false).expect("valid"), "http://x.example/").as_deref(), Some("a"));
@@ -369,7 +370,7 @@ mod tests {
         }
         let proxies =
             named(&[("no_proxy", ""), ("NO_PROXY", "example.org"), ("all_proxy", "a")], false).expect("valid");
-        assert_eq!(host(&proxies, "https://example.org/"), None, "what is empty is not given");
+        assert_eq!(host(&proxies, "https://example.org/"), None, "an empty option means not given");
     }
 
     #[test]

@@ -1,27 +1,27 @@
-//! Reading one answer from a connection: interim answers left out, head and body as RFC 9112 frames them.
+//! Reads one answer from a connection (RFC 9112), skipping interim answers.
 #![forbid(unsafe_code)]
 
 use std::io::{self, BufRead};
 use std::time::Duration;
 
-use super::body::{self, BodyFlaw, Content};
+use super::body::{self, BodyFlaw, DecodedBody};
 use super::head::{Head, HeadFlaw};
 
-/// How many interim answers may come before the answer.
+/// The maximum number of interim answers before the answer.
 const MOST_INTERIM: usize = 100;
 
-/// An answer that was read whole.
+/// A complete answer.
 #[derive(Debug)]
 pub struct Received {
     /// The status.
     pub status: u16,
     /// The body, decompressed.
-    pub content: Content,
-    /// How long to wait before the next request, if the server says.
+    pub body: DecodedBody,
+    /// How long to wait before the next request, if the server says so.
     pub retry_after: Option<Duration>,
     /// Whether the connection may serve another request.
     pub keeps: bool,
-    /// For how long the server keeps it, if it says.
+    /// For how long the server keeps it, if it says so.
     pub keep_alive: Option<Duration>,
 }
 
@@ -32,41 +32,42 @@ pub enum ReadFlaw {
     Io(io::Error),
     /// The body is larger than the limit.
     TooLarge,
-    /// There is no memory for the body.
+    /// There is not enough memory for the body.
     OutOfMemory,
-    /// It ends too early, with what does.
+    /// It ends too early; says which part does.
     CutOff(&'static str),
     /// It is not HTTP, with the reason.
     Malformed(&'static str),
 }
 
-/// Bytes of a connection, which are kept until they are consumed.
+/// The bytes of a connection, buffered until they are consumed.
 pub trait Source: BufRead {
-    /// The bytes that are kept.
+    /// The buffered bytes.
     fn kept(&self) -> &[u8];
 
-    /// Waits for more of them; `false` at the end of the connection.
+    /// Waits for more bytes; `false` at the end of the connection.
     fn more(&mut self) -> io::Result<bool>;
 
-    /// Says that the bytes so far belong to an interim answer.
+    /// Notes that the bytes so far belong to an interim answer.
     fn was_interim(&mut self);
 }
 
-/// Reads an answer. `look` is asked from time to time whether to go on.
-pub fn read(source: &mut impl Source, limit: u64, look: &dyn Fn() -> io::Result<()>) -> Result<Received, ReadFlaw> {
+/// Reads an answer. `check` is called from time to time, and fails if the call must end.
+pub fn read(source: &mut impl Source, limit: u64, check: &dyn Fn() -> io::Result<()>) -> Result<Received, ReadFlaw> {
     for _ in 0..MOST_INTERIM {
         let head = read_head(source)?;
         if head.is_interim() {
             source.was_interim();
             continue;
         }
-        let content = body::read(&mut *source, &head, limit, look)?;
-        // What follows was not asked for; and after a flaw within the body its end is uncertain.
-        let keeps = head.keeps && source.kept().is_empty() && content.undecoded.is_none();
+        let body = body::read(&mut *source, &head, limit, check)?;
+        // More bytes would be an unrequested answer, and after a flaw in the body its end is uncertain: do not keep the
+        // connection.
+        let keeps = head.keeps && source.kept().is_empty() && body.undecoded.is_none();
         let Head { status, retry_after, keep_alive, .. } = head;
-        return Ok(Received { status, content, retry_after, keeps, keep_alive });
+        return Ok(Received { status, body, retry_after, keeps, keep_alive });
     }
-    Err(ReadFlaw::Malformed("is preceded by interim answers without end"))
+    Err(ReadFlaw::Malformed("is preceded by too many interim answers"))
 }
 
 fn read_head(source: &mut impl Source) -> Result<Head, ReadFlaw> {

@@ -1,7 +1,7 @@
-//! Names to addresses: bounded in time, cancellable, and with no thread left over by each call.
+//! Name look-ups: limited in time, cancellable, with few threads.
 //!
-//! The system's resolver can neither be ended nor given a time limit, so it runs on threads of its own: one look-up for
-//! each name, however many calls wait for it, and a few at a time, however many names there are.
+//! The system's resolver can neither be cancelled nor given a time limit, so it runs on separate threads. Calls for the
+//! same name share one look-up, and few look-ups run at a time.
 #![forbid(unsafe_code)]
 
 use std::collections::{HashMap, VecDeque};
@@ -23,53 +23,53 @@ use crate::error::{Code, Failure, Outcome};
 use crate::fork::{ForkMutex, OfThisProcess};
 use crate::panics;
 
-/// How many names are looked up at a time. Further ones wait their turn, within their calls' time limits.
+/// The maximum number of simultaneous look-ups. Further ones wait, within their calls' time limits.
 const MOST_THREADS: usize = 32;
 
 type Lookup = SharedTask<Outcome<Arc<[SocketAddr]>>>;
 
 static LOOKUPS: ForkMutex<Option<OfThisProcess<Lookups>>> = ForkMutex::new(None);
 
-/// The look-ups under way in this process.
+/// The running look-ups of this process.
 #[derive(Default)]
 struct Lookups {
-    by_place: HashMap<String, Wanted>,
-    /// The places that no thread has taken yet.
+    by_endpoint: HashMap<String, PendingLookup>,
+    /// The names that no thread looks up yet.
     waiting: VecDeque<String>,
     threads: usize,
 }
 
-/// A look-up, and until when somebody waits for it.
-struct Wanted {
+/// A look-up, and until when a call waits for it.
+struct PendingLookup {
     lookup: Arc<Lookup>,
     until: Instant,
 }
 
 impl Lookups {
-    /// Joins the look-up of a place or begins one; and whether a thread is to be started for it.
-    fn join(&mut self, place: &str, until: Instant) -> (Arc<Lookup>, bool) {
-        if let Some(wanted) = self.by_place.get_mut(place) {
-            wanted.until = wanted.until.max(until);
-            return (Arc::clone(&wanted.lookup), false);
+    /// Joins the look-up of a name or begins one; also returns whether to start a thread for it.
+    fn join(&mut self, endpoint: &str, until: Instant) -> (Arc<Lookup>, bool) {
+        if let Some(pending) = self.by_endpoint.get_mut(endpoint) {
+            pending.until = pending.until.max(until);
+            return (Arc::clone(&pending.lookup), false);
         }
         let lookup = SharedTask::new();
-        self.by_place.insert(place.to_owned(), Wanted { lookup: Arc::clone(&lookup), until });
+        self.by_endpoint.insert(endpoint.to_owned(), PendingLookup { lookup: Arc::clone(&lookup), until });
         let needs_thread = self.threads < MOST_THREADS;
         if needs_thread {
             self.threads += 1;
         } else {
-            self.waiting.push_back(place.to_owned());
+            self.waiting.push_back(endpoint.to_owned());
         }
         (lookup, needs_thread)
     }
 
-    /// Ends the look-up of a place. The thread goes on with the next one for which somebody still waits, or ends.
+    /// Ends the look-up of a name. Returns the next one for which a call still waits, if any.
     fn next_after(&mut self, done: &str, now: Instant) -> Option<(String, Arc<Lookup>)> {
-        self.by_place.remove(done);
-        while let Some(place) = self.waiting.pop_front() {
-            match self.by_place.get(&place) {
-                Some(wanted) if wanted.until > now => return Some((place, Arc::clone(&wanted.lookup))),
-                _ => drop(self.by_place.remove(&place)),
+        self.by_endpoint.remove(done);
+        while let Some(endpoint) = self.waiting.pop_front() {
+            match self.by_endpoint.get(&endpoint) {
+                Some(pending) if pending.until > now => return Some((endpoint, Arc::clone(&pending.lookup))),
+                _ => drop(self.by_endpoint.remove(&endpoint)),
             }
         }
         self.threads -= 1;
@@ -81,27 +81,27 @@ fn with_lookups<R>(section: impl FnOnce(&mut Lookups) -> R) -> R {
     LOOKUPS.with(|lookups| section(lookups.get_or_insert_default().get_or_renew()))
 }
 
-/// The addresses of a host, in the order in which to try them.
+/// The addresses of a host name, in the resolver's order.
 pub fn resolve(host: &str, port: u16, attempt: &Attempt) -> Outcome<Arc<[SocketAddr]>> {
     let bare = host.trim_start_matches('[').trim_end_matches(']');
     if let Ok(address) = bare.parse::<IpAddr>() {
         return Ok(Arc::new([SocketAddr::new(address, port)]));
     }
-    // Plain http is allowed to it, so it is this machine (RFC 6761), whatever a name server would say.
+    // Plain http is allowed to localhost, so it must mean this machine (RFC 6761), without asking a name server.
     if bare.eq_ignore_ascii_case("localhost") {
         let addresses = [Ipv4Addr::LOCALHOST.into(), Ipv6Addr::LOCALHOST.into()];
         return Ok(Arc::new(addresses.map(|address: IpAddr| SocketAddr::new(address, port))));
     }
-    let place = format!("{bare}:{port}");
+    let endpoint = format!("{bare}:{port}");
     let until = Instant::now() + attempt.time_left()?;
-    let (lookup, needs_thread) = with_lookups(|lookups| lookups.join(&place, until));
+    let (lookup, needs_thread) = with_lookups(|lookups| lookups.join(&endpoint, until));
     if needs_thread {
-        start(place, &lookup);
+        start(endpoint, &lookup);
     }
     match lookup.wait(attempt.call(), until)? {
         Some(outcome) => outcome.map_err(|failure| match failure.code() {
             Code::NetworkError => {
-                let message = format!("could not look up the name of {}: {}", attempt.place(), failure.message());
+                let message = format!("could not look up the name of {}: {}", attempt.peer(), failure.message());
                 Failure::new(Code::NetworkError, message)
             }
             _ => failure,
@@ -110,13 +110,13 @@ pub fn resolve(host: &str, port: u16, attempt: &Attempt) -> Outcome<Arc<[SocketA
     }
 }
 
-fn start(place: String, lookup: &Arc<Lookup>) {
-    let mut work = (place.clone(), Arc::clone(lookup));
+fn start(endpoint: String, lookup: &Arc<Lookup>) {
+    let mut work = (endpoint.clone(), Arc::clone(lookup));
     let started = background::spawn("resolve", move || {
         loop {
-            let (place, lookup) = &work;
-            lookup.complete(panics::catch(|| look_up(place)));
-            match with_lookups(|lookups| lookups.next_after(place, Instant::now())) {
+            let (endpoint, lookup) = &work;
+            lookup.complete(panics::catch(|| look_up(endpoint)));
+            match with_lookups(|lookups| lookups.next_after(endpoint, Instant::now())) {
                 Some(next) => work = next,
                 None => return,
             }
@@ -124,23 +124,23 @@ fn start(place: String, lookup: &Arc<Lookup>) {
     });
     if let Err(failure) = started {
         lookup.complete(Err(failure));
-        // Without a thread for it, what waits has none either.
-        let mut done = Some(place);
-        while let Some(place) = done {
-            let next = with_lookups(|lookups| lookups.next_after(&place, Instant::now()));
-            done = next.map(|(place, lookup)| {
+        // The waiting look-ups have no thread either.
+        let mut done = Some(endpoint);
+        while let Some(endpoint) = done {
+            let next = with_lookups(|lookups| lookups.next_after(&endpoint, Instant::now()));
+            done = next.map(|(endpoint, lookup)| {
                 lookup.complete(Err(Failure::out_of_memory("a thread that looks up names")));
-                place
+                endpoint
             });
         }
     }
 }
 
-fn look_up(place: &str) -> Outcome<Arc<[SocketAddr]>> {
+fn look_up(endpoint: &str) -> Outcome<Arc<[SocketAddr]>> {
     panics::planted("resolve");
-    let found = place.to_socket_addrs().map(Iterator::collect::<Arc<[_]>>);
+    let found = endpoint.to_socket_addrs().map(Iterator::collect::<Arc<[_]>>);
     found.ok().filter(|addresses| !addresses.is_empty()).ok_or_else(|| {
-        // The system's resolver does not tell when it lacks a descriptor itself.
+        // The system's resolver does not report that it had no descriptor.
         let shortage = Socket::new(Domain::IPV4, Type::DGRAM, None).err().filter(is_shortage);
         let reason = match shortage {
             Some(error) => describe(&error),
@@ -150,8 +150,8 @@ fn look_up(place: &str) -> Outcome<Arc<[SocketAddr]>> {
     })
 }
 
-/// What ureq asks before each request, also for those that need no new connection: it answers at
-/// once with an address that means nothing. Our connector looks up the real ones.
+/// A dummy resolver for ureq, which resolves before each request. The connector resolves the name, and only when it
+/// needs a new connection.
 #[derive(Debug)]
 pub struct NoResolver;
 
@@ -170,7 +170,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn names_share_a_few_threads_and_those_that_nobody_wants_are_left_out() {
+    fn names_share_a_few_threads_and_abandoned_ones_are_skipped() {
         let now = Instant::now();
         let (soon, late) = (now + Duration::from_secs(1), now + Duration::from_secs(60));
         let mut lookups = Lookups::default();
@@ -178,11 +178,11 @@ mod tests {
             assert!(lookups.join(&format!("busy-{number}"), late).1);
         }
         assert!(!lookups.join("busy-0", late).1, "joined");
-        for (place, until) in [("left", soon), ("wanted", soon), ("wanted", late), ("last", late)] {
-            assert!(!lookups.join(place, until).1, "waits for a thread");
+        for (endpoint, until) in [("left", soon), ("wanted", soon), ("wanted", late), ("last", late)] {
+            assert!(!lookups.join(endpoint, until).1, "waits for a thread");
         }
         let later = now + Duration::from_secs(2);
-        let mut next_after = |done: &str| lookups.next_after(done, later).map(|(place, _)| place);
+        let mut next_after = |done: &str| lookups.next_after(done, later).map(|(endpoint, _)| endpoint);
         assert_eq!(next_after("busy-0").as_deref(), Some("wanted"));
         assert_eq!(next_after("wanted").as_deref(), Some("last"));
         assert_eq!(next_after("last"), None);

@@ -1,4 +1,4 @@
-//! When a request may be repeated, and after which pause.
+//! Decides whether a request may be retried, and after which pause.
 #![forbid(unsafe_code)]
 
 use std::hash::{BuildHasher, RandomState};
@@ -10,11 +10,11 @@ use super::attempt_error::AttemptError;
 
 /// The platform's "service unavailable, try again later".
 const UNAVAILABLE: i64 = 3;
-/// The platform's "unknown error, resubmit": the first try may have done its work.
+/// The platform's "unknown error, resubmit": the failed attempt may have had an effect.
 const UNKNOWN: i64 = 1;
 
-/// Whether repeating the request can help, and cannot do a write twice.
-pub fn may_repeat(outcome: &Result<Answer, AttemptError>, retry_safety: RetrySafety) -> bool {
+/// Whether a retry may help and cannot perform a write twice.
+pub fn may_retry(outcome: &Result<Answer, AttemptError>, retry_safety: RetrySafety) -> bool {
     let only_reads = retry_safety == RetrySafety::ReadOnly;
     match outcome {
         Err(failed) => failed.lost && (!failed.sent || only_reads),
@@ -27,18 +27,18 @@ pub fn may_repeat(outcome: &Result<Answer, AttemptError>, retry_safety: RetrySaf
     }
 }
 
-/// The pause before an attempt is repeated: what the server asks for, or else one that grows.
+/// The pause before a retry: the server's Retry-After, else a growing one.
 pub fn pause(outcome: &Result<Answer, AttemptError>, first: Duration, failed: u32) -> Duration {
     match outcome {
         Ok(Answer { retry_after: Some(wait), .. }) => *wait,
-        // The server ended a connection that was not in use; it is neither busy nor away.
+        // The server closed an idle connection; it is neither busy nor unreachable.
         Err(AttemptError { was_stale: true, .. }) if failed == 1 => Duration::ZERO,
         _ => growing_pause(first, failed),
     }
 }
 
-/// The pause after this many failed attempts: twice as long each time, and spread over half of its
-/// length so that programs which failed together do not come back together.
+/// The pause after this many failed attempts: doubled each time, with random jitter of half its length so that programs
+/// that failed together do not retry together.
 fn growing_pause(first: Duration, failed: u32) -> Duration {
     let whole = first.saturating_mul(2_u32.saturating_pow(failed.saturating_sub(1)));
     let chance = RandomState::new().hash_one(failed) as u32;
@@ -65,9 +65,9 @@ mod tests {
     }
 
     #[test]
-    fn the_servers_wish_replaces_the_pause() {
+    fn retry_after_replaces_the_pause() {
         let first = Duration::from_millis(200);
-        let mut answer = Answer::judge(429, Vec::new());
+        let mut answer = Answer::classify(429, Vec::new());
         answer.retry_after = Some(Duration::from_secs(7));
         assert_eq!(pause(&Ok(answer), first, 1), Duration::from_secs(7));
         let stale = || {
@@ -79,8 +79,8 @@ mod tests {
     }
 
     #[test]
-    fn only_harmless_repetitions() {
-        let answer = |status, body: &str| Ok(Answer::judge(status, body.into()));
+    fn only_harmless_retries() {
+        let answer = |status, body: &str| Ok(Answer::classify(status, body.into()));
         let error = |code| format!("{{\"error\":{{\"error_code\":{code}}}}}");
         use RetrySafety::{OneTime, ReadOnly, Write};
         for (outcome, reading, writing) in [
@@ -97,9 +97,9 @@ mod tests {
             (answer(500, "oops"), false, false),
             (answer(200, "[]"), false, false),
         ] {
-            assert_eq!(may_repeat(&outcome, ReadOnly), reading, "{outcome:?}");
-            assert_eq!(may_repeat(&outcome, Write), writing, "{outcome:?}");
-            assert!(!may_repeat(&outcome, OneTime), "{outcome:?}");
+            assert_eq!(may_retry(&outcome, ReadOnly), reading, "{outcome:?}");
+            assert_eq!(may_retry(&outcome, Write), writing, "{outcome:?}");
+            assert!(!may_retry(&outcome, OneTime), "{outcome:?}");
         }
         let failed = |sent, lost| {
             let failure = Failure::new(Code::NetworkError, "reset");
@@ -108,9 +108,9 @@ mod tests {
         for (outcome, reading, others) in
             [(failed(false, true), true, true), (failed(true, true), true, false), (failed(true, false), false, false)]
         {
-            assert_eq!(may_repeat(&outcome, ReadOnly), reading, "{outcome:?}");
-            assert_eq!(may_repeat(&outcome, Write), others, "{outcome:?}");
-            assert_eq!(may_repeat(&outcome, OneTime), others, "{outcome:?}");
+            assert_eq!(may_retry(&outcome, ReadOnly), reading, "{outcome:?}");
+            assert_eq!(may_retry(&outcome, Write), others, "{outcome:?}");
+            assert_eq!(may_retry(&outcome, OneTime), others, "{outcome:?}");
         }
     }
 }

@@ -1,4 +1,4 @@
-//! Sockets that other threads can end, and the waits of the call that uses one.
+//! Sockets that other threads can shut down, and the waits of the call that uses one.
 #![forbid(unsafe_code)]
 
 use std::io::{self, Read};
@@ -20,8 +20,8 @@ use crate::fork::lock;
 /// Tolerated drift between `SO_RCVTIMEO` and the call's deadline; saves a system call for each read.
 const SLACK: Duration = Duration::from_millis(20);
 
-/// A write on a connection that has ended is an error to us, not a SIGPIPE, which would end the host. Where there is
-/// no such flag, socket2 makes sockets that raise none.
+/// A write on a closed connection must return an error, not raise SIGPIPE, which would end the host. On systems without
+/// this flag, socket2 makes sockets that raise none.
 #[cfg(all(unix, not(target_vendor = "apple")))]
 const NO_SIGNAL: libc::c_int = libc::MSG_NOSIGNAL;
 #[cfg(not(all(unix, not(target_vendor = "apple"))))]
@@ -35,33 +35,33 @@ pub struct CancellableSocket {
 }
 
 impl Interrupt for CancellableSocket {
-    /// Ends the connection if this call uses it: it may have gone on to another call already.
+    /// Shuts the connection down if this call still uses it; another call may use it already.
     fn interrupt(&self, call: &Call) {
         let user = lock(&self.user);
         if user.as_ref().is_some_and(|user| std::ptr::eq(Arc::as_ptr(user), call)) {
-            // An error means that the connection has ended by itself.
+            // An error means that the connection is already closed.
             let _ = self.socket.shutdown(Shutdown::Both);
         }
     }
 }
 
 impl CancellableSocket {
-    /// Takes over a socket that no call uses.
+    /// Wraps a socket that no call uses.
     pub fn new(socket: Socket, registered: Registered) -> CancellableSocket {
         CancellableSocket { socket, registered, user: Mutex::new(None) }
     }
 
-    /// Lets this call, and no other, end the socket from now on.
+    /// From now on this call, and no other, can shut the socket down.
     fn used_by(self: &Arc<Self>, call: &Arc<Call>) {
         *lock(&self.user) = Some(Arc::clone(call));
         let socket: Weak<CancellableSocket> = Arc::downgrade(self);
         call.blocked_in(socket);
     }
 
-    /// Lets no call end the socket until another uses it. One that is just ending it finishes first.
+    /// From now on no call can shut the socket down, until another uses it. Waits for one that is doing so.
     fn released(&self) {
-        let former = lock(&self.user).take();
-        drop(former);
+        let previous = lock(&self.user).take();
+        drop(previous);
     }
 
     /// Whether there is nothing to read and the other side has not closed, in one system call.
@@ -81,7 +81,7 @@ impl CancellableSocket {
         restored.is_ok() && peeked.is_err_and(|error| error.kind() == io::ErrorKind::WouldBlock)
     }
 
-    /// Suspends the task until the socket is ready, the call is woken, or this time has passed.
+    /// Suspends the task until the socket is ready, the call is woken, or `limit` has passed.
     fn suspend(&self, limit: Duration) -> io::Result<()> {
         engine::wait(std::iter::once((&self.socket, &self.registered)), Some(Instant::now() + limit))
     }
@@ -111,33 +111,33 @@ impl CancellableSocket {
     }
 }
 
-/// What became of a write.
+/// The result of a write.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Sent {
-    /// So many bytes were taken.
+    /// This number of bytes was written.
     Bytes(usize),
-    /// None was, while something of the server's waits to be read.
+    /// Nothing was written; data from the server waits to be read.
     ReadFirst,
 }
 
-/// A connected socket in the hands of one call after another.
+/// A connected socket, used by one call after another.
 pub struct SocketStream {
     socket: Arc<CancellableSocket>,
     user: Option<Arc<Call>>,
     read_limit: Duration,
-    /// Whether the task was not suspended since the connection was found to be quiet.
+    /// Whether the task has not been suspended since the connection was found to be quiet.
     is_fresh: bool,
     /// Whether a request was just sent on a fresh connection.
     expects_nothing: bool,
 }
 
 impl SocketStream {
-    /// A stream on a socket that was made for the call under way.
+    /// A stream on a socket that was made for the current call.
     pub fn new(socket: Arc<CancellableSocket>) -> SocketStream {
         SocketStream { socket, user: None, read_limit: Duration::ZERO, is_fresh: false, expects_nothing: false }
     }
 
-    /// Makes this attempt's call the one that uses the socket.
+    /// Makes this attempt's call the user of the socket.
     fn claim(&mut self, attempt: &Attempt) {
         if !self.user.as_ref().is_some_and(|user| Arc::ptr_eq(user, attempt.call())) {
             self.socket.used_by(attempt.call());
@@ -145,14 +145,14 @@ impl SocketStream {
         }
     }
 
-    /// Ends the use of the socket by a call.
+    /// Ends the call's use of the socket.
     pub fn release(&mut self) {
         if self.user.take().is_some() {
             self.socket.released();
         }
     }
 
-    /// Whether an unused connection still stands after so long.
+    /// Watches an unused connection for `watch`; whether it is still open.
     pub fn is_quiet(&mut self, watch: Duration) -> bool {
         let watched = if watch.is_zero() {
             Ok(())
@@ -165,11 +165,11 @@ impl SocketStream {
         self.is_fresh
     }
 
-    /// Reads what there is, and waits for it if there is nothing; 0 bytes at the end of the connection.
+    /// Reads available bytes, or waits for some; 0 at the end of the connection.
     pub fn read(&mut self, buffer: &mut [u8], attempt: &Attempt) -> io::Result<usize> {
         self.claim(attempt);
         let read = if engine::is_task() { self.read_in_task(buffer, attempt) } else { self.read_here(buffer, attempt) };
-        read.inspect(|count| attempt.came_in(*count))
+        read.inspect(|count| attempt.count_bytes_in(*count))
     }
 
     fn read_here(&mut self, buffer: &mut [u8], attempt: &Attempt) -> io::Result<usize> {
@@ -180,7 +180,7 @@ impl SocketStream {
                 self.socket.socket.set_read_timeout(Some(self.read_limit))?;
             }
             match (&self.socket.socket).read(buffer) {
-                // A cancellation ends the connection, which must not look like the server's doing.
+                // A cancellation shuts the connection down, which must not be reported as a close by the server.
                 Ok(0) => return attempt.time_left().map(|_| 0).map_err(ended),
                 Ok(count) => return Ok(count),
                 Err(error) if passes(&error) => {}
@@ -189,7 +189,7 @@ impl SocketStream {
         }
     }
 
-    /// Suspends this task until there may be something to read: a call that waits needs no buffer.
+    /// Suspends this task until there may be something to read, so that a waiting call needs no buffer.
     pub fn await_input(&mut self, attempt: &Attempt) -> io::Result<()> {
         self.claim(attempt);
         if mem::take(&mut self.expects_nothing) || self.socket.is_quiet() {
@@ -198,14 +198,14 @@ impl SocketStream {
         Ok(())
     }
 
-    /// As [`Self::read_here`], but the task is suspended while there is nothing.
+    /// As [`Self::read_here`], but suspends the task while there is nothing to read.
     fn read_in_task(&mut self, buffer: &mut [u8], attempt: &Attempt) -> io::Result<usize> {
         if engine::pause_if_long() {
             self.expects_nothing = false;
         }
         loop {
             let left = attempt.time_left().map_err(ended)?;
-            // Right after a request nothing can have come: the first look would be a system call for nothing.
+            // Right after a request there can be no answer yet, so the first read would be a useless system call.
             if !mem::take(&mut self.expects_nothing) {
                 match self.socket.receive_now(buffer) {
                     Ok(0) => return attempt.time_left().map(|_| 0).map_err(ended),
@@ -218,8 +218,8 @@ impl SocketStream {
         }
     }
 
-    /// Writes some bytes. Where the server takes none, `may_read` decides whether something to read ends the wait: an
-    /// answer may come before the request was sent whole.
+    /// Writes some bytes. While the server accepts none, `may_read` says whether data to read ends the wait: an answer
+    /// may come before the whole request was sent.
     pub fn write(&mut self, bytes: &[u8], attempt: &Attempt, may_read: bool) -> io::Result<Sent> {
         self.claim(attempt);
         loop {
@@ -251,7 +251,7 @@ impl SocketStream {
     }
 }
 
-/// The call's own end comes first, for it shows as an error of the socket.
+/// If the call was ended, returns that instead of the socket error that it caused.
 fn own_end_first(error: io::Error, attempt: &Attempt) -> io::Error {
     attempt.time_left().map_or_else(ended, |_| error)
 }
@@ -272,7 +272,8 @@ pub mod wait {
     use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
     use socket2::Socket;
 
-    /// Waits until a socket takes bytes, or, where that is wanted, has some. Whether it has some and takes none.
+    /// Waits until a socket accepts bytes or, with `may_read`, has data to read. Returns whether it has data and
+    /// accepts no bytes.
     pub fn until_ready(socket: &Socket, may_read: bool, limit: Duration) -> io::Result<bool> {
         let read = if may_read { PollFlags::POLLIN } else { PollFlags::empty() };
         let mut sockets = [PollFd::new(socket.as_fd(), PollFlags::POLLOUT | read)];
@@ -287,13 +288,13 @@ pub mod wait {
         within(&mut sockets, limit)
     }
 
-    /// Waits until a socket has something to read, or has ended.
+    /// Waits until a socket has data to read, or is closed.
     pub fn until_readable(socket: &Socket, limit: Duration) -> io::Result<()> {
         within(&mut [PollFd::new(socket.as_fd(), PollFlags::POLLIN)], limit)
     }
 
     fn within(sockets: &mut [PollFd], limit: Duration) -> io::Result<()> {
-        // Rounded up: a wait of nothing would be made again at once.
+        // Rounded up: a wait of 0 ms would return at once and be repeated.
         let limit = PollTimeout::try_from(limit.saturating_add(Duration::from_micros(999))).unwrap_or(PollTimeout::MAX);
         match poll(sockets, limit) {
             Ok(_) | Err(Errno::EINTR) => Ok(()),
@@ -312,7 +313,8 @@ pub mod wait {
     use rustix::io::Errno;
     use socket2::Socket;
 
-    /// Waits until a socket takes bytes, or, where that is wanted, has some. Whether it has some and takes none.
+    /// Waits until a socket accepts bytes or, with `may_read`, has data to read. Returns whether it has data and
+    /// accepts no bytes.
     pub fn until_ready(socket: &Socket, may_read: bool, limit: Duration) -> io::Result<bool> {
         let read = if may_read { PollFlags::IN } else { PollFlags::empty() };
         let mut sockets = [PollFd::new(socket, PollFlags::OUT | read)];
@@ -327,13 +329,13 @@ pub mod wait {
         within(&mut sockets, limit)
     }
 
-    /// Waits until a socket has something to read, or has ended.
+    /// Waits until a socket has data to read, or is closed.
     pub fn until_readable(socket: &Socket, limit: Duration) -> io::Result<()> {
         within(&mut [PollFd::new(socket, PollFlags::IN)], limit)
     }
 
     fn within(sockets: &mut [PollFd], limit: Duration) -> io::Result<()> {
-        // A limit beyond the range of seconds is none. Windows counts in milliseconds; rustix rounds up.
+        // A limit beyond the range of seconds means no limit. Windows counts in milliseconds; rustix rounds up.
         let limit = Timespec::try_from(limit).ok();
         match poll(sockets, limit.as_ref()) {
             Ok(_) | Err(Errno::INTR) => Ok(()),

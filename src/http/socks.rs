@@ -1,6 +1,6 @@
-//! SOCKS 5 (RFC 1928, with the user name and password of RFC 1929): a proxy is asked to connect.
+//! SOCKS 5 proxies (RFC 1928, with the user name and password of RFC 1929).
 //!
-//! ureq's own client of this protocol opens its socket itself, which no call could end.
+//! ureq's own client of this protocol opens its own socket, which a cancelled call could not shut down.
 #![forbid(unsafe_code)]
 
 use std::io::{self, Read, Write};
@@ -19,7 +19,7 @@ const IPV6: u8 = 4;
 pub enum ProxyError {
     /// The connection to the proxy failed.
     Io(io::Error),
-    /// The proxy refused, or could not, with the reason; `true` if it may do better another time.
+    /// The proxy failed or refused, with the reason; `true` if that may be transient.
     Refused(String, bool),
 }
 
@@ -29,11 +29,11 @@ impl From<io::Error> for ProxyError {
     }
 }
 
-fn refused(what: &str, may_do_better: bool) -> ProxyError {
-    ProxyError::Refused(what.to_owned(), may_do_better)
+fn refused(what: &str, transient: bool) -> ProxyError {
+    ProxyError::Refused(what.to_owned(), transient)
 }
 
-/// Has the proxy at the other end connect to a host, whose name it looks up itself.
+/// Makes the proxy at the other end connect to a server, whose name the proxy looks up.
 pub fn connect(
     stream: &mut (impl Read + Write),
     login: Option<(&str, &str)>,
@@ -45,24 +45,24 @@ pub fn connect(
     match (read::<2>(stream)?, login) {
         ([VERSION, NO_LOGIN], _) => {}
         ([VERSION, LOGIN], Some((name, password))) => log_in(stream, name, password)?,
-        ([VERSION, _], None) => return Err(refused("wants a user name and password", false)),
-        ([VERSION, _], Some(_)) => return Err(refused("accepts no user name and password", false)),
+        ([VERSION, _], None) => return Err(refused("requires a user name and password", false)),
+        ([VERSION, _], Some(_)) => return Err(refused("does not accept a user name and password", false)),
         _ => return Err(refused("does not speak SOCKS 5", false)),
     }
     stream.write_all(&request(host, port)?)?;
-    // The answer repeats an address of some kind, which says nothing to us.
+    // The answer contains an address, which is not needed.
     let [version, reply, _, kind] = read(stream)?;
     if version != VERSION {
         return Err(refused("does not speak SOCKS 5", false));
     }
-    if let Some(trouble) = trouble(reply) {
-        return Err(trouble);
+    if let Some(reply_error) = reply_error(reply) {
+        return Err(reply_error);
     }
     let length = match kind {
         IPV4 => 4,
         IPV6 => 16,
         NAME => usize::from(read::<1>(stream)?[0]),
-        _ => return Err(refused("answered with an address of no known kind", false)),
+        _ => return Err(refused("answered with an address of an unknown kind", false)),
     };
     let mut address = [0; u8::MAX as usize + 2];
     stream.read_exact(&mut address[..length + 2])?;
@@ -78,8 +78,8 @@ fn read<const LENGTH: usize>(stream: &mut impl Read) -> io::Result<[u8; LENGTH]>
 fn log_in(stream: &mut (impl Read + Write), name: &str, password: &str) -> Result<(), ProxyError> {
     let mut message = zeroize::Zeroizing::new(vec![LOGIN_VERSION]);
     for text in [name, password] {
-        let length =
-            u8::try_from(text.len()).map_err(|_| refused("takes no such long user name or password", false))?;
+        let length = u8::try_from(text.len())
+            .map_err(|_| refused("does not accept a user name or password of this length", false))?;
         message.push(length);
         message.extend_from_slice(text.as_bytes());
     }
@@ -102,7 +102,8 @@ fn request(host: &str, port: u16) -> Result<Vec<u8>, ProxyError> {
             message.extend_from_slice(&address.octets());
         }
         Err(_) => {
-            let length = u8::try_from(host.len()).map_err(|_| refused("takes no such long host name", false))?;
+            let length =
+                u8::try_from(host.len()).map_err(|_| refused("does not accept a host name of this length", false))?;
             message.extend_from_slice(&[NAME, length]);
             message.extend_from_slice(host.as_bytes());
         }
@@ -111,8 +112,8 @@ fn request(host: &str, port: u16) -> Result<Vec<u8>, ProxyError> {
     Ok(message)
 }
 
-fn trouble(reply: u8) -> Option<ProxyError> {
-    let (what, may_do_better) = match reply {
+fn reply_error(reply: u8) -> Option<ProxyError> {
+    let (what, transient) = match reply {
         0 => return None,
         1 => ("failed", true),
         2 => ("does not allow this connection", false),
@@ -120,18 +121,18 @@ fn trouble(reply: u8) -> Option<ProxyError> {
         4 => ("could not reach the server, or find its name", true),
         5 => ("was refused by the server", true),
         6 => ("could not reach the server in time", true),
-        7 => ("makes no connections", false),
-        8 => ("knows no addresses of this kind", false),
+        7 => ("does not support connecting", false),
+        8 => ("does not support this kind of address", false),
         _ => ("failed for a reason that SOCKS does not define", false),
     };
-    Some(refused(what, may_do_better))
+    Some(refused(what, transient))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    /// A proxy that says what it was given to say, and keeps what it heard.
+    /// A proxy that sends the given bytes and records what it receives.
     struct Scripted<'a> {
         says: &'a [u8],
         heard: Vec<u8>,
@@ -139,7 +140,7 @@ mod tests {
 
     impl Read for Scripted<'_> {
         fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-            // One byte at a time, as the slowest network would.
+            // One byte at a time, as on a slow network.
             let most = buffer.len().min(1);
             self.says.read(&mut buffer[..most])
         }
@@ -158,7 +159,7 @@ mod tests {
 
     fn talk(says: &[u8], login: Option<(&str, &str)>, host: &str) -> (Result<(), String>, Vec<u8>) {
         let mut proxy = Scripted { says, heard: Vec::new() };
-        let outcome = connect(&mut proxy, login, host, 443).map_err(|trouble| match trouble {
+        let outcome = connect(&mut proxy, login, host, 443).map_err(|reply_error| match reply_error {
             ProxyError::Io(error) => error.kind().to_string(),
             ProxyError::Refused(what, _) => what,
         });
@@ -166,7 +167,7 @@ mod tests {
     }
 
     #[test]
-    fn names_and_numbers_are_asked_for_as_the_standard_says() {
+    fn requests_follow_the_standard() {
         let (outcome, heard) = talk(b"\x05\0\x05\0\0\x01\x7f\0\0\x01\0\x50", None, "appsmail.ru");
         assert_eq!(outcome, Ok(()));
         assert_eq!(heard, b"\x05\x01\0\x05\x01\0\x03\x0bappsmail.ru\x01\xbb");
@@ -181,15 +182,15 @@ mod tests {
     #[test]
     fn refusals_say_why() {
         for (says, login, reason) in [
-            (b"\x05\xff".as_slice(), None, "wants a user name"),
-            (b"\x05\xff", Some(("u", "p")), "accepts no user name"),
+            (b"\x05\xff".as_slice(), None, "requires a user name"),
+            (b"\x05\xff", Some(("u", "p")), "does not accept a user name"),
             (b"\x05\x02\x01\x01", Some(("u", "p")), "refused the user name"),
             (b"\x04\x5b", None, "does not speak SOCKS 5"),
             (b"HTTP/1.1 400", None, "does not speak SOCKS 5"),
             (b"\x05\0\x05\x05\0\x01", None, "was refused by the server"),
             (b"\x05\0\x05\x02\0\x01", None, "does not allow"),
             (b"\x05\0\x05\x63\0\x01", None, "not define"),
-            (b"\x05\0\x05\0\0\x09", None, "no known kind"),
+            (b"\x05\0\x05\0\0\x09", None, "unknown kind"),
             (b"\x05\0\x05\0\0\x01\x7f", None, "unexpected end of file"),
             (b"", None, "unexpected end of file"),
         ] {

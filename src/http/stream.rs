@@ -1,4 +1,4 @@
-//! A connection to a server, plain or secure.
+//! A connection to a server, plain or with TLS.
 #![forbid(unsafe_code)]
 
 use std::io;
@@ -12,16 +12,16 @@ use super::tls::TlsStream;
 pub enum Stream {
     /// In plain text.
     Plain(SocketStream),
-    /// Within TLS.
+    /// With TLS.
     Secure(Box<TlsStream>),
 }
 
-/// Whether a request went out.
+/// The result of writing a request.
 #[derive(Debug)]
 pub enum Written {
-    /// All of it was.
+    /// All of it was written.
     Whole,
-    /// The server takes no more of it; the error that says so, if there was one. Its answer may have come.
+    /// The server accepts no more of it, with the error if there was one. Its answer may already be there.
     Refused(Option<io::Error>),
 }
 
@@ -35,7 +35,8 @@ impl Stream {
         match written {
             Ok(true) => Ok(Written::Whole),
             Ok(false) => Ok(Written::Refused(None)),
-            // A server may answer and end the connection: that a file is too large, say. The answer counts.
+            // A server may answer and close the connection, for example because a file is too large. The answer is
+            // used.
             Err(error) if attempt.phase() == Phase::Request && attempt.call().check().is_ok() => {
                 Ok(Written::Refused(Some(error)))
             }
@@ -43,7 +44,7 @@ impl Stream {
         }
     }
 
-    /// Reads what there is, and waits for it if there is nothing; 0 at the end of the connection.
+    /// Reads available bytes, or waits for some; 0 at the end of the connection.
     pub fn read(&mut self, buffer: &mut [u8], attempt: &Attempt) -> io::Result<usize> {
         match self {
             Stream::Plain(socket) => socket.read(buffer, attempt),
@@ -59,17 +60,17 @@ impl Stream {
         }
     }
 
-    /// Whether it is secure.
+    /// Whether it uses TLS.
     pub fn is_secure(&self) -> bool {
         matches!(self, Stream::Secure(_))
     }
 
-    /// Ends the use by a call.
+    /// Ends the call's use of the connection.
     pub fn release(&mut self) {
         self.socket().release();
     }
 
-    /// Whether an unused connection still stands after so long.
+    /// Watches an unused connection for `watch`; whether it is still open.
     pub fn is_quiet(&mut self, watch: Duration) -> bool {
         self.socket().is_quiet(watch)
     }

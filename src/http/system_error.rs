@@ -1,16 +1,16 @@
-//! Errors of the operating system in English, whatever the host's locale: the system's own texts follow it.
+//! Errors of the operating system in English, because the system's own texts depend on the host's locale.
 #![forbid(unsafe_code)]
 
 use std::io;
 
-/// What the standard library has no kind for, or no telling one.
+/// Errors for which the standard library has no kind, or only a vague one.
 const TEXTS: &[(i32, &str)] = &[
     (libc::EMFILE, "too many open files in this process; raise its limit of descriptors or make fewer calls at once"),
     (libc::ENFILE, "too many open files in this system"),
-    (libc::EADDRNOTAVAIL, "no local port is left, or the address is not of this machine"),
+    (libc::EADDRNOTAVAIL, "no local port is left, or the address does not belong to this machine"),
     (libc::EACCES, "not permitted, perhaps by a firewall"),
     (libc::EPERM, "not permitted, perhaps by a firewall"),
-    (libc::EINVAL, "the address cannot be connected to"),
+    (libc::EINVAL, "the address is not one to connect to"),
     (libc::EAFNOSUPPORT, "this machine does not support this kind of address"),
     #[cfg(unix)]
     (libc::EPROTONOSUPPORT, "this machine does not support this kind of connection"),
@@ -18,14 +18,14 @@ const TEXTS: &[(i32, &str)] = &[
     (libc::ENOBUFS, "no memory for network buffers is left"),
 ];
 
-/// An error as a phrase. Errors of libraries may quote an address, so only their kind is told.
+/// An error as a phrase. Errors made by libraries may quote an address, so only their kind is shown.
 pub fn describe(error: &io::Error) -> String {
     let Some(number) = error.raw_os_error() else { return error.kind().to_string() };
     let known = TEXTS.iter().find(|(known, _)| *known == number).map(|(_, text)| (*text).to_owned());
     format!("{} (os error {number})", known.unwrap_or_else(|| error.kind().to_string()))
 }
 
-/// Whether this machine, and not the network, lacks something.
+/// Whether this machine lacks a resource, such as descriptors or memory.
 pub fn is_shortage(error: &io::Error) -> bool {
     #[cfg(not(windows))]
     let of_buffers = error.raw_os_error() == Some(libc::ENOBUFS);
@@ -44,7 +44,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn texts_are_ours_or_the_standard_librarys() {
+    fn texts_do_not_depend_on_the_locale() {
         for (number, text) in [
             (libc::ECONNREFUSED, "connection refused (os error 111)"),
             (libc::EMFILE, "too many open files in this process"),

@@ -1,7 +1,7 @@
-//! TLS by rustls, over a socket whose waits end with the call.
+//! TLS by rustls, over a socket whose waits end when the call ends.
 //!
-//! ureq's own TLS transport cannot read while it writes, so an answer that comes before a large request was sent
-//! whole would not be seen; and it hides whether a connection was ended by its server or cut off.
+//! ureq's own TLS transport cannot read while it writes, so it misses an answer that comes before the whole request was
+//! sent. It also hides whether the server closed the connection properly or it was cut off.
 #![forbid(unsafe_code)]
 
 use std::io::{self, Read, Write};
@@ -18,17 +18,17 @@ use super::transport_error::ended;
 use crate::error::{Code, Failure, Outcome};
 use crate::options::TlsRoots;
 
-/// Whose certificates are accepted.
+/// The trusted certificate authorities.
 #[derive(PartialEq)]
 pub enum Trusted {
-    /// A list that comes from elsewhere.
+    /// A built-in list or the system's.
     Roots(TlsRoots),
     /// Those of a file, in DER form.
     These(Vec<CertificateDer<'static>>),
 }
 
 impl Trusted {
-    /// The settings of TLS for connections that trust these. The system's certificates are read here.
+    /// The TLS configuration with these authorities. The system's certificates are read here.
     pub fn config(&self) -> Outcome<Arc<ClientConfig>> {
         let provider = Arc::new(rustls::crypto::ring::default_provider());
         let versions = ClientConfig::builder_with_provider(Arc::clone(&provider)).with_safe_default_protocol_versions();
@@ -38,7 +38,7 @@ impl Trusted {
                 builder.with_root_certificates(RootCertStore { roots: webpki_roots::TLS_SERVER_ROOTS.to_vec() })
             }
             Trusted::These(certificates) => builder.with_root_certificates(store(certificates.iter().cloned())),
-            // "Dangerous" is any verifier that rustls does not bring itself.
+            // rustls calls every verifier that is not its own "dangerous".
             Trusted::Roots(TlsRoots::System) => {
                 builder.dangerous().with_custom_certificate_verifier(system_verifier(provider)?)
             }
@@ -69,7 +69,7 @@ fn system_verifier(provider: Arc<rustls::crypto::CryptoProvider>) -> Outcome<Arc
     Ok(Arc::new(verifier))
 }
 
-/// The system's certificates, wherever `SSL_CERT_FILE` points.
+/// The system's certificates from fixed folders, regardless of `SSL_CERT_FILE`.
 #[cfg(all(unix, not(target_vendor = "apple"), not(target_os = "android")))]
 fn certificates_of_known_folders() -> Vec<CertificateDer<'static>> {
     use std::path::Path;
@@ -83,18 +83,18 @@ fn check_clock(now: SystemTime) -> Outcome<()> {
     if now >= UNIX_EPOCH {
         return Ok(());
     }
-    let message = "this machine's clock stands before 1970, so no certificate can be checked; set it";
+    let message = "this machine's clock is set before 1970, so no certificate can be checked; set the clock";
     Err(Failure::new(Code::TlsError, message))
 }
 
-/// A connection within TLS.
+/// A TLS connection.
 pub struct TlsStream {
     tls: ClientConnection,
     pub socket: SocketStream,
 }
 
 impl TlsStream {
-    /// Makes a connection secure.
+    /// Performs the handshake.
     pub fn handshake(
         config: &Arc<ClientConfig>,
         host: &str,
@@ -103,35 +103,34 @@ impl TlsStream {
     ) -> io::Result<TlsStream> {
         check_clock(SystemTime::now()).map_err(ended)?;
         let name = ServerName::try_from(host.to_owned()).map_err(|_| {
-            let message = format!("{host:?} is no name that a certificate can be for; give a DNS name or an address");
+            let message = format!("{host:?} cannot be the name in a certificate; give a DNS name or an IP address");
             ended(Failure::new(Code::TlsError, message))
         })?;
         let tls = ClientConnection::new(Arc::clone(config), name).map_err(io::Error::other)?;
         let mut stream = TlsStream { tls, socket };
         let TlsStream { tls, socket } = &mut stream;
-        let mut wire = Wire { socket, attempt, may_read: false };
+        let mut socket = AttemptSocket { socket, attempt, may_read: false };
         while tls.is_handshaking() {
-            if let (0, 0) = tls.complete_io(&mut wire)? {
+            if let (0, 0) = tls.complete_io(&mut socket)? {
                 return Err(io::ErrorKind::UnexpectedEof.into());
             }
         }
-        tls.write_tls_all(&mut wire)?;
+        tls.write_tls_all(&mut socket)?;
         Ok(stream)
     }
 
-    /// Reads what there is of the server's, and waits for it if there is nothing. The end is 0 if the server told it,
-    /// and an error if it did not.
+    /// Reads available bytes, or waits for some. At the end returns 0 if the server sent close_notify, else an error.
     pub fn read(&mut self, buffer: &mut [u8], attempt: &Attempt) -> io::Result<usize> {
         let TlsStream { tls, socket } = self;
-        let mut wire = Wire { socket, attempt, may_read: false };
+        let mut socket = AttemptSocket { socket, attempt, may_read: false };
         loop {
             match tls.reader().read(buffer) {
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
                 outcome => return outcome,
             }
-            tls.read_tls(&mut wire)?;
+            tls.read_tls(&mut socket)?;
             tls.process_new_packets().map_err(io::Error::other)?;
-            tls.write_tls_all(&mut wire)?;
+            tls.write_tls_all(&mut socket)?;
         }
     }
 
@@ -144,17 +143,17 @@ impl TlsStream {
         self.socket.await_input(attempt)
     }
 
-    /// Writes all bytes, or stops where the server's answer comes first.
+    /// Writes all bytes, or stops if the server's answer comes first; returns whether all were written.
     pub fn write(&mut self, bytes: &[u8], attempt: &Attempt) -> io::Result<bool> {
         let TlsStream { tls, socket } = self;
-        let mut wire = Wire { socket, attempt, may_read: true };
+        let mut socket = AttemptSocket { socket, attempt, may_read: true };
         let mut written = 0;
         while written < bytes.len() {
             written += tls.writer().write(&bytes[written..])?;
             while tls.wants_write() {
-                match tls.write_tls(&mut wire) {
+                match tls.write_tls(&mut socket) {
                     Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-                        let has_ended = tls.read_tls(&mut wire)? == 0;
+                        let has_ended = tls.read_tls(&mut socket)? == 0;
                         let state = tls.process_new_packets().map_err(io::Error::other)?;
                         if has_ended || state.plaintext_bytes_to_read() > 0 || state.peer_has_closed() {
                             return Ok(false);
@@ -169,34 +168,34 @@ impl TlsStream {
     }
 }
 
-/// What rustls leaves to its user.
+/// Writing of TLS records, which rustls leaves to its user.
 trait WriteAll {
-    fn write_tls_all(&mut self, wire: &mut Wire) -> io::Result<()>;
+    fn write_tls_all(&mut self, socket: &mut AttemptSocket) -> io::Result<()>;
 }
 
 impl WriteAll for ClientConnection {
-    fn write_tls_all(&mut self, wire: &mut Wire) -> io::Result<()> {
+    fn write_tls_all(&mut self, socket: &mut AttemptSocket) -> io::Result<()> {
         while self.wants_write() {
-            self.write_tls(wire)?;
+            self.write_tls(socket)?;
         }
         Ok(())
     }
 }
 
-/// The socket below TLS, for one attempt.
-struct Wire<'a> {
+/// The socket below TLS, used by one attempt.
+struct AttemptSocket<'a> {
     socket: &'a mut SocketStream,
     attempt: &'a Attempt,
     may_read: bool,
 }
 
-impl Read for Wire<'_> {
+impl Read for AttemptSocket<'_> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         self.socket.read(buffer, self.attempt)
     }
 }
 
-impl Write for Wire<'_> {
+impl Write for AttemptSocket<'_> {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         match self.socket.write(bytes, self.attempt, self.may_read)? {
             Sent::Bytes(count) => Ok(count),
@@ -216,7 +215,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_clock_before_1970_is_told() {
+    fn a_clock_before_1970_is_reported() {
         assert!(check_clock(UNIX_EPOCH).is_ok());
         let failure = check_clock(UNIX_EPOCH - Duration::from_secs(1)).expect_err("too early");
         assert!(failure.code() == Code::TlsError && failure.message().contains("clock"));
@@ -225,7 +224,7 @@ mod tests {
     #[test]
     fn every_list_of_trusted_certificates_makes_a_configuration() {
         for roots in [TlsRoots::WebPki, TlsRoots::System] {
-            // A machine without certificates of its own says so.
+            // A machine without system certificates fails with a message about that.
             let made = Trusted::Roots(roots).config();
             assert!(made.is_ok() || roots == TlsRoots::System);
         }

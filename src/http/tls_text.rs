@@ -1,35 +1,37 @@
-//! What goes wrong with TLS, each as a sentence with its remedy.
+//! The texts of TLS errors, each with its remedy.
 #![forbid(unsafe_code)]
 
 use rustls::{AlertDescription, CertificateError, Error, PeerIncompatible};
 
-/// A failure of TLS with the server at `place`.
-pub fn describe(error: &Error, place: &str) -> String {
+/// A failure of TLS with the server at `peer`.
+pub fn describe(error: &Error, peer: &str) -> String {
     match error {
-        Error::InvalidCertificate(error) => format!("the certificate of {place} {}", of_certificate(error)),
-        Error::NoCertificatesPresented => format!("{place} shows no certificate; it is not set up for TLS"),
-        Error::AlertReceived(alert) => format!("{place} ended the TLS handshake: {}", of_alert(*alert)),
+        Error::InvalidCertificate(error) => format!("the certificate of {peer} {}", of_certificate(error)),
+        Error::NoCertificatesPresented => format!("{peer} shows no certificate; it is not set up for TLS"),
+        Error::AlertReceived(alert) => format!("{peer} ended the TLS handshake: {}", of_alert(*alert)),
         Error::PeerIncompatible(what) => {
             let why = match what {
                 PeerIncompatible::ServerDoesNotSupportTls12Or13
                 | PeerIncompatible::ServerTlsVersionIsDisabledByOurConfig => "it speaks only TLS 1.1 or older",
-                PeerIncompatible::NoCipherSuitesInCommon => "it knows none of this library's ciphers",
-                _ => "it does not do what TLS 1.2 and 1.3 ask for",
+                PeerIncompatible::NoCipherSuitesInCommon => "it supports none of this library's ciphers",
+                _ => "it does not follow TLS 1.2 or 1.3",
             };
-            format!("the TLS handshake with {place} failed: {why}; update the server")
+            format!("the TLS handshake with {peer} failed: {why}; update the server")
         }
         Error::InvalidMessage(_) | Error::PeerSentOversizedRecord => {
             format!(
-                "the TLS handshake with {place} failed: what it sent is not TLS; is it the port of an https server, \
+                "the TLS handshake with {peer} failed: what it sent is not TLS; is it the port of an https server, \
                  and is there a proxy or a login page between?"
             )
         }
         Error::DecryptError => {
-            format!("the connection to {place} was tampered with or damaged: a record cannot be decrypted")
+            format!("the connection to {peer} was tampered with or damaged: a record cannot be decrypted")
         }
         Error::FailedToGetCurrentTime => "this machine's clock cannot be read, so no certificate can be checked".into(),
-        Error::FailedToGetRandomBytes => "this machine gives no random numbers, so no connection can be secure".into(),
-        _ => format!("the TLS handshake with {place} failed: the server does not follow the protocol"),
+        Error::FailedToGetRandomBytes => {
+            "this machine returned no random numbers, so no secure connection can be made".into()
+        }
+        _ => format!("the TLS handshake with {peer} failed: the server does not follow the protocol"),
     }
 }
 
@@ -43,28 +45,28 @@ fn of_alert(alert: AlertDescription) -> String {
         AlertDescription::ProtocolVersion => "it speaks neither TLS 1.2 nor TLS 1.3; update the server".into(),
         AlertDescription::UnrecognisedName => "it does not serve this name; check the address".into(),
         AlertDescription::CertificateRequired => {
-            "it wants a certificate of the client's, which this library cannot give".into()
+            "it requires a client certificate, which this library does not support".into()
         }
         AlertDescription::InternalError => "it has an internal error; try again later".into(),
-        other => format!("it says {}", words(&format!("{other:?}"))),
+        other => format!("its alert is \"{}\"", words(&format!("{other:?}"))),
     }
 }
 
 const UNKNOWN_ISSUER: &str = "is from an unknown issuer; if it is your own, name the issuer's certificate, as a PEM file, \
                               in ca_file; else something between may be reading along";
 const BAD_SIGNATURE: &str = "has a signature that does not fit its issuer's key, or a key that is too weak (RSA must have \
-                             at least 2048 bits); the server needs another";
-const PERHAPS_REVOKED: &str = "may have been revoked, which could not be found out; try again later";
-const NOT_BY_AN_ISSUER: &str = "is signed by one that is not marked as an issuer's (CA:TRUE)";
+                             at least 2048 bits); the server needs another certificate";
+const PERHAPS_REVOKED: &str = "may have been revoked, which could not be checked; try again later";
+const NOT_BY_AN_ISSUER: &str = "is signed by a certificate that is not marked as an issuer's (CA:TRUE)";
 
 fn of_certificate(error: &CertificateError) -> String {
     use CertificateError::*;
     match error {
         UnknownIssuer => UNKNOWN_ISSUER,
         Expired | ExpiredContext { .. } => "has expired; renew it, or set this machine's clock if that is wrong",
-        NotValidYet | NotValidYetContext { .. } => "is not valid yet; is this machine's clock right?",
+        NotValidYet | NotValidYetContext { .. } => "is not valid yet; check this machine's clock",
         NotValidForName | NotValidForNameContext { .. } => {
-            "is for another name; check the address, or get a certificate that holds this name"
+            "is for another name; check the address, or install a certificate for this name"
         }
         Revoked => "was revoked; the server needs a new one",
         BadSignature => BAD_SIGNATURE,
@@ -73,22 +75,22 @@ fn of_certificate(error: &CertificateError) -> String {
              one with RSA of 2048 bits or more, P-256, P-384 or Ed25519"
         }
         InvalidPurpose | InvalidPurposeContext { .. } => {
-            "is not for servers (its extended key usage lacks serverAuth); the server needs another"
+            "is not for servers (its extended key usage lacks serverAuth); the server needs another certificate"
         }
-        BadEncoding => "cannot be read; the server needs another",
+        BadEncoding => "cannot be read; the server needs another certificate",
         UnhandledCriticalExtension => {
             "has a critical extension that this library does not know; the server needs one without it"
         }
         UnknownRevocationStatus | ExpiredRevocationList | ExpiredRevocationListContext { .. } => PERHAPS_REVOKED,
-        InvalidOcspResponse => "comes with an invalid proof that it is not revoked; the server needs a new proof",
+        InvalidOcspResponse => "comes with an invalid OCSP response; the server needs a new one",
         ApplicationVerificationFailure => "was refused",
         Other(other) => return of_other(&other.0.to_string()),
-        _ => "is not acceptable; the server needs another",
+        _ => "is not acceptable; the server needs another certificate",
     }
     .into()
 }
 
-/// What webpki and the systems' verifiers have no variant of rustls for: names in the one case, texts in the other.
+/// Errors of webpki and the systems' verifiers without a variant in rustls: webpki's are names, the systems' are texts.
 fn of_other(text: &str) -> String {
     match text {
         "CaUsedAsEndEntity" => {
@@ -97,12 +99,12 @@ fn of_other(text: &str) -> String {
         }
         "EndEntityUsedAsCa" => NOT_BY_AN_ISSUER,
         "UnsupportedCertVersion" => "is of X.509 version 1 or 2; the server needs one of version 3, with its names in it",
-        "PathLenConstraintViolated" | "NameConstraintViolation" => "goes beyond what its issuer may sign",
-        "CertDistrusted" => "is from an issuer that is no longer trusted; the server needs another",
+        "PathLenConstraintViolated" | "NameConstraintViolation" => "is outside of what its issuer may sign",
+        "CertDistrusted" => "is from an issuer that is no longer trusted; the server needs another certificate",
         _ if text.chars().all(char::is_alphanumeric) => {
-            return format!("is not acceptable ({}); the server needs another", words(text));
+            return format!("is not acceptable ({}); the server needs another certificate", words(text));
         }
-        // A verifier of the operating system says why in its own way, on Windows with a number and in the user's language.
+        // The operating system's verifier uses its own texts, on Windows a number and the user's language.
         _ => {
             if let Some(number) = system_error(text) {
                 return of_windows_error(number);
@@ -165,7 +167,7 @@ mod tests {
     impl std::error::Error for Text {}
 
     #[test]
-    fn no_failure_is_told_in_rusts_names() {
+    fn no_failure_text_contains_rust_names() {
         let other = |text| CertificateError::Other(OtherError(Arc::new(Text(text))));
         for (error, told) in [
             (Error::InvalidCertificate(other("CaUsedAsEndEntity")), "CA:FALSE"),
@@ -193,7 +195,7 @@ mod tests {
                     let name = word.trim_matches(|character: char| !character.is_alphanumeric());
                     name.chars().skip(1).any(char::is_uppercase) && name.chars().any(char::is_lowercase)
                 });
-            assert!(!joined || told == "ca_file", "a name of Rust's: {text}");
+            assert!(!joined || told == "ca_file", "a Rust name: {text}");
         }
     }
 }

@@ -1,7 +1,8 @@
-//! The transport that ureq writes a request to. It reads the answer itself and tells ureq only that there was one.
+//! The transport to which ureq writes a request. It reads the answer itself and shows ureq only a substitute without a
+//! body.
 //!
-//! ureq takes what it is told for an answer without a body, and so gives the connection up at once: it is either
-//! dropped, which closes it, or kept for later calls here, since ureq's own pool walks all its connections each time.
+//! After the substitute ureq releases the connection at once. It is then closed or kept here, because ureq's own pool
+//! scans all its connections each time.
 #![forbid(unsafe_code)]
 
 use std::fmt;
@@ -23,36 +24,36 @@ use super::stream::{Stream, Written};
 use crate::engine;
 use crate::error::{Code, Failure};
 
-/// What one read takes in; a whole head must fit, and one byte more, to notice that it does not.
+/// The size of the input buffer. It must be larger than the largest head, to notice a larger one.
 const INPUT: usize = 32 * 1024;
-/// Room for a request's head besides its address, and for a piece of its body.
+/// The size of the output buffer: for a request's head besides its address, and for a piece of its body.
 const OUTPUT: usize = 8 * 1024;
-/// A piece of a large body.
+/// The size of the output buffer for a large body.
 const LARGE_OUTPUT: usize = 64 * 1024;
 
-/// What a server is sure to have read together with a request's head.
+/// A body up to this size certainly reaches the server together with the head.
 const SMALL_BODY: usize = 16 * 1024;
-/// A cancelled wait of this length counts as one that timed out.
+/// A cancelled wait of this length counts as a timeout.
 const LONG: Duration = Duration::from_secs(1);
 
-/// What ureq is told of an answer after which the connection can be kept, and of any other.
+/// The substitutes for an answer after which the connection can be kept, and for any other.
 const KEPT: &[u8] = b"HTTP/1.1 204 \r\n\r\n";
 const CLOSED: &[u8] = b"HTTP/1.1 204 \r\nconnection: close\r\n\r\n";
 
-/// A server, as far as connections to it can stand for each other.
+/// The key of kept connections: connections with the same key can replace each other.
 #[derive(Clone, PartialEq)]
 pub struct Server {
-    /// Whether connections to it are secure.
+    /// Whether connections to it use TLS.
     pub is_secure: bool,
-    /// Its name or address, in lower case.
+    /// Its host name or address, in lower case.
     pub host: String,
     /// Its port.
     pub port: u16,
 }
 
 impl Server {
-    /// The server of an address, of which it keeps no part: the address holds the session key, and is wiped after the
-    /// call.
+    /// The server of an address. It copies the host name, because the address contains the access token and is wiped
+    /// after the call.
     pub fn of(uri: &Uri) -> Option<Server> {
         let is_secure = uri.scheme() == Some(&Scheme::HTTPS);
         let port = uri.port_u16().unwrap_or(if is_secure { 443 } else { 80 });
@@ -60,7 +61,7 @@ impl Server {
     }
 }
 
-/// A connection between two calls.
+/// A connection and its buffers.
 pub struct Connection {
     stream: Stream,
     input: Input,
@@ -71,29 +72,29 @@ pub struct Connection {
 }
 
 impl Connection {
-    /// A connection that was just made.
+    /// A new connection.
     pub fn new(stream: Stream) -> Connection {
         Connection { stream, input: Input::default(), output: Output::default(), has_answered: false, is_secret: false }
     }
 
-    /// Whether an unused connection still stands after so long.
+    /// Watches an unused connection for `watch`; whether it is still open.
     pub fn is_quiet(&mut self, watch: Duration) -> bool {
         self.stream.is_quiet(watch)
     }
 }
 
-/// Where connections are kept.
+/// The kept connections.
 pub type Kept = KeptConnections<Server, Connection>;
 
 /// A connection in use by a request.
 pub struct HttpTransport {
-    /// Absent only while it is dropped.
+    /// `None` only while it is dropped.
     connection: Option<Connection>,
     server: Server,
     kept: Arc<Kept>,
     /// Since when the connection was unused, if it was kept.
     unused_since: Option<Instant>,
-    told: &'static [u8],
+    substitute: &'static [u8],
     keep_alive: Option<Duration>,
     is_released: bool,
 }
@@ -105,7 +106,7 @@ impl fmt::Debug for HttpTransport {
 }
 
 impl HttpTransport {
-    /// A connection, new or kept, for the request under way.
+    /// A connection, new or kept, for the current request.
     pub fn new(
         mut connection: Connection,
         server: Server,
@@ -121,25 +122,30 @@ impl HttpTransport {
         }
         connection.is_secret = attempt.plan().is_secret;
         let connection = Some(connection);
-        HttpTransport { connection, server, kept, unused_since, told: &[], keep_alive: None, is_released: false }
+        HttpTransport { connection, server, kept, unused_since, substitute: &[], keep_alive: None, is_released: false }
     }
 
     fn connection(&mut self) -> Result<&mut Connection, Error> {
-        let gone = || super::transport_error::fatal(Failure::new(Code::InternalError, "a connection is gone"));
+        let gone = || {
+            super::transport_error::fatal(Failure::new(
+                Code::InternalError,
+                "a connection was used after it was closed",
+            ))
+        };
         self.connection.as_mut().ok_or_else(gone)
     }
 
-    /// Reads the answer and leaves it with the attempt.
+    /// Reads the answer and stores it in the attempt.
     fn read_answer(&mut self, attempt: &Attempt) -> Result<bool, Error> {
         let connection = self.connection()?;
         if engine::is_task() {
             connection.output = Output::default();
         }
-        let mut incoming = Incoming { stream: &mut connection.stream, input: &mut connection.input, attempt };
-        let look = || attempt.time_left().map(drop).map_err(super::transport_error::ended);
-        match reading::read(&mut incoming, attempt.plan().max_response_bytes, &look) {
+        let mut incoming = AttemptInput { stream: &mut connection.stream, input: &mut connection.input, attempt };
+        let check = || attempt.time_left().map(drop).map_err(super::transport_error::ended);
+        match reading::read(&mut incoming, attempt.plan().max_response_bytes, &check) {
             Ok(received) => {
-                // A refused body may not have been read: it would stand before the next request.
+                // The server may not have read a refused body, which would then precede the next request.
                 let is_refused = attempt.plan().body_length > SMALL_BODY && !(200..300).contains(&received.status);
                 let keeps = received.keeps && !is_refused;
                 self.keep_alive = received.keep_alive;
@@ -153,13 +159,15 @@ impl HttpTransport {
         }
     }
 
-    /// What a kept connection that brought no answer says of the server's others.
+    /// Updates the server's other kept connections after a kept connection brought no answer.
     fn note_failure(&self, attempt: &Attempt) {
         let Some(since) = self.unused_since.filter(|_| !attempt.answered()) else { return };
         match attempt.call().check() {
             Ok(()) => self.kept.closed(&self.server, since),
-            // A host may cancel where another sets a time limit.
-            Err(failure) if failure.code() == Code::Timeout || attempt.age() > LONG => self.kept.silent(&self.server),
+            // Some hosts cancel a call instead of setting a time limit.
+            Err(failure) if failure.code() == Code::Timeout || attempt.age() > LONG => {
+                self.kept.timed_out(&self.server)
+            }
             Err(_) => {}
         }
     }
@@ -179,7 +187,7 @@ impl Transport for HttpTransport {
             Ok(Written::Refused(error)) => {
                 let read = self.read_answer(&attempt);
                 match (read, error) {
-                    // ureq would go on to send: an error ends that, and the answer counts.
+                    // ureq would continue to send. An error ends that, and the answer is used.
                     (Ok(_), _) => Err(Error::ConnectionFailed),
                     (Err(_), Some(error)) if attempt.call().check().is_ok() && !attempt.answered() => {
                         Err(io_failure(error, &attempt).into_ureq())
@@ -193,11 +201,11 @@ impl Transport for HttpTransport {
 
     fn await_input(&mut self, _: NextTimeout) -> Result<bool, Error> {
         let attempt = Attempt::current()?;
-        self.told = if self.read_answer(&attempt)? { KEPT } else { CLOSED };
+        self.substitute = if self.read_answer(&attempt)? { KEPT } else { CLOSED };
         Ok(true)
     }
 
-    /// ureq asks this of a connection that it would keep, before it drops it.
+    /// ureq calls this for a connection that it could keep, before it drops it.
     fn is_open(&mut self) -> bool {
         self.is_released = true;
         true
@@ -220,8 +228,7 @@ impl Drop for HttpTransport {
 }
 
 impl Connection {
-    /// Gives back what only a large request needed; in an engine, which has many connections, all that is not needed
-    /// while the connection is not in use.
+    /// Frees the buffers of a large request; in an engine, which has many connections, frees all buffers.
     fn shrink(&mut self) {
         if self.output.bytes.len() > OUTPUT || engine::is_task() {
             self.output = Output::default();
@@ -233,7 +240,7 @@ impl Connection {
 }
 
 impl Connection {
-    /// Wipes what went out, which holds the session key, and what came in, if it was a token request.
+    /// Wipes the output, which contains the access token, and the input if it was a token request.
     fn wipe(&mut self) {
         self.output.wipe();
         if std::mem::take(&mut self.is_secret) {
@@ -249,7 +256,7 @@ impl Drop for Connection {
     }
 }
 
-/// ureq writes into the connection's buffer, and reads what it is told.
+/// ureq writes into the connection's buffer, and reads the substitute answer.
 impl Buffers for HttpTransport {
     fn output(&mut self) -> &mut [u8] {
         self.connection.as_mut().map_or(&mut [], |connection| &mut connection.output.bytes)
@@ -261,7 +268,7 @@ impl Buffers for HttpTransport {
     }
 
     fn input(&self) -> &[u8] {
-        self.told
+        self.substitute
     }
 
     fn input_append_buf(&mut self) -> &mut [u8] {
@@ -271,11 +278,11 @@ impl Buffers for HttpTransport {
     fn input_appended(&mut self, _: usize) {}
 
     fn input_consume(&mut self, amount: usize) {
-        self.told = &self.told[amount..];
+        self.substitute = &self.substitute[amount..];
     }
 
     fn can_use_input(&self) -> bool {
-        !self.told.is_empty()
+        !self.substitute.is_empty()
     }
 }
 
@@ -283,19 +290,19 @@ impl Buffers for HttpTransport {
 #[derive(Default)]
 struct Output {
     bytes: Zeroizing<Vec<u8>>,
-    /// How many of them were sent since they were wiped.
+    /// The number of bytes sent since the last wipe.
     used: usize,
 }
 
 impl Output {
-    /// Wipes what was sent, and no more: most heads are short.
+    /// Wipes only the sent part, because most heads are short.
     fn wipe(&mut self) {
         self.bytes[..self.used].zeroize();
         self.used = 0;
     }
 }
 
-/// Bytes that came and were not read yet.
+/// Received bytes that were not consumed yet.
 #[derive(Default)]
 struct Input {
     bytes: Vec<u8>,
@@ -308,7 +315,7 @@ impl Input {
         &self.bytes[self.begin..self.end]
     }
 
-    /// Room for more bytes.
+    /// The free part of the buffer.
     fn room(&mut self) -> &mut [u8] {
         if self.bytes.is_empty() {
             self.bytes = vec![0; INPUT];
@@ -323,14 +330,14 @@ impl Input {
     }
 }
 
-/// What comes in for the attempt under way.
-struct Incoming<'a> {
+/// The input of the current attempt.
+struct AttemptInput<'a> {
     stream: &'a mut Stream,
     input: &'a mut Input,
     attempt: &'a Attempt,
 }
 
-impl Source for Incoming<'_> {
+impl Source for AttemptInput<'_> {
     fn kept(&self) -> &[u8] {
         self.input.kept()
     }
@@ -352,7 +359,7 @@ impl Source for Incoming<'_> {
     }
 }
 
-impl BufRead for Incoming<'_> {
+impl BufRead for AttemptInput<'_> {
     fn fill_buf(&mut self) -> io::Result<&[u8]> {
         if self.input.kept().is_empty() {
             self.more()?;
@@ -365,7 +372,7 @@ impl BufRead for Incoming<'_> {
     }
 }
 
-impl Read for Incoming<'_> {
+impl Read for AttemptInput<'_> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         let count = self.fill_buf()?.read(buffer)?;
         self.consume(count);

@@ -1,4 +1,4 @@
-//! A failure of this library on its way through ureq, which knows only its own errors and those of I/O.
+//! Failures of this library passed through ureq, which knows only its own errors and I/O errors.
 #![forbid(unsafe_code)]
 
 use std::{fmt, io};
@@ -7,12 +7,12 @@ use ureq::Error;
 
 use crate::error::Failure;
 
-/// A failure of ours on its way through ureq.
+/// A failure of this library passed through ureq.
 #[derive(Debug)]
 pub struct TransportError {
-    /// What it is.
+    /// The failure.
     pub failure: Failure,
-    /// Whether the connection failed or was lost, so that another may do better.
+    /// Whether the connection failed or was lost, so that another may succeed.
     pub lost: bool,
 }
 
@@ -25,12 +25,12 @@ impl fmt::Display for TransportError {
 impl std::error::Error for TransportError {}
 
 impl TransportError {
-    /// The error as one of ureq's.
+    /// Converts the error to ureq's type.
     pub fn into_ureq(self) -> Error {
         Error::Other(Box::new(self))
     }
 
-    /// The error within one of I/O, if it is one of ours.
+    /// Extracts the error from an I/O error, if it contains one.
     pub fn within(error: io::Error) -> Result<TransportError, io::Error> {
         if error.get_ref().is_some_and(|inner| inner.is::<TransportError>()) {
             let inner = error.into_inner().and_then(|inner| inner.downcast().ok());
@@ -40,12 +40,12 @@ impl TransportError {
     }
 }
 
-/// A failure that another connection would not heal.
+/// A failure that another connection would not avoid.
 pub fn fatal(failure: Failure) -> Error {
     TransportError { failure, lost: false }.into_ureq()
 }
 
-/// The same as an error of I/O: the call's own end, or a finding of ours.
+/// As [`fatal`], as an I/O error.
 pub fn ended(failure: Failure) -> io::Error {
     io::Error::other(TransportError { failure, lost: false })
 }

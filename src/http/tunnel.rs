@@ -1,6 +1,6 @@
-//! HTTP proxies: one is asked by CONNECT to connect further (RFC 9110, section 9.3.6).
+//! HTTP proxies, used through CONNECT (RFC 9110, section 9.3.6).
 //!
-//! ureq's own way takes only status 200 and 20 headers, and cannot be ended by a call.
+//! ureq's own client accepts only status 200 and 20 headers, and a call could not cancel it.
 #![forbid(unsafe_code)]
 
 use std::io::{self, BufRead, Read, Write};
@@ -12,7 +12,7 @@ use zeroize::Zeroizing;
 use super::head::{Head, HeadFlaw, MAX_HEAD};
 use super::socks::ProxyError;
 
-/// Has the proxy at the other end connect to a host, whose name it looks up itself.
+/// Makes the proxy at the other end connect to a server, whose name the proxy looks up.
 pub fn connect(
     stream: &mut (impl Read + Write),
     login: Option<(&str, &str)>,
@@ -37,17 +37,21 @@ pub fn connect(
         match status {
             100..200 if status != 101 => {}
             200..300 => return Ok(()),
-            407 => return Err(refused("wants a user name and password, or others".into(), false)),
+            407 => return Err(refused(
+                "requires a user name and password, or does not accept the given ones; set them in the option proxy"
+                    .into(),
+                false,
+            )),
             _ => return Err(refused(format!("refused to connect, with HTTP status {status}"), status >= 500)),
         }
     }
 }
 
-fn refused(what: String, may_do_better: bool) -> ProxyError {
-    ProxyError::Refused(what, may_do_better)
+fn refused(what: String, transient: bool) -> ProxyError {
+    ProxyError::Refused(what, transient)
 }
 
-/// The status of the next answer. Nothing beyond its head is read: that belongs to the tunnel.
+/// The status of the next answer. Nothing after its head is read, because it belongs to the tunnel.
 fn answer(reader: &mut impl BufRead) -> Result<u16, ProxyError> {
     let mut head = Vec::new();
     loop {
@@ -68,7 +72,7 @@ fn answer(reader: &mut impl BufRead) -> Result<u16, ProxyError> {
 mod tests {
     use super::*;
 
-    /// A proxy that says what it was given to say, and keeps what it heard.
+    /// A proxy that sends the given bytes and records what it receives.
     struct Scripted<'a> {
         says: &'a [u8],
         heard: Vec<u8>,
@@ -102,7 +106,7 @@ mod tests {
     }
 
     #[test]
-    fn any_success_opens_the_tunnel_and_its_bytes_are_left_alone() {
+    fn any_2xx_status_opens_the_tunnel_and_its_bytes_stay_unread() {
         let many = format!("HTTP/1.1 200 OK\r\n{}\r\ntunnel", "X: y\r\n".repeat(100));
         for says in [
             "HTTP/1.1 200 Connection established\r\n\r\ntunnel",

@@ -1,8 +1,9 @@
-//! The file in which processes share tokens (`token_file`): whole at any moment, and written by one at a time.
+//! The file through which processes share tokens (`token_file`): complete at any moment, and written by one process at
+//! a time.
 //!
-//! A new set goes into a temporary file, which is flushed and renamed over the old one. A second file beside it, with
-//! `.lock` appended to the name, is locked by whoever renews; the operating system unlocks it when a process dies. A
-//! process that is killed while it writes leaves the temporary file behind: the next one that locks puts it in place.
+//! A new set goes into a temporary file, which is flushed and renamed over the old one. The process that renews locks a
+//! second file, with `.lock` appended to the name; the operating system unlocks it when that process ends. If a process
+//! is killed while it writes, the next process that takes the lock completes the rename of its temporary file.
 #![forbid(unsafe_code)]
 
 use std::fs::{self, File, OpenOptions, TryLockError};
@@ -20,14 +21,14 @@ use crate::error::{Code, Failure, Outcome};
 use crate::fork::{ForkMutex, OfThisProcess};
 use crate::json::members;
 
-/// The option by which errors call the file.
+/// The option's name, for errors.
 const OPTION: &str = "token_file";
-/// A larger file is none of ours.
+/// A larger file was not written by this library.
 const LARGEST: u64 = 64 * 1024;
-/// How often a lock that another process holds is tried, at first and at last.
-const TRIES: [Duration; 2] = [Duration::from_millis(2), Duration::from_millis(50)];
+/// The pauses between attempts to take a lock that another process holds: the first and the longest.
+const LOCK_PAUSES: [Duration; 2] = [Duration::from_millis(2), Duration::from_millis(50)];
 
-/// A file of tokens.
+/// A token file.
 pub struct TokenFile {
     path: PathBuf,
     app_id: String,
@@ -38,22 +39,22 @@ pub struct TokenFile {
 struct Seen {
     /// The file as it was last read or written.
     stamp: Option<Stamp>,
-    /// This process has newer tokens, which could not be written.
-    is_behind: bool,
+    /// This process has newer tokens that could not be written.
+    has_unsaved: bool,
 }
 
-/// What differs after a rename: the file's number, its time and its size.
+/// Detects a replaced file: its inode number, time and size.
 #[derive(PartialEq, Clone, Copy)]
 struct Stamp(u64, Option<SystemTime>, u64);
 
-/// The lock files that this process has open. A child of a fork has them open, too, and must close them: the parent's
-/// death would not unlock them otherwise.
+/// The lock files that this process has open. A forked child must close them, because otherwise the end of the parent
+/// would not unlock them.
 static OPEN: ForkMutex<Option<OfThisProcess<OpenFiles>>> = ForkMutex::new(None);
 
 /// Each with its number.
 type OpenFiles = Vec<(u64, File)>;
 
-/// The right to renew, until dropped.
+/// The lock, held until dropped.
 pub struct Lock(u64);
 
 impl Drop for Lock {
@@ -64,25 +65,27 @@ impl Drop for Lock {
             Some(open.swap_remove(place).1)
         });
         if let Some(file) = file {
-            // By name, for a child may have it open as well; what fails here ends with the process.
+            // Unlocked explicitly, because a child may have the file open too. After a failure the end of the process
+            // unlocks it.
             let _ = file.unlock();
         }
     }
 }
 
-/// Closes the lock files of the parent's token requests.
+/// Closes the lock files inherited from the parent.
 pub fn close_inherited() {
     let foreign = OPEN.with(|open| open.take_if(|open| !open.is_here()));
     drop(foreign.and_then(OfThisProcess::into_inner));
 }
 
 impl TokenFile {
-    /// Checks that the file, if there is one, is of this application, and that its folder can be written.
+    /// Checks that the file, if it exists, belongs to this application, and that its folder is writable.
     pub fn open(path: &str, app_id: &str) -> Outcome<TokenFile> {
-        // A host may change its folder later, and a link is to be followed now: a rename would replace it.
+        // The path is made absolute, because the host may change its working directory, and links are resolved, because
+        // a rename would replace a link.
         let given = Path::new(path);
         let path = fs::canonicalize(given).or_else(|_| std::path::absolute(given));
-        let path = path.map_err(|error| wrong(given, &format!("is no path ({})", error.kind())))?;
+        let path = path.map_err(|error| wrong(given, &format!("is not a valid path ({})", error.kind())))?;
         let file = TokenFile { path, app_id: app_id.to_owned(), seen: ForkMutex::default() };
         let unwritable = |path: &Path, error: &io::Error| {
             let problem =
@@ -90,7 +93,7 @@ impl TokenFile {
             wrong(path, &problem)
         };
         file.open_lock().map_err(|error| unwritable(&file.beside(".lock"), &error))?;
-        // Where another process has the lock, it can write here.
+        // If another process has the lock, the folder is writable.
         if let Some(_lock) = file.try_lock()? {
             let path = file.beside(".tmp");
             file.write(b"").map_err(|error| unwritable(&path, &error))?;
@@ -99,7 +102,7 @@ impl TokenFile {
         Ok(file)
     }
 
-    /// The tokens in the file; `None` if there is no file, or nothing in it.
+    /// The tokens in the file; `None` if there is no file, or it is empty.
     pub fn load(&self, now: Now) -> Outcome<Option<Tokens>> {
         let stamp = self.stamp();
         let text = match read(&self.path) {
@@ -112,62 +115,62 @@ impl TokenFile {
             return Ok(None);
         }
         let tokens = self.parse(&text, now);
-        tokens.map(Some).map_err(|what| wrong(&self.path, &format!("{what}; it is left alone: name another file")))
+        tokens.map(Some).map_err(|what| wrong(&self.path, &format!("{what}; it was not changed: name another file")))
     }
 
-    /// The tokens in a text, or what it is instead.
+    /// Parses the file; the error describes other content.
     fn parse(&self, text: &str, now: Now) -> Result<Tokens, String> {
-        let foreign = || "is no file of tokens".to_owned();
+        let foreign = || "is not a token file".to_owned();
         let fields = members(OPTION, text).map_err(|_| foreign())?;
         let app_id = fields.iter().find(|(name, _)| name == "app_id");
         let app_id = app_id.and_then(|(_, raw)| text_of(raw)).ok_or_else(foreign)?;
         if app_id != self.app_id {
-            return Err(format!("holds the tokens of application {app_id}, not of {}", self.app_id));
+            return Err(format!("contains the tokens of application {app_id}, not of {}", self.app_id));
         }
         Tokens::stored(OPTION, text, now).map_err(|_| foreign())
     }
 
-    /// The tokens in the file, if it is another than when it was last read or written.
-    pub fn load_news(&self, now: Now) -> Outcome<Option<Tokens>> {
+    /// The tokens in the file, if it changed since it was last read or written.
+    pub fn load_changed(&self, now: Now) -> Outcome<Option<Tokens>> {
         let stamp = self.stamp();
-        if stamp.is_none() || self.seen.with(|seen| seen.is_behind || seen.stamp == stamp) {
+        if stamp.is_none() || self.seen.with(|seen| seen.has_unsaved || seen.stamp == stamp) {
             return Ok(None);
         }
         self.load(now)
     }
 
     /// Whether this process has newer tokens than the file.
-    pub fn is_behind(&self) -> bool {
-        self.seen.with(|seen| seen.is_behind)
+    pub fn has_unsaved(&self) -> bool {
+        self.seen.with(|seen| seen.has_unsaved)
     }
 
-    /// Says that this process has newer tokens than the file.
-    pub fn fall_behind(&self) {
-        self.seen.with(|seen| seen.is_behind = true);
+    /// Notes that this process has newer tokens than the file.
+    pub fn note_unsaved(&self) {
+        self.seen.with(|seen| seen.has_unsaved = true);
     }
 
-    /// Replaces the tokens in the file; with the lock held.
+    /// Replaces the tokens in the file while the lock is held.
     pub fn save(&self, tokens: &Tokens, _: &Lock) -> Outcome<()> {
         let written = self.write(tokens.to_file(&self.app_id).as_bytes());
-        let replaced = written.and_then(|file| self.put_in_place(&file));
+        let replaced = written.and_then(|file| self.replace_with(&file));
         let stamp = self.stamp();
         self.seen.with(|seen| {
-            seen.is_behind = replaced.is_err();
+            seen.has_unsaved = replaced.is_err();
             seen.stamp = stamp.filter(|_| replaced.is_ok());
         });
         replaced.map_err(|error| wrong(&self.path, &format!("could not be written ({})", error.kind())))
     }
 
-    /// Writes a session's first tokens, unless another process is about to write; then later.
+    /// Writes a session's first tokens, or leaves that for later if another process is about to write.
     pub fn save_first(&self, tokens: &Tokens) {
-        self.fall_behind();
+        self.note_unsaved();
         if let Ok(Some(lock)) = self.try_lock() {
-            // What fails here is tried again with the next set, and told then.
+            // A failure here is reported when the next set is written.
             let _ = self.save(tokens, &lock);
         }
     }
 
-    /// The lock, unless another process or session holds it.
+    /// Takes the lock; `None` if another process or session holds it.
     pub fn try_lock(&self) -> Outcome<Option<Lock>> {
         static LAST: AtomicU64 = AtomicU64::new(0);
         let failed = |error: &io::Error| wrong(&self.beside(".lock"), &format!("cannot be locked ({})", error.kind()));
@@ -185,9 +188,9 @@ impl TokenFile {
         }
     }
 
-    /// The lock, as soon as it is free, within the time of a call.
+    /// Takes the lock when it is free, within the call's time limit.
     pub fn lock(&self, call: &Call) -> Outcome<Lock> {
-        let mut pause = TRIES[0];
+        let mut pause = LOCK_PAUSES[0];
         loop {
             if let Some(lock) = self.try_lock()? {
                 return Ok(lock);
@@ -196,12 +199,12 @@ impl TokenFile {
             waited.map_err(|failure| match failure.code() {
                 Code::Timeout => {
                     let path = self.beside(".lock");
-                    let message = format!("{OPTION}: another process keeps {} locked, for too long", path.display());
+                    let message = format!("{OPTION}: another process has kept {} locked for too long", path.display());
                     Failure::new(Code::Timeout, message)
                 }
                 _ => failure,
             })?;
-            pause = (pause * 2).min(TRIES[1]);
+            pause = (pause * 2).min(LOCK_PAUSES[1]);
         }
     }
 
@@ -211,11 +214,11 @@ impl TokenFile {
         path.into()
     }
 
-    /// Puts in place what a process that was killed had written: the tokens that it replaces may be spent.
+    /// Completes the write of a killed process, because the tokens that it replaces may be used up.
     fn recover(&self) {
         let path = self.beside(".tmp");
         let whole = read(&path).ok().filter(|text| self.parse(text, Now::since(Instant::now())).is_ok());
-        let recovered = whole.map(|_| File::open(&path).and_then(|file| self.put_in_place(&file)));
+        let recovered = whole.map(|_| File::open(&path).and_then(|file| self.replace_with(&file)));
         if let Some(Err(_)) | None = recovered {
             let _ = fs::remove_file(path);
         }
@@ -227,7 +230,7 @@ impl TokenFile {
 
     fn write(&self, bytes: &[u8]) -> io::Result<File> {
         let path = self.beside(".tmp");
-        // A rest of a process that was killed; a link that somebody else put there is removed as well.
+        // Removes the file of a killed process, or a link that another user created.
         match fs::remove_file(&path) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
             _ => {}
@@ -237,8 +240,9 @@ impl TokenFile {
         Ok(file)
     }
 
-    /// Makes the temporary file the file, flushed before and after: also after a loss of power one of them is whole.
-    fn put_in_place(&self, temporary: &File) -> io::Result<()> {
+    /// Renames the temporary file over the file, flushed before and after, so that one of them is complete even after a
+    /// loss of power.
+    fn replace_with(&self, temporary: &File) -> io::Result<()> {
         temporary.sync_all()?;
         fs::rename(self.beside(".tmp"), &self.path)?;
         #[cfg(unix)]
@@ -261,13 +265,13 @@ impl TokenFile {
 fn read(path: &Path) -> io::Result<Zeroizing<String>> {
     let file = File::open(path)?;
     let size = file.metadata()?.len().min(LARGEST);
-    // Room for all: a buffer that grew would leave copies of secrets behind.
+    // Allocated once: a buffer that grew would leave copies of secrets in memory.
     let mut text = Zeroizing::new(String::with_capacity(size as usize + 64));
     file.take(LARGEST).read_to_string(&mut text)?;
     Ok(text)
 }
 
-/// For files that only this user may read.
+/// Options for files that only this user may read.
 fn private() -> OpenOptions {
     let mut options = OpenOptions::new();
     options.write(true);

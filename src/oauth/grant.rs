@@ -1,4 +1,4 @@
-//! The requests to the authorization server: what each grant sends where, and what comes back.
+//! The requests to the authorization server for each grant, and their outcomes.
 #![forbid(unsafe_code)]
 
 use std::sync::Arc;
@@ -13,20 +13,20 @@ use crate::address::{Address, encoded, encoded_length};
 use crate::call::Call;
 use crate::error::{Failure, Outcome};
 use crate::http::{AttemptError, Client, Request, RequestBody, RetrySafety};
-use crate::large::no_look;
+use crate::large::no_checkpoint;
 use crate::secret::Secret;
 
-/// Every privilege that may be asked for with a scope; what an empty scope stands for.
+/// Every privilege of the platform, which is the meaning of an empty scope.
 pub const FULL_SCOPE: &str = "photos guestbook stream messages events";
 
-/// What a session trades for its first tokens.
+/// The credentials that a session exchanges for its first tokens.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Grant {
     /// The code of a redirect, which works once.
     Code {
         /// The code.
         code: Secret,
-        /// The address to which it was sent.
+        /// The redirect address to which it was sent.
         redirect_uri: String,
     },
     /// The user's own e-mail and password.
@@ -52,10 +52,10 @@ impl Grant {
         }
     }
 
-    /// The grant, if its texts are all there; an empty scope becomes the full one.
+    /// Checks that no text is empty; an empty scope becomes the full one.
     pub fn checked(self) -> Outcome<Grant> {
         let given = |name: &str, text: &str| match text {
-            "" => Err(Failure::argument(name, "is empty; the grant needs it")),
+            "" => Err(Failure::argument(name, "is empty; this kind of session needs it to get tokens")),
             _ => Ok(()),
         };
         match self {
@@ -77,12 +77,12 @@ impl Grant {
         }
     }
 
-    /// Whether what it trades works only once.
+    /// Whether the credential is a code, which works only once.
     pub fn is_code(&self) -> bool {
         matches!(self, Grant::Code { .. })
     }
 
-    /// Whether it renews tokens.
+    /// Whether the credential is a refresh token.
     pub fn is_refresh(&self) -> bool {
         matches!(self, Grant::Refresh(_))
     }
@@ -95,7 +95,7 @@ impl Grant {
         }
     }
 
-    /// What it trades.
+    /// The secret credential.
     fn secret(&self) -> &Secret {
         match self {
             Grant::Code { code: secret, .. } | Grant::Password { password: secret, .. } | Grant::Refresh(secret) => {
@@ -115,27 +115,27 @@ impl Grant {
     }
 }
 
-/// Who asks: the application, as the authorization server knows it.
+/// The application as the client of the authorization server.
 pub struct OauthClient {
     /// The application's id.
     pub client_id: String,
     /// The key that the authorization server expects.
     pub client_secret: Secret,
-    /// An address to use instead of the grants' own.
+    /// The address that replaces the grants' own.
     pub token_url: Option<Address>,
-    /// The session's own keys, which no refusal may show, whether they were sent or not.
+    /// The session's keys, which no error may contain, whether they were sent or not.
     pub keys: [Secret; 2],
-    /// Whether the session can sign only for a user, whose id the answer must then hold.
+    /// Whether the session can sign only for a user, whose id the answer must then contain.
     pub needs_uid: bool,
 }
 
 impl OauthClient {
-    /// Asks for tokens, once; `clock` tells when the answer has come.
+    /// Sends one token request; `clock` gives the time of the answer.
     pub fn ask(
         &self,
         client: &Client,
         grant: &Grant,
-        former: &Tokens,
+        previous: &Tokens,
         call: &Arc<Call>,
         clock: impl Fn() -> Now,
     ) -> Result<Tokens, TokenError> {
@@ -146,8 +146,8 @@ impl OauthClient {
             ("client_secret", self.client_secret.expose()),
         ];
         let fields: Vec<_> = common.into_iter().chain(grant.fields()).collect();
-        let length = encoded_length(fields.iter().copied(), &no_look);
-        let form = length.and_then(|length| encoded(fields.into_iter(), length, &no_look));
+        let length = encoded_length(fields.iter().copied(), &no_checkpoint);
+        let form = length.and_then(|length| encoded(fields.into_iter(), length, &no_checkpoint));
         let form = form.map_err(TokenError::unsent)?;
         let request = Request {
             name: grant.name(),
@@ -157,10 +157,10 @@ impl OauthClient {
             pace: None,
         };
         let answer = client.send(request, call).map_err(|error| lost(error, grant))?;
-        let mut secrets = vec![grant.secret(), &self.client_secret, &former.access_token, &former.refresh_token];
+        let mut secrets = vec![grant.secret(), &self.client_secret, &previous.access_token, &previous.refresh_token];
         secrets.extend(&self.keys);
         let expected = Expected {
-            former,
+            previous,
             sent_refresh_token: grant.is_refresh().then(|| grant.secret()),
             needs_uid: self.needs_uid,
             secrets: &secrets,
@@ -175,7 +175,7 @@ impl OauthClient {
     }
 }
 
-/// No whole answer came.
+/// The failure when no complete answer was received.
 fn lost(error: AttemptError, grant: &Grant) -> TokenError {
     let mut failure = error.failure.sent(error.sent);
     if let (true, Grant::Refresh(_)) = (error.sent, grant) {

@@ -1,4 +1,4 @@
-//! Secrets kept out of a text that is otherwise shown as it came.
+//! Masks secrets in a text that is otherwise shown unchanged.
 #![forbid(unsafe_code)]
 
 use std::borrow::Cow;
@@ -6,39 +6,38 @@ use std::ops::Range;
 
 use crate::secret::Secret;
 
-/// What stands in place of a secret.
+/// The replacement of a secret.
 const MASK: &str = "…";
-/// How often a text is taken for an encoded one: HTML that quotes a form, say.
-const DEEPEST: usize = 2;
+/// The maximum number of nested encodings that are decoded, such as a form within HTML.
+const MOST_ENCODINGS: usize = 2;
 
-/// A JSON text in which none of the secrets stands, however its strings spell them; all else is
-/// left byte for byte.
+/// Masks the secrets in a JSON text, in every encoding of its strings; all other bytes stay unchanged.
 pub fn masked<'a>(json: &str, secrets: impl Iterator<Item = &'a Secret>) -> String {
-    // A text of a few characters is found everywhere, and its removal would show it.
+    // Secrets of three bytes or fewer are not masked: they occur everywhere, and the gaps would reveal them.
     let secrets: Vec<_> = secrets.map(Secret::expose).filter(|secret| secret.len() > 3).collect();
     let mut shown = String::with_capacity(json.len());
     let mut rest = json;
     while let Some(token) = next_token(rest) {
         rest = &rest[token.len()..];
         let is_string = token.starts_with('"');
-        let places = places(token, is_string, &secrets);
-        match (places.is_empty(), is_string) {
+        let ranges = secret_ranges(token, is_string, &secrets);
+        match (ranges.is_empty(), is_string) {
             (true, _) => shown.push_str(token),
-            (false, true) => shown.push_str(&without(token, &places)),
-            (false, false) => shown.push_str(&serde_json::Value::from(without(token, &places)).to_string()),
+            (false, true) => shown.push_str(&without(token, &ranges)),
+            (false, false) => shown.push_str(&serde_json::Value::from(without(token, &ranges)).to_string()),
         }
     }
     shown
 }
 
-/// Where secrets stand in a token: ranges in order, none of which touches another.
-fn places(token: &str, is_string: bool, secrets: &[&str]) -> Vec<Range<usize>> {
-    let mut spellings = vec![Spelling::of(token)];
+/// The ranges of the secrets in a token, in order, none of which touches another.
+fn secret_ranges(token: &str, is_string: bool, secrets: &[&str]) -> Vec<Range<usize>> {
+    let mut spellings = vec![DecodedText::of(token)];
     if is_string {
-        spellings[0] = spellings[0].decoded(json_escape).unwrap_or(Spelling::of(token));
+        spellings[0] = spellings[0].decoded(json_escape).unwrap_or(DecodedText::of(token));
     }
     let mut latest = 0;
-    for _ in 0..DEEPEST {
+    for _ in 0..MOST_ENCODINGS {
         let decoded: Vec<_> = spellings[latest..]
             .iter()
             .flat_map(|spelling| [percent, form, html_entity, json_escape].map(|decode| spelling.decoded(decode)))
@@ -47,58 +46,58 @@ fn places(token: &str, is_string: bool, secrets: &[&str]) -> Vec<Range<usize>> {
         latest = spellings.len();
         spellings.extend(decoded);
     }
-    let found = |secret: &str, spelling: &Spelling<'_>| {
+    let found = |secret: &str, spelling: &DecodedText<'_>| {
         let starts =
             (0..spelling.text.len()).filter(|at| spelling.text.as_bytes()[*at..].starts_with(secret.as_bytes()));
         starts.map(|at| spelling.source(at)..spelling.source(at + secret.len())).collect::<Vec<_>>()
     };
     let all = spellings.iter().flat_map(|spelling| secrets.iter().flat_map(|secret| found(secret, spelling)));
     let mut all: Vec<_> = all.collect();
-    all.sort_by_key(|place| place.start);
-    // What two of them share, or leave no room between, is one place: a rest of either would tell something.
-    all.into_iter().fold(Vec::<Range<usize>>::new(), |mut merged, place| {
+    all.sort_by_key(|range| range.start);
+    // Overlapping and adjacent ranges are merged, because the remaining part of one would reveal something.
+    all.into_iter().fold(Vec::<Range<usize>>::new(), |mut merged, range| {
         match merged.last_mut() {
-            Some(last) if place.start <= last.end => last.end = last.end.max(place.end),
-            _ => merged.push(place),
+            Some(last) if range.start <= last.end => last.end = last.end.max(range.end),
+            _ => merged.push(range),
         }
         merged
     })
 }
 
-fn without(token: &str, places: &[Range<usize>]) -> String {
+fn without(token: &str, ranges: &[Range<usize>]) -> String {
     let mut shown = String::with_capacity(token.len());
     let mut at = 0;
-    for place in places {
-        shown.push_str(&token[at..place.start]);
+    for range in ranges {
+        shown.push_str(&token[at..range.start]);
         shown.push_str(MASK);
-        at = place.end;
+        at = range.end;
     }
     shown.push_str(&token[at..]);
     shown
 }
 
-/// A text decoded from a token, and where in the token each byte of it comes from.
-struct Spelling<'a> {
+/// A text decoded from a token, with the source position of each byte in the token.
+struct DecodedText<'a> {
     text: Cow<'a, str>,
     /// `None`: byte for byte.
     sources: Option<Vec<usize>>,
 }
 
-/// What an encoded text begins with: the character that is meant, and how many bytes spell it.
+/// Decodes the first character of a text: the character, and the number of bytes that encode it.
 type Decode = fn(&str) -> Option<(char, usize)>;
 
-impl<'a> Spelling<'a> {
-    fn of(token: &'a str) -> Spelling<'a> {
-        Spelling { text: Cow::Borrowed(token), sources: None }
+impl<'a> DecodedText<'a> {
+    fn of(token: &'a str) -> DecodedText<'a> {
+        DecodedText { text: Cow::Borrowed(token), sources: None }
     }
 
-    /// The byte of the token at which this byte of the text begins.
+    /// The position in the token of this byte of the text.
     fn source(&self, at: usize) -> usize {
         self.sources.as_ref().map_or(at, |sources| sources[at])
     }
 
-    /// The text that this one encodes, or `None` if it encodes none.
-    fn decoded(&self, decode: Decode) -> Option<Spelling<'static>> {
+    /// The decoded text, or `None` if nothing in it is encoded.
+    fn decoded(&self, decode: Decode) -> Option<DecodedText<'static>> {
         let mut text = String::with_capacity(self.text.len());
         let mut sources = Vec::with_capacity(self.text.len() + 1);
         let (mut at, mut differs) = (0, false);
@@ -111,7 +110,7 @@ impl<'a> Spelling<'a> {
             at += length;
         }
         sources.push(self.source(at));
-        differs.then_some(Spelling { text: Cow::Owned(text), sources: Some(sources) })
+        differs.then_some(DecodedText { text: Cow::Owned(text), sources: Some(sources) })
     }
 }
 
@@ -151,7 +150,7 @@ fn html_entity(text: &str) -> Option<(char, usize)> {
     Some((character, name.len() + 2))
 }
 
-/// One escape of a JSON string; half a surrogate pair is some character that stands in no secret.
+/// One escape of a JSON string; half of a surrogate pair becomes a character that no secret contains.
 fn json_escape(text: &str) -> Option<(char, usize)> {
     let unit = |at: usize| u16::from_str_radix(text.get(at..at + 6)?.strip_prefix("\\u")?, 16).ok();
     if let Some(first) = unit(0) {
@@ -174,7 +173,7 @@ fn json_escape(text: &str) -> Option<(char, usize)> {
     Some((character, 2))
 }
 
-/// The string, the number or word, or the other character that the text begins with.
+/// The first token of the text: a string, a number or word, or another character.
 fn next_token(json: &str) -> Option<&str> {
     let bytes = json.as_bytes();
     let plain = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'+' | b'.');
@@ -197,7 +196,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn secrets_are_found_however_they_are_spelled() {
+    fn secrets_are_found_in_every_encoding() {
         let secrets =
             [Secret::new("пар&ль \"1\""), Secret::new("12345678"), Secret::new("abc"), Secret::new("it's<é>")];
         let shown = |json: &str| masked(json, secrets.iter());
@@ -218,19 +217,19 @@ mod tests {
                 r#"{"abc":"abc","z":[18446744073709551616, -1e-5,null ]}"#,
             ),
             (r#"{"a":"\\","b":"\\\"12345678"}"#, r#"{"a":"\\","b":"\\\"…"}"#),
-            // Half a surrogate pair beside it.
+            // Next to half of a surrogate pair.
             (r#"["\ud80012345678\udc00", "\ud800\u003112345678"]"#, r#"["\ud800…\udc00", "\ud800\u0031…"]"#),
         ] {
             assert_eq!(shown(json), expected);
         }
-        // What is no JSON is not shown, but must not be stumbled over either.
+        // Invalid JSON is never shown, but must not cause a panic.
         for text in ["\"", "\"\\", "{\"12345678", "я\"\\я", "", "\"%", "\"%d0%", "\"&#;&#x;&;", "\"\\u12"] {
             let _ = shown(text);
         }
     }
 
     #[test]
-    fn secrets_that_overlap_leave_no_rest() {
+    fn overlapping_secrets_leave_no_remainder() {
         for (secrets, text) in [
             (["hunter2", "hunter2-key-1234"], "x hunter2-key-1234 y"),
             (["key-1234", "hunter2-key"], "x hunter2-key-1234 y"),

@@ -1,10 +1,11 @@
 //! OAuth: how a session gets its tokens, keeps them, and renews them once for all its threads.
 //!
-//! `state` decides and does nothing else; `store` does what it decides; the other files are what both stand on.
+//! `state` makes the decisions, `store` carries them out; both use the other files.
 #![forbid(unsafe_code)]
 
 pub mod file;
 pub mod grant;
+mod json_object;
 mod mask;
 pub mod now;
 pub mod redirect;

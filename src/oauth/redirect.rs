@@ -1,4 +1,4 @@
-//! The browser's part of a grant: the address to open, and the redirect that comes back.
+//! The browser's part of a grant: the address to open, and the resulting redirect.
 #![forbid(unsafe_code)]
 
 use std::borrow::Cow;
@@ -7,12 +7,13 @@ use serde_json::json;
 use subtle::ConstantTimeEq;
 
 use super::tokens::Tokens;
-use crate::address::{Address, decoded};
+use crate::address::{Address, decoded, encoded_length};
 use crate::error::{Code, Failure, Outcome};
+use crate::large::no_checkpoint;
 
 const AUTHORIZE: &str = "https://connect.mail.ru/oauth/authorize";
 
-/// The names that mean something in a redirect; any other is the application's own.
+/// The names with a meaning in a redirect; any other is the application's own.
 const NAMES: [&str; 12] = [
     "access_token",
     "code",
@@ -28,11 +29,11 @@ const NAMES: [&str; 12] = [
     "x_mailru_vid",
 ];
 
-/// What tells which part of the address the authorization server wrote; the first that stands in one decides.
+/// The names that show which part of the address the authorization server wrote, by priority.
 const SIGNS: [&[&str]; 3] = [&["state"], &["code", "access_token", "error"], &["status"]];
 
-/// The address at which the user lets the application in: a query at `address`, or at the platform's own. What is
-/// `None` is left out, and an empty scope.
+/// The address at which a user grants the application access: a query at `address`, or at the platform's own. `None` and
+/// an empty scope are left out.
 pub fn authorize_url(
     address: Option<&str>,
     app_id: &str,
@@ -47,7 +48,7 @@ pub fn authorize_url(
     }
     for (name, value) in [("app_id", app_id), ("redirect_uri", redirect_uri)] {
         if value.is_empty() {
-            return Err(Failure::argument(name, "is empty"));
+            return Err(Failure::argument(name, "is empty; it is required"));
         }
     }
     let response_type = response_type.unwrap_or("code");
@@ -64,18 +65,20 @@ pub fn authorize_url(
         ("scope", scope.filter(|scope| !scope.is_empty())),
         ("state", state),
     ];
-    let url = address.with_query(fields.into_iter().filter_map(|(name, value)| Some((name, value?))), 0);
+    let fields = fields.into_iter().filter_map(|(name, value)| Some((name, value?)));
+    let url = address.with_query(fields.clone(), encoded_length(fields, &no_checkpoint)?);
     Ok(json!({ "url": url }).to_string())
 }
 
-/// What a redirect brought: `{"code"}`, or the tokens.
+/// Reads a redirect: `{"code"}`, or the tokens.
 ///
-/// Its query and its fragment are never mixed: an attacker can add to one what the server wrote into the other.
+/// Its query and its fragment are never combined, because an attacker can add parameters to the part that the server
+/// did not write.
 pub fn parse_redirect(url: &str, expected_state: Option<&str>) -> Outcome<String> {
     if expected_state.is_some_and(str::is_empty) {
         return Err(Failure::argument(
             "expected_state",
-            "is empty, and so is the state of a login that nobody began; give the state that was sent, or NULL",
+            "is empty, which is also the state of a forged login; give the state that was sent, or NULL",
         ));
     }
     let (front, fragment) = url.split_once('#').unwrap_or((url, ""));
@@ -91,7 +94,7 @@ pub fn parse_redirect(url: &str, expected_state: Option<&str>) -> Outcome<String
         let matches = fields.find("state").is_some_and(|state| state.as_bytes().ct_eq(expected.as_bytes()).into());
         if !matches {
             let message =
-                "state is absent or not the expected one: this redirect does not belong to the login that was begun";
+                "state is missing or not the expected one: this redirect does not belong to the login that was started";
             return Err(refusal(message, "state"));
         }
     }
@@ -103,7 +106,7 @@ pub fn parse_redirect(url: &str, expected_state: Option<&str>) -> Outcome<String
         _ if fields.find("access_token").is_some() => {
             let is_id = |uid: &str| uid.bytes().all(|byte| byte.is_ascii_digit());
             if !fields.find("x_mailru_vid").is_none_or(is_id) {
-                return Err(refusal("x_mailru_vid is not digits only, so it is no user's id", "x_mailru_vid"));
+                return Err(refusal("x_mailru_vid is not a user's id, which is digits only", "x_mailru_vid"));
             }
             Ok(Tokens::read(&fields.0, &Tokens::default(), false)?.to_json(None))
         }
@@ -111,7 +114,7 @@ pub fn parse_redirect(url: &str, expected_state: Option<&str>) -> Outcome<String
     }
 }
 
-/// The names and values of the part that the authorization server wrote.
+/// The parameters in the part that the authorization server wrote.
 struct Fields<'a>(Vec<(Cow<'a, str>, Cow<'a, str>)>);
 
 impl<'a> Fields<'a> {
@@ -120,8 +123,10 @@ impl<'a> Fields<'a> {
             let has_sign = |part: &str| split(part).any(|(name, _)| signs.iter().any(|sign| name == *sign));
             match (has_sign(query), has_sign(fragment)) {
                 (true, true) => {
-                    let message =
-                        format!("both query and fragment hold {}, so it is unclear whose it is", signs.join(" or "));
+                    let message = format!(
+                        "both query and fragment contain {}, so it is unclear which part the server wrote",
+                        signs.join(" or ")
+                    );
                     return Err(refusal(message, signs[0]));
                 }
                 (true, false) => return Fields::read(query),
@@ -132,7 +137,7 @@ impl<'a> Fields<'a> {
         Ok(Fields(Vec::new()))
     }
 
-    /// Reads a part strictly where its names are the authorization server's, and leaves out what is not.
+    /// Reads the authorization server's names strictly and ignores other names.
     fn read(part: &'a str) -> Outcome<Fields<'a>> {
         let mut fields = Fields(Vec::new());
         for (name, value) in split(part) {
@@ -160,7 +165,7 @@ impl<'a> Fields<'a> {
             message.push_str(": ");
             message.push_str(description);
         }
-        // Errors are shown to people: what could be used in the user's name stays out of them.
+        // Errors are displayed, so they must not contain credentials of the user.
         let shown = self.0.iter().filter(|(name, _)| name == "status" || name.starts_with("error"));
         let received: serde_json::Map<_, _> =
             shown.map(|(name, value)| (name.to_string(), value.as_ref().into())).collect();
@@ -169,7 +174,7 @@ impl<'a> Fields<'a> {
     }
 }
 
-/// The pairs of a query or fragment: decoded names, and values as they came.
+/// The pairs of a query or fragment: decoded names, and values still encoded.
 fn split(part: &str) -> impl Iterator<Item = (Cow<'_, str>, &str)> {
     part.split('&').filter_map(|pair| {
         let (name, value) = pair.split_once('=').unwrap_or((pair, ""));

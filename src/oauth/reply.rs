@@ -1,4 +1,4 @@
-//! The authorization server's answer: tokens, a refusal for good, or a failure that may pass.
+//! The authorization server's answer: tokens, a final refusal, or a transient failure.
 #![forbid(unsafe_code)]
 
 use std::borrow::Cow;
@@ -14,57 +14,57 @@ use crate::error::{Code, Failure};
 use crate::json::all_members;
 use crate::secret::Secret;
 
-/// The values of `error` with which the server asks for patience (RFC 6749 section 5.2, RFC 8628 section 3.5).
-const PASSING_ERRORS: [&str; 3] = ["temporarily_unavailable", "server_error", "slow_down"];
-/// A larger refusal is told without its text.
+/// The values of `error` for a transient failure (RFC 6749 section 4.1.2.1, RFC 8628 section 3.5).
+const TRANSIENT_ERRORS: [&str; 3] = ["temporarily_unavailable", "server_error", "slow_down"];
+/// A larger refusal is reported without its text.
 const LONGEST_SHOWN: usize = 64 * 1024;
 
-/// Why no tokens came.
+/// The failure of a token request.
 #[derive(Debug)]
 pub struct TokenError {
-    /// What the host is told.
+    /// The failure for the host.
     pub failure: Failure,
-    /// Whether the authorization server may have seen what was traded.
+    /// Whether the credentials may have reached the authorization server.
     pub sent: bool,
-    /// Whether an answer came.
+    /// Whether an answer was received.
     pub answered: bool,
-    /// Whether the server said that asking again with the same cannot help.
+    /// Whether the refusal is final: a retry with the same credentials cannot help.
     pub is_final: bool,
-    /// When the server wants to be asked again.
+    /// The server's Retry-After.
     pub retry_after: Option<Duration>,
-    /// What came although something is missing: the former tokens may be spent for it.
-    pub rest: Option<Box<Tokens>>,
+    /// Tokens from an incomplete answer; the previous tokens may be used up for them.
+    pub partial: Option<Box<Tokens>>,
 }
 
 impl TokenError {
     /// A failure before anything was sent.
     pub fn unsent(failure: Failure) -> TokenError {
-        TokenError { failure, sent: false, answered: false, is_final: false, retry_after: None, rest: None }
+        TokenError { failure, sent: false, answered: false, is_final: false, retry_after: None, partial: None }
     }
 }
 
-/// What the reading of an answer needs to know.
+/// The context for reading an answer.
 pub struct Expected<'a> {
-    /// What a renewal does not name is kept from these.
-    pub former: &'a Tokens,
-    /// The refresh token that was sent, if one was: it is kept, too.
+    /// The previous tokens; fields that a renewal's answer lacks are kept from them.
+    pub previous: &'a Tokens,
+    /// The refresh token that was sent, if any. It is kept if the answer has no new one.
     pub sent_refresh_token: Option<&'a Secret>,
     /// Whether the session can sign only for a user, whose id the answer must then hold.
     pub needs_uid: bool,
-    /// What a refusal must not show.
+    /// Secrets that a refusal must not show.
     pub secrets: &'a [&'a Secret],
 }
 
 /// Reads an answer: its status and its body, from which a byte order mark is dropped.
 pub fn read(status: u16, body: &str, expected: &Expected<'_>, now: Now) -> Result<Tokens, TokenError> {
     let body = body.trim_start_matches('\u{feff}').trim();
-    let failed = |failure: Failure, is_final: bool, rest: Option<Box<Tokens>>| TokenError {
+    let failed = |failure: Failure, is_final: bool, partial: Option<Box<Tokens>>| TokenError {
         failure: failure.status(status).transient(!is_final),
         sent: true,
         answered: true,
         is_final,
         retry_after: None,
-        rest,
+        partial,
     };
     let is_success = (200..300).contains(&status);
     let Some(fields) = Fields::of(body) else {
@@ -75,26 +75,26 @@ pub fn read(status: u16, body: &str, expected: &Expected<'_>, now: Now) -> Resul
         };
         return Err(failed(failure, false, None));
     };
-    // What a renewal's answer lacks is kept, and so is what was sent for it.
-    let former = match expected.sent_refresh_token {
-        Some(sent) if expected.former.refresh_token.is_empty() => {
-            Cow::Owned(expected.former.with_refresh_token(sent.clone()))
+    // Keep the fields that a renewal's answer lacks, and the refresh token that was sent.
+    let previous = match expected.sent_refresh_token {
+        Some(sent) if expected.previous.refresh_token.is_empty() => {
+            Cow::Owned(expected.previous.with_refresh_token(sent.clone()))
         }
-        _ => Cow::Borrowed(expected.former),
+        _ => Cow::Borrowed(expected.previous),
     };
-    let tokens = Tokens::from_fields(|name| fields.find(name), &former, expected.needs_uid, now);
+    let tokens = Tokens::from_fields(|name| fields.find(name), &previous, expected.needs_uid, now);
     let refused = || refusal(body, &fields, expected);
     if let Some(error) = &fields.error {
-        let passes = matches!(status, 408 | 425 | 429) || PASSING_ERRORS.contains(&error.as_ref());
+        let passes = matches!(status, 408 | 425 | 429) || TRANSIENT_ERRORS.contains(&error.as_ref());
         let is_final = (400..500).contains(&status) && !passes;
-        // Tokens beside an error are not used, but the former may have been spent for them.
-        let rest =
-            tokens.map_or_else(|incomplete| incomplete.rest, |tokens| Some(Box::new(tokens))).filter(|_| is_success);
-        return Err(failed(refused(), is_final, rest));
+        // Tokens next to an error are not used, but kept, because the previous ones may be used up for them.
+        let partial =
+            tokens.map_or_else(|incomplete| incomplete.partial, |tokens| Some(Box::new(tokens))).filter(|_| is_success);
+        return Err(failed(refused(), is_final, partial));
     }
-    tokens.map_err(|Incomplete { failure, rest }| match status {
-        500.. => failed(http_error(status), false, rest),
-        _ if is_success || rest.is_some() => failed(failure, false, rest),
+    tokens.map_err(|Incomplete { failure, partial }| match status {
+        500.. => failed(http_error(status), false, partial),
+        _ if is_success || partial.is_some() => failed(failure, false, partial),
         _ => failed(refused(), false, None),
     })
 }
@@ -103,7 +103,7 @@ fn http_error(status: u16) -> Failure {
     Failure::new(Code::HttpError, format!("the authorization server answered with HTTP status {status}"))
 }
 
-/// A refusal, which is shown to people and may quote what was sent.
+/// A refusal. It is displayed, and may quote credentials that were sent.
 fn refusal(body: &str, fields: &Fields<'_>, expected: &Expected<'_>) -> Failure {
     let message = "the authorization server refused";
     if body.len() > LONGEST_SHOWN {
@@ -121,19 +121,19 @@ fn refusal(body: &str, fields: &Fields<'_>, expected: &Expected<'_>) -> Failure 
 /// The members of an answer, as texts.
 pub struct Fields<'a> {
     members: Vec<Field<'a>>,
-    /// The member `error`, unless it says that there is none; empty if it is no text.
+    /// The member `error`, unless its value means none; empty if it is not a text.
     error: Option<Cow<'a, str>>,
 }
 
 struct Field<'a> {
     name: Cow<'a, str>,
-    /// A string or a number; of anything else its JSON.
+    /// The text of a string or a number; the JSON of any other value.
     text: Cow<'a, str>,
     is_text: bool,
 }
 
 impl<'a> Fields<'a> {
-    /// Reads an object; `null` is as good as absent.
+    /// Reads an object; `null` means absent.
     pub fn of(json: &'a str) -> Option<Fields<'a>> {
         let members = all_members(json)?;
         let mut errors = members.iter().filter(|(name, raw)| name == "error" && is_error(raw));
@@ -146,7 +146,8 @@ impl<'a> Fields<'a> {
         Some(Fields { members: given.map(field).collect(), error })
     }
 
-    /// A field's text. What is no string and no number counts for a user's id alone, as a wrong one.
+    /// A field's text. A value that is neither string nor number counts as absent, except for the user's id, where it
+    /// is an error.
     pub fn find(&self, name: &str) -> Option<&str> {
         let mut named = self.members.iter().filter(|field| field.name == name);
         named.find(|field| field.is_text || name == "x_mailru_vid").map(|field| field.text.as_ref())
@@ -154,7 +155,7 @@ impl<'a> Fields<'a> {
 }
 
 impl Drop for Fields<'_> {
-    /// Wipes the copies of what was written with escapes.
+    /// Wipes the decoded copies of strings with escapes.
     fn drop(&mut self) {
         for field in &mut self.members {
             if let Cow::Owned(text) = &mut field.text {
@@ -164,7 +165,7 @@ impl Drop for Fields<'_> {
     }
 }
 
-/// `null`, `false`, `0` and what is empty are no error.
+/// `null`, `false`, `0` and empty values mean no error.
 fn is_error(raw: &RawValue) -> bool {
     let json: String = raw.get().split_ascii_whitespace().collect();
     !matches!(json.as_str(), "null" | "false" | "\"\"" | "[]" | "{}") && json.parse::<f64>() != Ok(0.0)
@@ -176,14 +177,14 @@ mod tests {
 
     const NOW: Now = Now { steady: Duration::ZERO, wall: Duration::from_secs(1_700_000_000) };
 
-    fn reading(status: u16, body: &str, former: &Tokens) -> Result<Tokens, TokenError> {
+    fn reading(status: u16, body: &str, previous: &Tokens) -> Result<Tokens, TokenError> {
         let (password, key) = (Secret::new("hunter2"), Secret::new("hunter2-and-more"));
         let secrets = [&password, &key];
-        let expected = Expected { former, sent_refresh_token: None, needs_uid: true, secrets: &secrets };
+        let expected = Expected { previous, sent_refresh_token: None, needs_uid: true, secrets: &secrets };
         read(status, body, &expected, NOW)
     }
 
-    /// What an answer means: `tokens`, `final`, `passes`, and whether something of it is kept.
+    /// The meaning of an answer: `tokens`, `final` or `transient`, and whether tokens of it are kept.
     fn meaning(status: u16, body: &str) -> (&'static str, Option<Code>, bool) {
         match reading(status, body, &Tokens::default()) {
             Ok(_) => ("tokens", None, false),
@@ -193,7 +194,7 @@ mod tests {
                 assert!(told.contains(&format!("\"transient\":{}", !error.is_final)), "{told}");
                 assert!(told.contains(&format!("\"http_status\":{status}")), "{told}");
                 let kind = if error.is_final { "final" } else { "passes" };
-                (kind, Some(error.failure.code()), error.rest.is_some())
+                (kind, Some(error.failure.code()), error.partial.is_some())
             }
         }
     }
@@ -209,7 +210,7 @@ mod tests {
                 let body = format!(r#"{{"error":{error},"error_description":"x"}}"#);
                 assert_eq!(meaning(status, &body), (by_name, Some(Code::OauthError), false), "{status} {body}");
             }
-            for error in PASSING_ERRORS {
+            for error in TRANSIENT_ERRORS {
                 let body = format!(r#"{{"error":"{error}"}}"#);
                 assert_eq!(meaning(status, &body), ("passes", Some(Code::OauthError), false), "{status} {body}");
             }
@@ -224,7 +225,7 @@ mod tests {
     }
 
     #[test]
-    fn tokens_are_tokens_whatever_stands_beside_them() {
+    fn tokens_are_read_whatever_else_the_answer_contains() {
         for status in [200, 201, 302, 400, 403, 500, 503] {
             for error in ["", ",\"error\":null", ",\"error\":\"\"", ",\"error\":[ ]", ",\"error\":{}", ",\"error\":0.0"]
             {
@@ -262,9 +263,10 @@ mod tests {
     }
 
     #[test]
-    fn what_was_sent_is_kept_where_the_answer_names_no_other() {
-        let (former, sent) = (Tokens::default(), Secret::new("sent"));
-        let expected = Expected { former: &former, sent_refresh_token: Some(&sent), needs_uid: false, secrets: &[] };
+    fn the_refresh_token_sent_is_kept_if_the_answer_has_none() {
+        let (previous, sent) = (Tokens::default(), Secret::new("sent"));
+        let expected =
+            Expected { previous: &previous, sent_refresh_token: Some(&sent), needs_uid: false, secrets: &[] };
         let tokens = read(200, r#"{"access_token":"a"}"#, &expected, NOW).expect("whole");
         assert_eq!(tokens.refresh_token.expose(), "sent");
     }

@@ -1,4 +1,4 @@
-//! A set of tokens, as the authorization server gives it and as the host stores it.
+//! A set of tokens, as issued by the authorization server and as stored by the host.
 #![forbid(unsafe_code)]
 
 use std::borrow::Cow;
@@ -9,23 +9,24 @@ use serde::Serialize;
 use serde_json::value::RawValue;
 use zeroize::Zeroizing;
 
+use super::json_object::JsonObject;
 use super::now::Now;
 use crate::error::{Code, Failure, Outcome};
 use crate::json::{LossyText, members};
 use crate::secret::Secret;
 use crate::signature::Circuit;
 
-/// A token that lives shorter than this is renewed; of a short-lived one the last tenth is "short".
+/// A token is renewed this long before its end; a short-lived one in the last tenth of its life.
 const MARGIN: Duration = Duration::from_secs(60);
-/// A century, in seconds. What claims to live longer tells nothing of its end.
+/// A century, in seconds. A longer life means that the end is unknown.
 const LONGEST_LIFE: f64 = 100.0 * 365.0 * 86400.0;
 
-/// What a session signs and is renewed with. Empty texts stand for "not known".
+/// A set of tokens. Empty texts mean unknown.
 #[derive(Debug, Clone, Default)]
 pub struct Tokens {
     /// Sent as `session_key`.
     pub access_token: Secret,
-    /// Buys the next set of tokens.
+    /// Exchanged for the next set of tokens.
     pub refresh_token: Secret,
     /// The session user, who signs in the client-server circuit.
     pub uid: String,
@@ -41,12 +42,12 @@ struct Lifetime {
     end: Duration,
 }
 
-/// The calls with these tokens that the platform accepted. A copy of a set of tokens begins without: it may differ.
+/// The calls with these tokens that the platform accepted. A clone starts without any, because it may be changed.
 #[derive(Debug, Default)]
 struct Accepted {
-    /// When the last of them began: milliseconds of [`Now::steady`] plus 1, or 0.
+    /// When the last of them began, in milliseconds of [`Now::steady`] plus 1; 0 means none.
     last: AtomicU64,
-    /// Which calls they were, as far as there is room: each has its place by its number.
+    /// The hashes of accepted calls, each in the slot that its hash selects.
     calls: [AtomicU64; 16],
 }
 
@@ -57,7 +58,7 @@ impl Clone for Accepted {
 }
 
 impl Accepted {
-    fn place(&self, call: u64) -> &AtomicU64 {
+    fn slot(&self, call: u64) -> &AtomicU64 {
         &self.calls[call as usize % self.calls.len()]
     }
 }
@@ -66,17 +67,17 @@ fn millis(steady: Duration) -> u64 {
     steady.as_millis() as u64 + 1
 }
 
-/// Why an answer is no whole set of tokens, and what of it must not be lost.
+/// Why an answer is not a complete set of tokens, and the tokens in it that must not be lost.
 #[derive(Debug)]
 pub struct Incomplete {
-    /// What is missing or wrong.
+    /// The missing or wrong field.
     pub failure: Failure,
-    /// The former set with what came in place of it.
-    pub rest: Option<Box<Tokens>>,
+    /// The previous set, updated with the fields of the answer.
+    pub partial: Option<Box<Tokens>>,
 }
 
 impl Tokens {
-    /// Tokens that the host gives; `expires_in` counts from now, 0 is a token that has ended.
+    /// Tokens given by the host; `expires_in` counts from now, 0 means an expired token.
     pub fn given(access_token: Secret, uid: &str, refresh_token: Secret, expires_in: Option<u64>, now: Now) -> Tokens {
         let lifetime = expires_in.map(|seconds| Lifetime::from_now(seconds, now));
         Tokens { access_token, refresh_token, uid: uid.to_owned(), lifetime, ..Tokens::default() }
@@ -87,38 +88,38 @@ impl Tokens {
         Tokens { refresh_token, ..self.clone() }
     }
 
-    /// Whether the access token is known to be of no use any more.
+    /// Whether the access token is known to have expired.
     pub fn have_expired(&self, now: Now) -> bool {
         self.lifetime.is_some_and(|lifetime| lifetime.end <= now.wall)
     }
 
     /// Whether the access token has expired or is about to.
-    pub fn want_renewal(&self, now: Now) -> bool {
+    pub fn need_renewal(&self, now: Now) -> bool {
         self.lifetime.is_some_and(|lifetime| {
             let margin = MARGIN.min(Duration::from_secs(lifetime.seconds) / 10);
             lifetime.end <= now.wall + margin
         })
     }
 
-    /// When the access token ends, since 1970, if that is known.
+    /// When the access token expires, as the time since 1970, if that is known.
     pub fn end(&self) -> Option<Duration> {
         self.lifetime.map(|lifetime| lifetime.end)
     }
 
-    /// Whether both sets hold the same tokens, whatever else they hold.
+    /// Whether both sets have the same tokens; other fields are ignored.
     pub fn are_same(&self, other: &Tokens) -> bool {
         self.access_token == other.access_token && self.refresh_token == other.refresh_token
     }
 
-    /// Notes that the platform accepted a call with these tokens. A number tells it from others: a hash of what it is.
+    /// Notes that the platform accepted a call with these tokens; `call` is the call's hash.
     pub fn note_accepted(&self, call: u64, began: Now) {
         self.accepted.last.fetch_max(millis(began.steady), Ordering::Relaxed);
-        self.accepted.place(call).store(call, Ordering::Relaxed);
+        self.accepted.slot(call).store(call, Ordering::Relaxed);
     }
 
-    /// Whether the platform is known to have accepted this very call with these tokens.
-    pub fn served(&self, call: u64) -> bool {
-        self.were_accepted() && self.accepted.place(call).load(Ordering::Relaxed) == call
+    /// Whether the platform is known to have accepted the same call with these tokens.
+    pub fn accepted_call(&self, call: u64) -> bool {
+        self.were_accepted() && self.accepted.slot(call).load(Ordering::Relaxed) == call
     }
 
     /// Whether the platform ever accepted a call with these tokens.
@@ -132,19 +133,19 @@ impl Tokens {
     }
 
     /// Reads the parameters of a redirect.
-    pub fn read(fields: &[(Cow<'_, str>, Cow<'_, str>)], former: &Tokens, needs_uid: bool) -> Outcome<Tokens> {
+    pub fn read(fields: &[(Cow<'_, str>, Cow<'_, str>)], previous: &Tokens, needs_uid: bool) -> Outcome<Tokens> {
         let find = |name: &str| fields.iter().find(|field| field.0 == name).map(|field| field.1.as_ref());
-        Tokens::from_fields(find, former, needs_uid, Now::since(Instant::now()))
+        Tokens::from_fields(find, previous, needs_uid, Now::since(Instant::now()))
             .map_err(|incomplete| incomplete.failure)
     }
 
     /// Reads the fields of an authorization server's answer.
     ///
-    /// What a renewal does not name is kept from the former set. `x_mailru_vid` that is no string and no number is to
-    /// be found as some text that is no user id.
+    /// Fields that a renewal's answer lacks are kept from the previous set. An `x_mailru_vid` that is neither string
+    /// nor number must be found as a text that is not a user id.
     pub fn from_fields<'a>(
         find: impl Fn(&'static str) -> Option<&'a str>,
-        former: &Tokens,
+        previous: &Tokens,
         needs_uid: bool,
         now: Now,
     ) -> Result<Tokens, Incomplete> {
@@ -153,9 +154,9 @@ impl Tokens {
         let seconds = seconds.filter(|seconds| (1.0..=LONGEST_LIFE).contains(seconds));
         let mut tokens = Tokens {
             access_token: find("access_token").map(Secret::new).unwrap_or_default(),
-            refresh_token: find("refresh_token").map_or_else(|| former.refresh_token.clone(), Secret::new),
-            uid: former.uid.clone(),
-            token_type: find("token_type").map(str::to_owned).or_else(|| former.token_type.clone()),
+            refresh_token: find("refresh_token").map_or_else(|| previous.refresh_token.clone(), Secret::new),
+            uid: previous.uid.clone(),
+            token_type: find("token_type").map(str::to_owned).or_else(|| previous.token_type.clone()),
             lifetime: seconds.map(|seconds| Lifetime::from_now(seconds as u64, now)),
             accepted: Accepted::default(),
         };
@@ -164,30 +165,31 @@ impl Tokens {
         let mut wrong_uid = None;
         match find("x_mailru_vid") {
             Some(uid) if !is_user_id(uid) => {
-                let message = "x_mailru_vid in the authorization server's answer is no user id, which is digits only";
+                let message =
+                    "x_mailru_vid in the authorization server's answer is not a user id, which is digits only";
                 wrong_uid = Some(oauth("x_mailru_vid", message.into()));
             }
-            // Another user's tokens are no host's of this session: they are told to nobody.
-            Some(uid) if !former.uid.is_empty() && former.uid != uid => {
-                let message = "the authorization server's answer is for another user (x_mailru_vid) than the session's";
-                return Err(Incomplete { failure: oauth("x_mailru_vid", message.into()), rest: None });
+            // Another user's tokens must not reach this session's host, so they are dropped.
+            Some(uid) if !previous.uid.is_empty() && previous.uid != uid => {
+                let message = "the authorization server's answer is for a user (x_mailru_vid) other than the session's";
+                return Err(Incomplete { failure: oauth("x_mailru_vid", message.into()), partial: None });
             }
             Some(uid) => tokens.uid = uid.to_owned(),
             None => {}
         }
         if tokens.access_token.is_empty() {
             let brought = find("refresh_token").is_some();
-            let rest = brought.then(|| Box::new(former.with_refresh_token(tokens.refresh_token)));
-            return Err(Incomplete { failure: missing("access_token"), rest });
+            let partial = brought.then(|| Box::new(previous.with_refresh_token(tokens.refresh_token)));
+            return Err(Incomplete { failure: missing("access_token"), partial });
         }
         let no_uid = || missing("x_mailru_vid").because("(the user's id, without which this session cannot sign)");
         match wrong_uid.or_else(|| (needs_uid && tokens.uid.is_empty()).then(no_uid)) {
-            Some(failure) => Err(Incomplete { failure, rest: Some(Box::new(tokens)) }),
+            Some(failure) => Err(Incomplete { failure, partial: Some(Box::new(tokens)) }),
             None => Ok(tokens),
         }
     }
 
-    /// Reads what [`Self::to_json`] wrote and a host stored; other members are ignored.
+    /// Reads the JSON of [`Self::to_json`] that a host stored; other members are ignored.
     pub fn stored(argument: &str, json: &str, now: Now) -> Outcome<Tokens> {
         let wrong = |name: &str, right: &str| Failure::argument(argument, format!("{name} must be {right}"));
         let mut tokens = Tokens::default();
@@ -213,7 +215,7 @@ impl Tokens {
             return Err(wrong("uid", "a user id, which is digits only"));
         }
         if tokens.access_token.is_empty() && tokens.refresh_token.is_empty() {
-            let problem = "holds neither access_token nor refresh_token; give what mailru_tokens showed";
+            let problem = "has neither access_token nor refresh_token; give the JSON that mailru_tokens returned";
             return Err(Failure::argument(argument, problem));
         }
         tokens.lifetime = match (seconds, end) {
@@ -227,31 +229,31 @@ impl Tokens {
         Ok(tokens)
     }
 
-    /// The tokens as JSON, for the host to store; `null` is unknown.
+    /// The tokens as JSON, which the host may store; `null` means unknown.
     pub fn to_json(&self, circuit: Option<Circuit>) -> String {
-        let mut json = Members::with_capacity(self.json_room());
+        let mut json = JsonObject::with_capacity(self.json_room());
         self.write_members(&mut json, self.lifetime.map(|lifetime| lifetime.end.as_secs()));
         json.add("circuit", circuit.map(Circuit::name));
         json.end()
     }
 
-    /// The tokens as JSON for [`Self::stored`] to read, with the application that they belong to. The end is not
-    /// rounded: of tokens that live two seconds, a second would be half.
+    /// The tokens as JSON for [`Self::stored`], with the id of their application. The end is not rounded, because that
+    /// would matter for short-lived tokens.
     pub fn to_file(&self, app_id: &str) -> Zeroizing<String> {
-        let mut json = Members::with_capacity(self.json_room() + 6 * app_id.len());
+        let mut json = JsonObject::with_capacity(self.json_room() + 6 * app_id.len());
         json.add("app_id", app_id);
         self.write_members(&mut json, self.lifetime.map(|lifetime| lifetime.end.as_secs_f64()));
         Zeroizing::new(json.end())
     }
 
-    /// Enough for all members, however they are escaped: a buffer that grew would leave copies of secrets behind.
+    /// Enough for all members with any escapes: a buffer that grew would leave copies of secrets in memory.
     fn json_room(&self) -> usize {
         let texts = [self.access_token.expose(), self.refresh_token.expose(), &self.uid];
         let texts = texts.into_iter().chain(self.token_type.as_deref());
         texts.map(|text| 6 * text.len()).sum::<usize>() + 256
     }
 
-    fn write_members(&self, json: &mut Members, expires_at: Option<impl Serialize>) {
+    fn write_members(&self, json: &mut JsonObject, expires_at: Option<impl Serialize>) {
         let known = |text| Some(text).filter(|text: &&str| !text.is_empty());
         json.add("access_token", known(self.access_token.expose()));
         json.add("refresh_token", known(self.refresh_token.expose()));
@@ -266,28 +268,6 @@ impl Lifetime {
     fn from_now(seconds: u64, now: Now) -> Lifetime {
         let seconds = seconds.min(LONGEST_LIFE as u64);
         Lifetime { seconds, end: now.wall + Duration::from_secs(seconds) }
-    }
-}
-
-/// A JSON object that is written member by member into one buffer.
-struct Members(Vec<u8>);
-
-impl Members {
-    fn with_capacity(bytes: usize) -> Members {
-        Members(Vec::with_capacity(bytes))
-    }
-
-    fn add(&mut self, name: &str, value: impl Serialize) {
-        self.0.push(if self.0.is_empty() { b'{' } else { b',' });
-        // Neither can fail: a text or a number into memory.
-        let _ = serde_json::to_writer(&mut self.0, name);
-        self.0.push(b':');
-        let _ = serde_json::to_writer(&mut self.0, &value);
-    }
-
-    fn end(mut self) -> String {
-        self.0.push(b'}');
-        String::from_utf8(self.0).unwrap_or_default()
     }
 }
 
@@ -311,9 +291,9 @@ mod tests {
 
     const NOW: Now = Now { steady: Duration::from_secs(5), wall: Duration::from_secs(1_700_000_000) };
 
-    fn read(json: &str, former: &Tokens, needs_uid: bool) -> Result<Tokens, Incomplete> {
+    fn read(json: &str, previous: &Tokens, needs_uid: bool) -> Result<Tokens, Incomplete> {
         let fields = Fields::of(json).expect("an object");
-        Tokens::from_fields(|name| fields.find(name), former, needs_uid, NOW)
+        Tokens::from_fields(|name| fields.find(name), previous, needs_uid, NOW)
     }
 
     fn seconds(tokens: &Tokens) -> Option<u64> {
@@ -331,7 +311,7 @@ mod tests {
             ("null", None),
             ("\"soon\"", None),
             ("-1", None),
-            // A token that ended when it came would be renewed for every call.
+            // A token that had expired on arrival would be renewed for every call.
             ("0", None),
             ("\"0\"", None),
             ("0.5", None),
@@ -340,33 +320,33 @@ mod tests {
             let tokens = read(&json, &Tokens::default(), false).expect("enough");
             assert_eq!(seconds(&tokens), expected, "{expires_in}");
         }
-        let former = Tokens::given(Secret::new("old"), "7", Secret::new("keep"), None, NOW);
-        let renewed = read(r#"{"access_token":"new"}"#, &former, true).expect("the uid is known");
+        let previous = Tokens::given(Secret::new("old"), "7", Secret::new("keep"), None, NOW);
+        let renewed = read(r#"{"access_token":"new"}"#, &previous, true).expect("the uid is known");
         assert_eq!((renewed.refresh_token.expose(), renewed.uid.as_str()), ("keep", "7"));
     }
 
-    /// Given an answer in which something is missing or wrong, then the field is named and the rest is kept.
+    /// If a field of an answer is missing or wrong, the error names it and the other fields are kept.
     #[test]
     fn what_is_missing_or_wrong_is_named_and_the_rest_is_kept() {
-        let former = Tokens::given(Secret::new("old"), "7", Secret::new("r0"), None, NOW);
+        let previous = Tokens::given(Secret::new("old"), "7", Secret::new("r0"), None, NOW);
         let none = Tokens::default();
-        for (json, former, field, rest) in [
+        for (json, previous, field, partial) in [
             ("{}", &none, "access_token", None),
             (r#"{"access_token":""}"#, &none, "access_token", None),
             (r#"{"access_token":["a"]}"#, &none, "access_token", None),
-            (r#"{"refresh_token":"r1"}"#, &former, "access_token", Some(("old", "r1", "7"))),
+            (r#"{"refresh_token":"r1"}"#, &previous, "access_token", Some(("old", "r1", "7"))),
             (r#"{"access_token":"a","refresh_token":"r1"}"#, &none, "x_mailru_vid", Some(("a", "r1", ""))),
-            (r#"{"access_token":"a","x_mailru_vid":"me"}"#, &former, "x_mailru_vid", Some(("a", "r0", "7"))),
+            (r#"{"access_token":"a","x_mailru_vid":"me"}"#, &previous, "x_mailru_vid", Some(("a", "r0", "7"))),
             (r#"{"access_token":"a","x_mailru_vid":1.5}"#, &none, "x_mailru_vid", Some(("a", "", ""))),
             (r#"{"access_token":"a","x_mailru_vid":["7"]}"#, &none, "x_mailru_vid", Some(("a", "", ""))),
-            (r#"{"access_token":"a","x_mailru_vid":"8"}"#, &former, "x_mailru_vid", None),
+            (r#"{"access_token":"a","x_mailru_vid":"8"}"#, &previous, "x_mailru_vid", None),
         ] {
-            let incomplete = read(json, former, true).expect_err(json);
+            let incomplete = read(json, previous, true).expect_err(json);
             let told = incomplete.failure.into_json();
             assert!(told.contains(&format!("\"field\":\"{field}\"")), "{told}");
-            let kept = incomplete.rest;
+            let kept = incomplete.partial;
             let kept = kept.as_ref().map(|it| (it.access_token.expose(), it.refresh_token.expose(), it.uid.as_str()));
-            assert_eq!(kept, rest, "{json}");
+            assert_eq!(kept, partial, "{json}");
         }
     }
 
@@ -374,13 +354,13 @@ mod tests {
     fn short_lives_have_short_margins() {
         let living = |seconds| Tokens::given(Secret::new("a"), "", Secret::default(), seconds, NOW);
         let later = |seconds| Now { wall: NOW.wall + Duration::from_secs(seconds), ..NOW };
-        assert!(living(Some(0)).have_expired(NOW) && living(Some(0)).want_renewal(NOW));
+        assert!(living(Some(0)).have_expired(NOW) && living(Some(0)).need_renewal(NOW));
         for (life, renewed_from) in [(30, 27), (600, 540), (86400, 86340)] {
             let tokens = living(Some(life));
-            assert!(!tokens.want_renewal(later(renewed_from - 1)) && tokens.want_renewal(later(renewed_from)));
+            assert!(!tokens.need_renewal(later(renewed_from - 1)) && tokens.need_renewal(later(renewed_from)));
             assert!(!tokens.have_expired(later(life - 1)) && tokens.have_expired(later(life)));
         }
-        assert!(!living(None).want_renewal(later(1 << 40)));
+        assert!(!living(None).need_renewal(later(1 << 40)));
     }
 
     #[test]
@@ -413,7 +393,7 @@ mod tests {
             assert!(failure.contains(told) && failure.contains(r#""argument":"tokens_json""#), "{failure}");
             assert!(!failure.contains("hunter2"), "{failure}");
         }
-        // The past is no error; half a set is enough.
+        // A time in the past is valid, and one of the two tokens is enough.
         let past = Tokens::stored("t", r#"{"access_token":"a","expires_at":1,"expires_in":"5"}"#, NOW).expect("stored");
         assert!(past.have_expired(NOW));
         assert_eq!(

@@ -1,4 +1,4 @@
-//! Performs a queue's requests: one thread with an engine, on which each request that waits is suspended.
+//! Performs a queue's requests on one thread with an engine, which suspends each request that waits.
 #![forbid(unsafe_code)]
 
 use std::mem;
@@ -12,24 +12,24 @@ use crate::error::{Code, Failure, Outcome};
 use crate::fork::lock;
 use crate::json::Json;
 
-/// An engine that had nothing to do for so long ends; the next submission starts another.
+/// An engine without work ends after this time; the next submission starts another.
 const IDLE_LIMIT: Duration = Duration::from_secs(5);
 
-/// The engine's thread, as the host's threads see it.
+/// The engine's thread, for the host's threads.
 #[derive(Default)]
 pub struct Performer {
     poller: Option<Arc<Poller>>,
     idle_since: Option<Instant>,
 }
 
-/// Requests that are over, until the engine takes a turn.
+/// Requests that have ended; the engine drops them in its next iteration.
 #[derive(Default)]
 pub struct Resources {
     finished: Mutex<Vec<(Arc<Submission>, Outcome<Json>)>>,
 }
 
 impl Shared {
-    /// Starts the engine if it does not run.
+    /// Starts the engine unless it runs.
     pub fn prepare_to_perform(self: &Arc<Self>, state: &mut MutexGuard<'_, State>) -> Outcome<()> {
         if state.performer.poller.is_some() {
             return Ok(());
@@ -42,14 +42,14 @@ impl Shared {
         Ok(())
     }
 
-    /// Tells the engine of a submission.
+    /// Notifies the engine of a submission.
     pub fn submitted(&self, state: MutexGuard<'_, State>) {
         let poller = state.performer.poller.clone();
         drop(state);
         poller.inspect(|poller| poller.notify());
     }
 
-    /// Tells the engine that the queue was freed.
+    /// Notifies the engine that the queue was freed.
     pub fn freed(&self) {
         self.submitted(lock(&self.state));
     }
@@ -69,13 +69,13 @@ impl Work for Shared {
         over.extend(self.expire(&mut state));
         let mut jobs = Vec::new();
         while in_flight + jobs.len() < self.in_flight {
-            let Some(submission) = state.book.start() else { break };
+            let Some(submission) = state.submissions.start() else { break };
             submission.prepared.call().unblocked();
             jobs.push(submission);
         }
         let turn = self.go_on(&mut state, in_flight + jobs.len(), jobs);
         drop(state);
-        // One may be the last to hold its session: dropped outside of the lock.
+        // Dropped outside of the lock, because one may hold the last reference to its session.
         drop(over);
         turn
     }
@@ -89,13 +89,13 @@ impl Work for Shared {
     }
 
     fn refuse(&self, submission: Arc<Submission>) {
-        let failure = Failure::new(Code::OutOfMemory, "no memory for the queued call's stack");
+        let failure = Failure::new(Code::OutOfMemory, "there is not enough memory for the stack of the queued call");
         lock(&self.work.finished).push((submission, Err(failure)));
     }
 }
 
 impl Shared {
-    /// Whether the engine goes on.
+    /// Whether the engine continues.
     fn go_on(
         &self,
         state: &mut MutexGuard<'_, State>,
@@ -104,11 +104,11 @@ impl Shared {
     ) -> Turn<Arc<Submission>> {
         if in_flight > 0 {
             state.performer.idle_since = None;
-            return Turn::Continue(jobs, state.book.first_deadline());
+            return Turn::Continue(jobs, state.submissions.first_deadline());
         }
         let now = Instant::now();
         let idle_since = *state.performer.idle_since.get_or_insert(now);
-        if state.book.is_freed() || now.duration_since(idle_since) >= IDLE_LIMIT {
+        if state.submissions.is_freed() || now.duration_since(idle_since) >= IDLE_LIMIT {
             state.performer = Performer::default();
             return Turn::End;
         }

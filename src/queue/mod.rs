@@ -1,23 +1,24 @@
-//! A queue of requests: hosts with an event loop submit, the library performs, the host takes completions.
+//! A queue of requests: a host with an event loop submits requests, the library performs them, the host takes
+//! completions.
 //!
 //! Every accepted submission is handed out exactly once, in the order of completion. A queue belongs to the process
-//! that made it: the thread that performs its requests does not exist in a child.
+//! that made it: the thread that performs its requests does not exist in a forked child.
 #![forbid(unsafe_code)]
 
-mod book;
 #[cfg(target_os = "linux")]
 mod engine;
 mod signal;
+mod submissions;
 #[cfg(not(target_os = "linux"))]
 mod workers;
 
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::{Duration, Instant};
 
-use self::book::{Book, Id, Readable};
 #[cfg(target_os = "linux")]
 use self::engine::{Performer, Resources};
 use self::signal::Signal;
+use self::submissions::{Id, Readable, Submissions};
 #[cfg(not(target_os = "linux"))]
 use self::workers::{Performer, Resources};
 use crate::call::{Call, CallGroup, Interrupt};
@@ -27,21 +28,21 @@ use crate::json::Json;
 use crate::request::Request;
 use crate::session::{PreparedRequest, Session};
 
-/// How many requests are in flight at once in a queue for which no number was given.
+/// The default maximum of requests in flight at once.
 const DEFAULT_IN_FLIGHT: u32 = 64;
-/// The most requests in flight at once.
+/// The largest allowed maximum of requests in flight at once.
 const MAX_IN_FLIGHT: u32 = 65_536;
-/// The capacity of a queue for which none was given; more if more can be in flight.
+/// The default capacity; it is larger if more requests can be in flight.
 const DEFAULT_CAPACITY: u32 = 1024;
 
-/// What became of a submission: its tag, and what the request would have returned.
-pub type Completion = book::Completion<Outcome<Json>>;
+/// The outcome of a submission: its tag, and the outcome of its request.
+pub type Completion = submissions::Completion<Outcome<Json>>;
 
 /// A queue; any number of threads may use it at once.
 pub struct Queue(OfThisProcess<Arc<Shared>>);
 
 impl Queue {
-    /// A queue with at most so many requests in flight and so many submissions not yet handed out; 0 is the
+    /// A queue with at most `in_flight` requests in flight and `capacity` submissions not yet handed out; 0 means the
     /// default. No thread is started yet.
     pub fn new(in_flight: u32, capacity: u32) -> Outcome<Queue> {
         if in_flight > MAX_IN_FLIGHT {
@@ -54,9 +55,9 @@ impl Queue {
         Ok(Queue(OfThisProcess::new(Arc::new(Shared {
             in_flight,
             state: Mutex::new(State {
-                book: Book::new(capacity),
+                submissions: Submissions::new(capacity),
                 performer: Performer::default(),
-                takers: 0,
+                waiting_threads: 0,
                 signal: None,
             }),
             completed: Condvar::new(),
@@ -64,8 +65,8 @@ impl Queue {
         }))))
     }
 
-    /// Accepts a request, or refuses it at once; `data` is the file of an upload. A time limit of the request's own
-    /// counts from now, the session's from when it comes into flight.
+    /// Accepts or refuses a request; `data` is the file of an upload. The request's own time limit starts now, the
+    /// session's when the request comes into flight.
     pub fn submit(
         &self,
         session: Arc<Session>,
@@ -84,7 +85,7 @@ impl Queue {
         shared.submit(session, prepared, deadline, tag)
     }
 
-    /// Takes the next completion; `None` waits without end.
+    /// Takes the next completion; `None` waits without a limit.
     pub fn next(&self, wait: Option<Duration>) -> Outcome<Completion> {
         self.shared()?.next(wait)
     }
@@ -95,12 +96,12 @@ impl Queue {
         Ok(())
     }
 
-    /// The descriptor; it is made when first asked for, so that others do not pay for it.
+    /// The descriptor. It is made on first use, because many hosts do not need it.
     pub fn descriptor(&self) -> Outcome<i32> {
         self.shared()?.descriptor()
     }
 
-    /// Ends the queue: what is pending is cancelled and not handed out, whoever waits is woken.
+    /// Frees the queue: cancels pending submissions without handing them out, and wakes waiting threads.
     pub fn free(&self) {
         if let Some(shared) = self.0.get() {
             shared.free();
@@ -109,15 +110,15 @@ impl Queue {
 
     fn shared(&self) -> Outcome<&Arc<Shared>> {
         self.0.get().ok_or_else(|| {
-            let message = "queue: it belongs to the process that made it, and this one was forked; make a new queue";
+            let message = "queue: was made before a fork, by the parent process; make a new queue in this process";
             Failure::new(Code::InvalidHandle, message).for_argument("queue")
         })
     }
 }
 
-/// What the host's threads share with those that perform a queue's requests.
+/// The state shared by the host's threads and those that perform a queue's requests.
 struct Shared {
-    /// How many requests may be in flight at once.
+    /// The maximum of requests in flight at once.
     in_flight: usize,
     state: Mutex<State>,
     /// The host's threads wait here for completions.
@@ -126,13 +127,13 @@ struct Shared {
 }
 
 struct State {
-    book: Book<Arc<Submission>, Outcome<Json>>,
+    submissions: Submissions<Arc<Submission>, Outcome<Json>>,
     performer: Performer,
-    takers: usize,
+    waiting_threads: usize,
     signal: Option<Signal>,
 }
 
-/// A request that was accepted and is not completed.
+/// An accepted request that is not completed yet.
 struct Submission {
     queue: Weak<Shared>,
     id: Id,
@@ -142,16 +143,16 @@ struct Submission {
 }
 
 impl Interrupt for Submission {
-    /// Completes a submission that has not begun to run; a running call ends by itself.
+    /// Completes a submission that has not begun to run; a running one notices the cancellation itself.
     fn interrupt(&self, _: &Call) {
         let Some(queue) = self.queue.upgrade() else { return };
         let mut state = lock(&queue.state);
-        let withdrawn = state.book.withdraw(self.id);
+        let withdrawn = state.submissions.withdraw(self.id);
         if withdrawn.is_some() {
             queue.complete(&mut state, self.tag, Err(cancelled()));
         }
         drop(state);
-        // It may be the last to hold the session: dropped outside of the lock.
+        // Dropped outside of the lock, because it may hold the last reference to the session.
         drop(withdrawn);
     }
 }
@@ -165,16 +166,16 @@ impl Shared {
         tag: u64,
     ) -> Outcome<()> {
         let mut state = lock(&self.state);
-        state.book.check_room()?;
+        state.submissions.check_room()?;
         self.prepare_to_perform(&mut state)?;
         let owner = Arc::as_ptr(&session) as usize as u64;
-        let submission = state.book.accept(owner, deadline, |id| {
+        let submission = state.submissions.accept(owner, deadline, |id| {
             Arc::new(Submission { queue: Arc::downgrade(self), id, tag, session, prepared })
         });
         let waits: Weak<Submission> = Arc::downgrade(&submission);
         submission.prepared.call().blocked_in(waits);
         self.submitted(state);
-        // A cancellation before the acceptance did not find it.
+        // A cancellation before the acceptance had no effect on the submission.
         if submission.prepared.call().is_cancelled() {
             submission.interrupt(submission.prepared.call());
         }
@@ -185,33 +186,33 @@ impl Shared {
         let until = wait.map(|wait| Instant::now() + wait);
         let mut state = lock(&self.state);
         loop {
-            if let Some((completion, readable)) = state.book.hand_out()? {
-                state.tell(readable);
+            if let Some((completion, readable)) = state.submissions.hand_out()? {
+                state.update_signal(readable);
                 return Ok(completion);
             }
-            state.takers += 1;
+            state.waiting_threads += 1;
             state = match until {
                 None => self.completed.wait(state).unwrap_or_else(PoisonError::into_inner),
                 Some(until) => {
                     let left = until.saturating_duration_since(Instant::now());
                     if left.is_zero() {
-                        state.takers -= 1;
-                        return Err(Failure::new(Code::QueueEmpty, "nothing completed within the wait"));
+                        state.waiting_threads -= 1;
+                        return Err(Failure::new(Code::QueueEmpty, "no submission completed within timeout_ms"));
                     }
                     self.completed.wait_timeout(state, left).unwrap_or_else(PoisonError::into_inner).0
                 }
             };
-            state.takers -= 1;
+            state.waiting_threads -= 1;
         }
     }
 
     fn cancel(&self, tag: u64) {
-        let tagged: Vec<_> = lock(&self.state).book.pending().filter(|it| it.tag == tag).cloned().collect();
+        let tagged: Vec<_> = lock(&self.state).submissions.pending().filter(|it| it.tag == tag).cloned().collect();
         tagged.iter().for_each(|submission| submission.prepared.call().cancel());
     }
 
     fn free(&self) {
-        let freed = lock(&self.state).book.free();
+        let freed = lock(&self.state).submissions.free();
         freed.running.iter().for_each(|submission| submission.prepared.call().cancel());
         self.freed();
         self.completed.notify_all();
@@ -221,7 +222,7 @@ impl Shared {
         let mut state = lock(&self.state);
         if state.signal.is_none() {
             let signal = Signal::new()?;
-            if state.book.done() > 0 {
+            if state.submissions.done() > 0 {
                 signal.raise();
             }
             state.signal = Some(signal);
@@ -229,37 +230,37 @@ impl Shared {
         Ok(state.signal.as_ref().map_or(-1, Signal::descriptor))
     }
 
-    /// Completes the submissions that waited to the end of their time, and hands them over: one may be the last to hold
-    /// its session, and is dropped outside of the lock.
+    /// Completes the submissions whose time limit passed while they waited. The caller drops them outside of the lock,
+    /// because one may hold the last reference to its session.
     fn expire(&self, state: &mut MutexGuard<'_, State>) -> Vec<Arc<Submission>> {
-        if state.book.first_deadline().is_none() {
+        if state.submissions.first_deadline().is_none() {
             return Vec::new();
         }
-        let expired = state.book.expire(Instant::now());
+        let expired = state.submissions.expire(Instant::now());
         for submission in &expired {
             self.complete(state, submission.tag, Err(submission.prepared.call().timed_out()));
         }
         expired
     }
 
-    /// Takes over what became of a request that ran.
+    /// Completes a request that ran.
     fn finish(&self, state: &mut MutexGuard<'_, State>, submission: &Submission, outcome: Outcome<Json>) {
-        state.book.stop(submission.id);
+        state.submissions.stop(submission.id);
         self.complete(state, submission.tag, outcome);
     }
 
     fn complete(&self, state: &mut MutexGuard<'_, State>, tag: u64, outcome: Outcome<Json>) {
-        let readable = state.book.complete(tag, outcome);
-        state.tell(readable);
+        let readable = state.submissions.complete(tag, outcome);
+        state.update_signal(readable);
         // Skip the wake-up, a system call, if each waiting thread has one pending.
-        if state.takers >= state.book.done() {
+        if state.waiting_threads >= state.submissions.done() {
             self.completed.notify_one();
         }
     }
 }
 
 impl State {
-    fn tell(&self, readable: Readable) {
+    fn update_signal(&self, readable: Readable) {
         match (&self.signal, readable) {
             (Some(signal), Readable::Begins) => signal.raise(),
             (Some(signal), Readable::Ends) => signal.lower(),
@@ -269,7 +270,7 @@ impl State {
 }
 
 impl Submission {
-    /// Performs the request; a panic becomes its outcome.
+    /// Performs the request; a panic becomes a failure.
     fn perform(&self) -> Outcome<Json> {
         crate::panics::catch(|| {
             crate::panics::planted("queue");

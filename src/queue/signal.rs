@@ -1,4 +1,4 @@
-//! The descriptor of a queue, readable exactly while a completion waits.
+//! The descriptor of a queue: readable while a completion waits, and only then.
 #![forbid(unsafe_code)]
 
 #[cfg(not(unix))]
@@ -6,7 +6,7 @@ pub use self::elsewhere::Signal;
 #[cfg(unix)]
 pub use self::unix::Signal;
 
-/// A pair of sockets that holds one byte while a completion waits, and none else.
+/// A pair of sockets that contains one byte while a completion waits, and nothing otherwise.
 #[cfg(unix)]
 mod unix {
     use std::io::{Read, Write};
@@ -25,48 +25,48 @@ mod unix {
         /// A descriptor that is not readable.
         pub fn new() -> Outcome<Signal> {
             let pair = UnixStream::pair().and_then(|(readable, writable)| {
-                // A host that reads the byte itself must not make the library wait for it.
+                // Non-blocking, so that a host that reads the byte itself does not block the library.
                 readable.set_nonblocking(true)?;
                 writable.set_nonblocking(true)?;
                 Ok(Signal { readable, writable })
             });
             pair.map_err(|error| {
-                Failure::new(Code::NetworkError, format!("no descriptor could be made: {}", error.kind()))
+                Failure::new(Code::NetworkError, format!("the queue's descriptor could not be made: {}", error.kind()))
             })
         }
 
-        /// The end to wait on.
+        /// The descriptor to wait on.
         pub fn descriptor(&self) -> i32 {
             self.readable.as_raw_fd()
         }
 
-        /// A completion waits now.
+        /// Makes the descriptor readable.
         pub fn raise(&self) {
             let _ = (&self.writable).write(&[1]);
         }
 
-        /// None waits any more.
+        /// Makes the descriptor not readable.
         pub fn lower(&self) {
             let _ = (&self.readable).read(&mut [0]);
         }
     }
 }
 
-/// Systems without descriptors to wait for: a thread of the host takes completions there.
+/// For systems without descriptors to wait on: there a thread of the host takes completions.
 #[cfg(not(unix))]
 mod elsewhere {
     use crate::error::{Code, Failure, Outcome};
 
-    /// Never made.
+    /// Never constructed.
     pub enum Signal {}
 
     impl Signal {
-        /// Always refused.
+        /// Always fails.
         pub fn new() -> Outcome<Signal> {
             Err(Failure::new(Code::InternalError, "this system has no descriptors; use mailru_queue_next with a wait"))
         }
 
-        /// There is none.
+        /// Never called.
         pub fn descriptor(&self) -> i32 {
             -1
         }

@@ -1,4 +1,4 @@
-//! Performs a queue's requests where there is no engine: threads, each of which performs one request at a time.
+//! Performs a queue's requests on systems without an engine: on threads, each with one request at a time.
 #![forbid(unsafe_code)]
 
 use std::sync::{Arc, Condvar, MutexGuard, PoisonError};
@@ -11,57 +11,57 @@ use crate::fork::lock;
 
 /// The most threads of a queue.
 const MAX_WORKERS: usize = 64;
-/// A worker that had nothing to do for so long ends.
+/// A worker without work ends after this time.
 const IDLE_LIMIT: Duration = Duration::from_secs(5);
 
-/// How many threads there are, and how many of them have nothing to do.
+/// The number of threads, and of those without work.
 #[derive(Default)]
 pub struct Performer {
     workers: usize,
     idle: usize,
 }
 
-/// Where workers wait for work.
+/// Workers wait here for work.
 #[derive(Default)]
 pub struct Resources {
     submitted: Condvar,
 }
 
 impl Shared {
-    /// Starts a worker if those that exist have enough to do.
+    /// Starts a worker if no existing one is free.
     pub fn prepare_to_perform(self: &Arc<Self>, state: &mut MutexGuard<'_, State>) -> Outcome<()> {
         let Performer { workers, idle } = state.performer;
-        if state.book.waiting() < idle || workers >= self.in_flight.min(MAX_WORKERS) {
+        if state.submissions.waiting() < idle || workers >= self.in_flight.min(MAX_WORKERS) {
             return Ok(());
         }
         let shared = Arc::clone(self);
         match background::spawn("queue", move || shared.work()) {
             Ok(()) => state.performer.workers += 1,
-            // Those that exist will come to it.
+            // The existing workers will perform it later.
             Err(_) if workers > 0 => {}
             Err(failure) => return Err(failure),
         }
         Ok(())
     }
 
-    /// Tells the workers of a submission.
+    /// Notifies the workers of a submission.
     pub fn submitted(&self, state: MutexGuard<'_, State>) {
         let idle = state.performer.idle > 0;
         drop(state);
-        // Waking is a system call, also if nobody sleeps.
+        // A wake-up needs a system call even if no worker sleeps.
         if idle {
             self.work.submitted.notify_one();
         }
     }
 
-    /// Tells the workers that the queue was freed.
+    /// Notifies the workers that the queue was freed.
     pub fn freed(&self) {
         self.work.submitted.notify_all();
     }
 
     fn work(&self) {
         let mut state = lock(&self.state);
-        while !state.book.is_freed() {
+        while !state.submissions.is_freed() {
             let expired = self.expire(&mut state);
             if !expired.is_empty() {
                 drop(state);
@@ -69,14 +69,14 @@ impl Shared {
                 state = lock(&self.state);
                 continue;
             }
-            if let Some(submission) = state.book.start() {
+            if let Some(submission) = state.submissions.start() {
                 submission.prepared.call().unblocked();
                 drop(state);
                 let outcome = submission.perform();
                 state = lock(&self.state);
                 self.finish(&mut state, &submission, outcome);
                 drop(state);
-                // It may be the last to hold the session: dropped outside of the lock.
+                // Dropped outside of the lock, because it may hold the last reference to the session.
                 drop(submission);
                 state = lock(&self.state);
                 continue;
@@ -86,7 +86,7 @@ impl Shared {
                 self.work.submitted.wait_timeout(state, IDLE_LIMIT).unwrap_or_else(PoisonError::into_inner);
             state = woken;
             state.performer.idle -= 1;
-            if wait.timed_out() && state.book.waiting() == 0 {
+            if wait.timed_out() && state.submissions.waiting() == 0 {
                 break;
             }
         }

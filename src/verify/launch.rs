@@ -8,16 +8,16 @@ use crate::params::{Parameters, Received};
 use crate::secret::Secret;
 use crate::signature::{equal, sort, verifies};
 
-/// What is of digits only, if it is there.
+/// Parameters that must be digits only, if they are present.
 const NUMBERS: [&str; 5] = ["app_id", "vid", "oid", "session_expire", "is_app_user"];
 
-/// Checks `sig` over those of the platform's names that are present, and `authentication_key` where it is present.
+/// Checks `sig` over the platform's own parameters, and `authentication_key` if it is present.
 pub fn launch<'a>(received: Received<'a>, secret_key: &Secret) -> Outcome<Checked<'a>> {
     let (signature, fields) = without_signature(received)?;
     let mut parameters = the_platforms(fields)?;
     for (name, value) in &parameters {
         if let Some(hidden) = hidden(value) {
-            return Err(forged(name, &format!("holds {hidden}=, which could be a parameter of its own")));
+            return Err(forged(name, &format!("contains {hidden}=, which could be another parameter")));
         }
     }
     for name in ["app_id", "vid"] {
@@ -37,10 +37,10 @@ pub fn launch<'a>(received: Received<'a>, secret_key: &Secret) -> Outcome<Checke
     }
 }
 
-/// Checks `authentication_key` alone, which vouches for `app_id` and `vid`: early launches have no `sig`.
+/// Checks only `authentication_key`, which proves `app_id` and `vid`: early launches have no `sig`.
 pub fn launch_by_key<'a>(received: Received<'a>, secret_key: &Secret) -> Outcome<Checked<'a>> {
     if received.iter().any(|field| field.0 == "sig") {
-        return Err(forged("sig", "is no part of an early launch; check the kind \"launch\""));
+        return Err(forged("sig", "is not part of an early launch; use the kind \"launch\""));
     }
     let mut parameters = the_platforms(received)?;
     check_key(&parameters, secret_key)?;
@@ -48,7 +48,8 @@ pub fn launch_by_key<'a>(received: Received<'a>, secret_key: &Secret) -> Outcome
     Ok(Checked { parameters, by: &["authentication_key"] })
 }
 
-/// The parameters of the platform's names. Another name may be the application's own, unless it only looks different.
+/// The parameters with the platform's names. Other names are the application's own, unless a server could read them as
+/// one of the platform's.
 fn the_platforms(fields: Received<'_>) -> Outcome<Parameters<'_>> {
     let mut parameters = Parameters::with_capacity(fields.len());
     for (name, value) in fields {
@@ -65,7 +66,7 @@ fn the_platforms(fields: Received<'_>) -> Outcome<Parameters<'_>> {
     Ok(parameters)
 }
 
-/// A name that may be hidden in a value: one of the platform's, or what shows that an application's own call was signed.
+/// A name hidden in a value: one of the platform's, or one that occurs only in an application's own calls.
 fn hidden(value: &str) -> Option<&'static str> {
     signs_after_names(value).find_map(|text| LAUNCH.into_iter().chain(["method"]).find(|name| text.ends_with(name)))
 }

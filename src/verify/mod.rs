@@ -1,9 +1,8 @@
-//! Checks of what the platform signs with an application's secret key: payment callbacks, launch parameters, the
-//! JavaScript library's cookie.
+//! Checks the requests that the platform signs with an application's secret key: payment callbacks, launch parameters,
+//! and the JavaScript library's cookie.
 //!
-//! One key signs all of them and the application's own calls, and the hashed text has no separators. So that a
-//! signature of one is worth nothing for another, no two different sets of a kind, names and values pass with the same
-//! signature: `tests/fuzz` looks for some.
+//! The same key signs all of them and the application's own calls, and the hashed text has no separators. So the checks
+//! accept at most one kind and one set of names and values for each signature, which `tests/fuzz` tests.
 #![forbid(unsafe_code)]
 
 mod launch;
@@ -18,11 +17,11 @@ use crate::error::{Code, Failure, Outcome};
 use crate::params::{self, Parameters, Received};
 use crate::secret::Secret;
 
-/// What passed a check, sorted by name where its order was hashed.
+/// The result of a successful check.
 struct Checked<'a> {
-    /// What is vouched for, and nothing else.
+    /// The parameters that the signatures prove, and no others.
     parameters: Parameters<'a>,
-    /// The names of the signatures that vouch for it.
+    /// The names of the signatures that were checked.
     by: &'static [&'static str],
 }
 
@@ -39,7 +38,7 @@ pub fn launch(secret_key: &Secret, params_json: Option<&str>) -> Outcome<()> {
 fn received<'a>(secret_key: &Secret, params_json: Option<&'a str>) -> Outcome<Received<'a>> {
     with_key(secret_key)?;
     let json = params_json.filter(|json| !json.is_empty()).ok_or_else(|| {
-        Failure::argument("params_json", "is not given; give the received parameters as a JSON object")
+        Failure::argument("params_json", "is NULL or empty; give the received parameters as a JSON object")
     })?;
     params::received(json)
 }
@@ -51,7 +50,7 @@ fn with_key(secret_key: &Secret) -> Outcome<()> {
     }
 }
 
-/// Takes the signature out of what came.
+/// Separates the signature from the other parameters.
 fn without_signature(mut received: Received<'_>) -> Outcome<(Cow<'_, str>, Received<'_>)> {
     let place = received.iter().position(|field| field.0 == "sig").ok_or_else(|| missing("sig"))?;
     let (name, value) = received.swap_remove(place);
@@ -70,7 +69,7 @@ fn missing(name: &str) -> Failure {
     Failure::argument(name, "is missing; pass on every parameter that was received")
 }
 
-/// What is refused whatever its signature says.
+/// The failure of a request that is refused whatever its signature.
 fn forged(name: &str, problem: &str) -> Failure {
     let message = format!("{name}: {problem}; do not trust this request");
     Failure::new(Code::SignatureMismatch, message).for_argument(name)
@@ -80,7 +79,7 @@ fn mismatch(name: &str, over: &str) -> Failure {
     Failure::new(
         Code::SignatureMismatch,
         format!(
-            "{name} is not the platform's over {over}: do not trust this request (or secret_key is another application's)"
+            "{name} is not the platform's signature of {over}: do not trust this request; if all requests fail, check secret_key"
         ),
     )
 }

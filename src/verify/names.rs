@@ -1,4 +1,4 @@
-//! The names that are signed with `secret_key`, and other spellings that a server may take for one of them.
+//! The names that are signed with `secret_key`, and other spellings that a server may read as one of them.
 #![forbid(unsafe_code)]
 
 use std::iter;
@@ -7,7 +7,7 @@ use std::iter;
 pub const PAYMENT: [&str; 9] =
     ["app_id", "debug", "mailiki_price", "other_price", "profit", "service_id", "sms_price", "transaction_id", "uid"];
 
-/// The launch parameters that the platform signs; what else stands in the address is the application's own.
+/// The launch parameters that the platform signs; other parameters of the address are the application's own.
 pub const LAUNCH: [&str; 13] = [
     "app_id",
     "authentication_key",
@@ -39,25 +39,25 @@ pub const COOKIE: [&str; 11] = [
     "window_id",
 ];
 
-/// What calls have besides these, and launches without signing it.
+/// Further parameters of calls, and unsigned ones of launches.
 const ELSEWHERE: [&str; 6] = ["cb", "format", "method", "mobile_spec", "secure", "sig"];
 
 fn known() -> impl Iterator<Item = &'static str> {
     PAYMENT.into_iter().chain(LAUNCH).chain(COOKIE).chain(ELSEWHERE)
 }
 
-/// Whether a name occurs in anything that is signed with the key.
+/// Whether a name occurs in any request that is signed with the key.
 pub fn is_known(name: &str) -> bool {
     known().any(|known| known == name)
 }
 
-/// The known name with which a text ends. There is at most one, since no known name is the end of another.
+/// The known name with which a text ends. There is at most one, because no known name ends with another.
 pub fn known_at_end(text: &str) -> Option<&'static str> {
     known().find(|known| text.ends_with(known))
 }
 
-/// The name of the list that a name of another spelling becomes on some servers, which trim it, cut it at NUL or
-/// `[`, put `_` for a space, `.` or `[` (PHP does all of these), or ignore case.
+/// The name of the list that some servers would read for this name: they trim it, cut it at NUL or `[`, replace a
+/// space, `.` or `[` by `_` (PHP does all of these), or ignore case.
 pub fn meant(name: &str, mut list: impl Iterator<Item = &'static str>) -> Option<&'static str> {
     let trimmed = trim(name);
     let whole = trim(trimmed.split('\0').next().unwrap_or_default());
@@ -71,7 +71,7 @@ pub fn meant_of_all(name: &str) -> Option<&'static str> {
     meant(name, known())
 }
 
-/// White space, controls, and characters that nobody sees.
+/// Removes white space, control characters and invisible characters at both ends.
 fn trim(name: &str) -> &str {
     name.trim_matches(|character: char| {
         character.is_whitespace()
@@ -80,12 +80,12 @@ fn trim(name: &str) -> &str {
     })
 }
 
-/// Both ways, since a few characters have their ASCII letter in one direction only.
+/// Converts in both directions, because a few characters become an ASCII letter in one direction only.
 fn without_case(name: &str) -> String {
     name.to_uppercase().to_lowercase()
 }
 
-/// The `=` signs of a text that end a name, and the text before each.
+/// The text before each `=` that could end a name.
 pub fn signs_after_names(text: &str) -> impl Iterator<Item = &str> {
     let mut from = 0;
     iter::from_fn(move || {
@@ -99,7 +99,7 @@ pub fn signs_after_names(text: &str) -> impl Iterator<Item = &str> {
     })
 }
 
-/// Whether names are made of this character.
+/// Whether names may contain this character.
 pub fn is_of_a_name(character: char) -> bool {
     character.is_ascii_alphanumeric() || character == '_'
 }

@@ -1,4 +1,4 @@
-//! A check of a query string as it came, and what the host may go on with.
+//! Checks a query string as it was received, and returns the parameters that the host may use.
 #![forbid(unsafe_code)]
 
 use std::collections::HashSet;
@@ -13,10 +13,10 @@ use crate::error::{Failure, Outcome};
 use crate::params::Received;
 use crate::secret::Secret;
 
-/// JSON numbers above are not exact in every language; no end of a session is that far away.
+/// Larger JSON numbers are not exact in every language; no session ends that late.
 const LATEST: u64 = (1 << 53) - 1;
 
-/// Checks a query string of a kind; the answer's JSON.
+/// Checks a query string of a kind; returns the result as JSON.
 pub fn query(kind: &str, secret_key: &Secret, query: &str) -> Outcome<String> {
     with_key(secret_key)?;
     let check = match kind {
@@ -38,12 +38,17 @@ pub fn query(kind: &str, secret_key: &Secret, query: &str) -> Outcome<String> {
 /// The names and values of a query, each name once.
 fn fields(query: &str) -> Outcome<Received<'_>> {
     let wrong = |problem: &str| {
-        Err(Failure::argument("query", format!("{problem}; give what stands behind the ? of the address, as it came")))
+        Err(Failure::argument(
+            "query",
+            format!("{problem}; give the part of the address after the ?, as it was received"),
+        ))
     };
     if query.starts_with('?') || query.contains(|other: char| other.is_ascii_control() || matches!(other, ' ' | '#')) {
-        return wrong("holds what no query holds: ? in front, #, white space or a control character");
+        return wrong(
+            "contains a character that a query cannot contain: ? at its beginning, #, white space or a control character",
+        );
     }
-    // A set, since a stranger decides how many names there are.
+    // A set, because the sender is not trusted and may send many names.
     let (mut fields, mut names) = (Received::new(), HashSet::new());
     for pair in query.split('&').filter(|pair| !pair.is_empty()) {
         let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
@@ -61,7 +66,7 @@ fn fields(query: &str) -> Outcome<Received<'_>> {
     Ok(fields)
 }
 
-/// Some servers take `;` for `&`. The platform's own values have none, since it percent-encodes them.
+/// Some servers read `;` as `&`. The platform's own values contain none, because it percent-encodes them.
 fn check_semicolons(query: &str) -> Outcome<()> {
     for piece in query.split('&').flat_map(|pair| pair.split(';').skip(1)) {
         let name = decoded(piece.split('=').next().unwrap_or_default()).unwrap_or_default();
@@ -79,7 +84,7 @@ fn answer(checked: &Checked<'_>) -> String {
     let mut answer = json!({ "verified": true, "params": params, "checked": checked.by });
     let end = checked.parameters.iter().find(|(name, _)| matches!(name.as_ref(), "session_expire" | "exp"));
     if let Some((_, end)) = end {
-        // It was checked to be digits; more of them than fit are as good as the latest.
+        // It was checked to be digits; a number that is too large becomes the latest time.
         let end = end.parse::<u64>().map_or(LATEST, |end| end.min(LATEST));
         let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
         answer["expires_at"] = end.into();

@@ -1,12 +1,12 @@
-//! Checks of what is signed as a whole, whatever its names: payment callbacks, and the JavaScript library's cookie.
+//! Checks requests in which every parameter is signed: payment callbacks, and the JavaScript library's cookie.
 //!
-//! The platform hashes `name=value` after `name=value` without separators, so that one text may be read as several
-//! sets of parameters, and a signature of one set serves for the others. What is accepted here is read in one way:
+//! The platform hashes the `name=value` pairs without separators, so several sets of parameters may have the same
+//! hashed text and signature. These rules accept only sets whose text can be read in one way:
 //!
-//! 1. No value holds the end of a name and `=`, so each such sign ends a name.
-//! 2. Where the text before such a sign ends with a known name, that is the name.
-//! 3. Any other name begins with no digit and follows a value that ends like no name, digits aside, so its beginning is
-//!    known, too.
+//! 1. No value contains the end of a name followed by `=`, so each such sign ends a name.
+//! 2. If the text before such a sign ends with a known name, that is the name.
+//! 3. Any other name does not begin with a digit, and the value before it does not end like a name, digits ignored. So
+//!    the beginning of the name is certain too.
 #![forbid(unsafe_code)]
 
 use super::names::{self, is_known, is_of_a_name, known_at_end, meant_of_all, signs_after_names};
@@ -16,15 +16,15 @@ use crate::params::{Parameters, Received};
 use crate::secret::Secret;
 use crate::signature::{sort, verifies};
 
-/// What a request of one kind holds.
+/// The parameters of one kind of request.
 struct Rules {
-    /// Its names. Others may be added, but none that something else than this kind has.
+    /// Its names. Unknown names are allowed too, but no name of another kind of request.
     names: &'static [&'static str],
-    /// What it must have, of digits only.
+    /// Its required parameters, which must be digits only.
     required: &'static [&'static str],
-    /// What is of digits only, if it is there.
+    /// Parameters that must be digits only, if they are present.
     numbers: &'static [&'static str],
-    /// What it is called in an error.
+    /// Its name in an error.
     title: &'static str,
 }
 
@@ -35,12 +35,12 @@ const PAYMENT: Rules = Rules {
     title: "a payment",
 };
 
-/// One of these is in each payment.
+/// Each payment has one of these.
 const PRICES: [&str; 3] = ["mailiki_price", "other_price", "sms_price"];
 
 const COOKIE: Rules = Rules {
     names: &names::COOKIE,
-    // Without the end of its life a cookie could be taken for a launch of the same names.
+    // Without `exp` a cookie could be read as a launch with the same names.
     required: &["app_id", "exp"],
     numbers: &["vid", "oid", "is_app_user"],
     title: "the cookie",
@@ -50,7 +50,7 @@ const COOKIE: Rules = Rules {
 pub fn payment<'a>(received: Received<'a>, secret_key: &Secret) -> Outcome<Checked<'a>> {
     check(received, secret_key, &PAYMENT, |parameters| {
         let price = parameters.iter().any(|(name, _)| PRICES.contains(&name.as_ref()));
-        price.then_some(()).ok_or_else(|| forged(PRICES[0], "is absent, as are other_price and sms_price"))
+        price.then_some(()).ok_or_else(|| forged(PRICES[0], "is missing, as are other_price and sms_price"))
     })
 }
 
@@ -79,7 +79,7 @@ fn check<'a>(
     check_text(&parameters)?;
     for name in rules.required {
         if !parameters.iter().any(|parameter| parameter.0 == *name) {
-            return Err(forged(name, &format!("is absent, but {} has it", rules.title)));
+            return Err(forged(name, &format!("is missing from {}", rules.title)));
         }
     }
     complete(&parameters)?;
@@ -97,27 +97,27 @@ fn check_name(name: &str, rules: &Rules) -> Outcome<()> {
         return Ok(());
     }
     if is_known(name) {
-        return Err(forged(name, &format!("is no name that {} has", rules.title)));
+        return Err(forged(name, &format!("is not a parameter of {}", rules.title)));
     }
     match meant_of_all(name) {
-        Some(meant) => Err(forged(name, &format!("would be read as {meant} where case does not count"))),
+        Some(meant) => Err(forged(name, &format!("would be read as {meant} by servers that ignore case"))),
         None => Ok(()),
     }
 }
 
-/// Makes sure that the hashed text is read in one way only; the parameters are sorted.
+/// Makes sure that the hashed text can be read in one way only; the parameters are sorted.
 fn check_text(parameters: &Parameters<'_>) -> Outcome<()> {
     let mut before = "";
     for (name, value) in parameters {
         if signs_after_names(value).next().is_some() {
-            return Err(forged(name, "holds = after a letter, digit or _, which could end another name"));
+            return Err(forged(name, "contains = after a letter, digit or _, which could end another name"));
         }
         if !is_known(name) {
             if let Some(known) = known_at_end(&format!("{before}{name}")) {
                 return Err(forged(name, &format!("could be read as {known} after another value")));
             }
             if before.trim_end_matches(|last: char| last.is_ascii_digit()).ends_with(is_of_a_name) {
-                return Err(forged(name, "follows a value that could be its beginning"));
+                return Err(forged(name, "follows a value whose end could be part of the name"));
             }
         }
         before = value;

@@ -1,10 +1,10 @@
-//! What becomes of an answer: handed on byte for byte, or judged in the documented order.
+//! Answers are passed to the host byte for byte, or classified in the documented order.
 
 use serde_json::{Value, json};
 
 use crate::support::*;
 
-/// A session that asks once; what the sandbox says is what it gets.
+/// A session without retries, which gets the sandbox's first answer.
 fn once(sandbox: &Sandbox, more: Value) -> Session {
     let mut options = json!({ "retries": 0 });
     options.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
@@ -15,7 +15,7 @@ fn platform() -> Value {
     json!({ "path": "/platform" })
 }
 
-/// The answer to a call, a file and a public page: all are judged alike.
+/// The answers to a call, an upload and a public page: all are classified in the same way.
 fn answers(session: &Session) -> [Answer; 3] {
     [
         session.call("sandbox.echo", None),
@@ -25,7 +25,7 @@ fn answers(session: &Session) -> [Answer; 3] {
 }
 
 #[test]
-fn an_answer_is_handed_on_byte_for_byte() {
+fn an_answer_is_passed_on_byte_for_byte() {
     let sandbox = Sandbox::start();
     let session = once(&sandbox, json!({}));
     for body in [
@@ -64,7 +64,7 @@ fn an_answer_is_handed_on_byte_for_byte() {
         sandbox.answer(platform(), status, "[1]");
         assert_eq!(session.call("sandbox.echo", None).expect_ok(), "[1]", "{status}");
     }
-    // A real answer of the sandbox, compressed on the way and not.
+    // A real answer of the sandbox, compressed and not.
     sandbox.behave();
     let plain = session.call("friends.get", r#"{"ext":1}"#).expect_ok();
     sandbox.fault(platform(), json!(1), json!({ "kind": "gzip" }));
@@ -73,7 +73,7 @@ fn an_answer_is_handed_on_byte_for_byte() {
 }
 
 #[test]
-fn a_platform_error_is_told_in_the_platforms_bytes_under_any_status() {
+fn a_platform_error_keeps_its_bytes_under_any_status() {
     let sandbox = Sandbox::start();
     let session = once(&sandbox, json!({}));
     for body in [
@@ -94,7 +94,7 @@ fn a_platform_error_is_told_in_the_platforms_bytes_under_any_status() {
 }
 
 #[test]
-fn an_error_of_another_shape_is_shown_as_it_came() {
+fn an_error_of_another_shape_is_shown_unchanged() {
     let sandbox = Sandbox::start();
     let session = once(&sandbox, json!({}));
     for error in [
@@ -126,7 +126,7 @@ fn an_error_of_another_shape_is_shown_as_it_came() {
 }
 
 #[test]
-fn what_is_no_2xx_is_an_http_error_whatever_the_body() {
+fn another_status_than_2xx_is_an_http_error_whatever_the_body() {
     let sandbox = Sandbox::start();
     let session = once(&sandbox, json!({}));
     for body in
@@ -150,7 +150,11 @@ fn what_is_no_2xx_is_an_http_error_whatever_the_body() {
         let before = sandbox.requests().len();
         let answer = session.call("friends.get", None).expect("MAILRU_HTTP_ERROR");
         assert_eq!(answer.error("http_status"), status);
-        assert_eq!(sandbox.requests().len() - before, 1, "the query holds the session key: it is not sent elsewhere");
+        assert_eq!(
+            sandbox.requests().len() - before,
+            1,
+            "the query contains the access token: it is not sent elsewhere"
+        );
     }
 }
 
@@ -217,7 +221,7 @@ fn an_answer_without_content_is_empty_but_an_empty_list_is_not() {
 }
 
 #[test]
-fn reading_it_whole_comes_first() {
+fn reading_the_whole_answer_comes_first() {
     let sandbox = Sandbox::start();
     let session = once(&sandbox, json!({ "max_response_bytes": 100 }));
     let filler = " ".repeat(200);
@@ -244,7 +248,7 @@ fn reading_it_whole_comes_first() {
 }
 
 #[test]
-fn with_pass_error_any_json_is_handed_over() {
+fn with_pass_error_any_json_is_a_success() {
     let sandbox = Sandbox::start();
     let session = once(&sandbox, json!({ "pass_error": true }));
     for body in [
@@ -276,7 +280,7 @@ fn with_pass_error_any_json_is_handed_over() {
             answer.expect(expected);
         }
     }
-    // Failures of our own stay failures.
+    // The library's own failures stay failures.
     sandbox.behave();
     session.call("friends.get", r#"{"sig":1}"#).expect("MAILRU_INVALID_ARGUMENT");
     session.call_within("friends.get", None, -1, 0).expect("MAILRU_INVALID_ARGUMENT");
@@ -287,7 +291,7 @@ fn with_pass_error_any_json_is_handed_over() {
 }
 
 #[test]
-fn pass_error_does_not_switch_off_renewal_and_retries() {
+fn pass_error_does_not_disable_renewal_and_retries() {
     let sandbox = Sandbox::start();
     let session = refreshing(&sandbox, json!({ "pass_error": true, "retry_delay_ms": 1 }));
     sandbox.fault(json!({ "method": "friends.get" }), json!(2), json!({ "kind": "platform_error", "code": 3 }));
@@ -296,8 +300,8 @@ fn pass_error_does_not_switch_off_renewal_and_retries() {
     assert!(session.call("friends.get", None).value().is_array(), "renewed");
     assert_eq!(sandbox.token_requests(), 1);
     sandbox.fault(json!({ "method": "friends.get" }), Value::Null, json!({ "kind": "platform_error", "code": 3 }));
-    assert_eq!(session.call("friends.get", None).value()["error"]["error_code"], 3, "the last answer is handed over");
-    // A refusal of the authorization server is a failure all the same.
+    assert_eq!(session.call("friends.get", None).value()["error"]["error_code"], 3, "the last answer is returned");
+    // A refusal of the authorization server is still a failure.
     sandbox.behave();
     sandbox.post("expire", json!({}));
     sandbox.fault(
@@ -309,7 +313,7 @@ fn pass_error_does_not_switch_off_renewal_and_retries() {
 }
 
 #[test]
-fn whether_the_same_call_may_succeed_later_is_always_told() {
+fn every_failure_says_whether_the_same_call_may_succeed_later() {
     let sandbox = Sandbox::start();
     let session = once(&sandbox, json!({ "timeout_ms": 300 }));
     let on = json!({ "method": "sandbox.echo" });

@@ -1,4 +1,4 @@
-//! The token callback: when it is called, what may be done in it, and that its data is released once.
+//! The token callback: when it is called, what may be called in it, and that its data is released once.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, mpsc};
@@ -10,17 +10,17 @@ use serde_json::{Value, json};
 
 use crate::support::*;
 
-/// A session of the guide's user that gets its tokens by password, and renews them.
+/// A session of the guide's user that gets its tokens by password and renews them.
 fn password_session(sandbox: &Sandbox) -> Session {
     session("password", &[], &sandbox.options(json!({})))
 }
 
-/// A session that is freed by nobody here: for use in its own callback.
+/// A session handle that is not freed on drop, for use in the session's own callback.
 fn borrowed(number: &AtomicU64) -> std::mem::ManuallyDrop<Session> {
     std::mem::ManuallyDrop::new(Session(number.load(Ordering::SeqCst)))
 }
 
-/// A recorder whose callback goes on when it is told to, or when the test has failed.
+/// A recorder whose callback returns after a message, or when the test has failed.
 fn held() -> (mpsc::Sender<()>, Arc<Recorder>) {
     let (release, released) = mpsc::channel();
     let released = Mutex::new(released);
@@ -45,14 +45,14 @@ fn it_returns_before_the_tokens_are_used_and_sees_every_set() {
         session.call("friends.get", None).expect_ok();
         std::thread::current().id()
     });
-    assert_eq!(recorder.told(), [session.tokens().value()]);
+    assert_eq!(recorder.received(), [session.tokens().value()]);
     sandbox.post("expire", json!({}));
     session.call("friends.get", None).expect_ok();
     session.authorize().expect_ok();
-    let told = recorder.told();
-    assert_eq!(told.len(), 3);
-    assert_eq!(told[2], session.tokens().value());
-    let names: Vec<_> = told[2].as_object().expect("an object").keys().map(String::as_str).collect();
+    let received = recorder.received();
+    assert_eq!(received.len(), 3);
+    assert_eq!(received[2], session.tokens().value());
+    let names: Vec<_> = received[2].as_object().expect("an object").keys().map(String::as_str).collect();
     assert_eq!(names, ["access_token", "circuit", "expires_at", "expires_in", "refresh_token", "token_type", "uid"]);
     let threads = threads.lock().unwrap();
     assert!(threads.iter().all(|thread| !callers.contains(thread) && *thread != std::thread::current().id()));
@@ -68,7 +68,7 @@ fn inside_it_tokens_are_shown_and_calls_that_need_them_are_refused() {
     let findings = Arc::clone(&found);
     let recorder = Recorder::acting(move |tokens| {
         let session = borrowed(&inside);
-        assert_eq!(session.tokens().value(), *tokens, "the new ones");
+        assert_eq!(session.tokens().value(), *tokens, "the new tokens");
         *findings.lock().unwrap() = vec![
             ("MAILRU_REENTERED", session.call("friends.get", None)),
             ("MAILRU_REENTERED", session.call_within("friends.get", None, 100, 0)),
@@ -85,7 +85,7 @@ fn inside_it_tokens_are_shown_and_calls_that_need_them_are_refused() {
         number.store(session.0, Ordering::SeqCst);
         assert_eq!(recorder.listen(&session), 0);
         session.call("friends.get", None).expect_ok();
-        assert_eq!(recorder.told().len(), grant + 1);
+        assert_eq!(recorder.received().len(), grant + 1);
         for (expected, answer) in found.lock().unwrap().drain(..) {
             let answer = answer.expect(expected);
             assert!(expected != "MAILRU_REENTERED" || answer.error("transient") == false, "{}", answer.json);
@@ -95,7 +95,7 @@ fn inside_it_tokens_are_shown_and_calls_that_need_them_are_refused() {
 }
 
 #[test]
-fn a_slow_one_harms_no_other_session_and_its_own_lose_nothing() {
+fn a_slow_one_delays_no_other_session_and_loses_no_tokens() {
     let sandbox = Sandbox::start();
     let slow = password_session(&sandbox);
     let (release, recorder) = held();
@@ -108,22 +108,22 @@ fn a_slow_one_harms_no_other_session_and_its_own_lose_nothing() {
             let quick_recorder = Recorder::new();
             assert_eq!(quick_recorder.listen(&quick), 0);
             quick.call("friends.get", None).expect_ok();
-            assert_eq!(quick_recorder.told().len(), 1);
+            assert_eq!(quick_recorder.received().len(), 1);
         }
-        // Its own session answers what needs no token, and ends waits in time.
+        // Its own session performs calls that need no token, and ends waits in time.
         slow.public("mail/demo", None).expect_ok();
         slow.call_within("friends.get", None, 50, 0).expect("MAILRU_TIMEOUT");
-        assert_eq!(recorder.told().len(), 0, "it still runs");
+        assert_eq!(recorder.received().len(), 0, "it still runs");
         release.send(()).expect("it waits");
         waiting.join().expect("no panic").expect_ok();
     });
-    assert_eq!((recorder.told().len(), sandbox.token_requests()), (1, 4));
+    assert_eq!((recorder.received().len(), sandbox.token_requests()), (1, 4));
 }
 
 #[test]
-fn its_data_is_released_once_whatever_becomes_of_it() {
+fn its_data_is_released_once_in_every_case() {
     let sandbox = Sandbox::start();
-    // Replaced, removed, freed with the session.
+    // Replaced, removed, and freed with the session.
     let session = password_session(&sandbox);
     let [replaced, removed, freed] = [Recorder::new(), Recorder::new(), Recorder::new()];
     assert_eq!(replaced.listen(&session), 0);
@@ -138,11 +138,11 @@ fn its_data_is_released_once_whatever_becomes_of_it() {
     assert_eq!(remove(&session), 0);
     assert_eq!(removed.releases(), 1);
     session.authorize().expect_ok();
-    assert_eq!((replaced.told().len(), removed.told().len()), (0, 0), "neither is called any more");
+    assert_eq!((replaced.received().len(), removed.received().len()), (0, 0), "neither is called any more");
     assert_eq!(freed.listen(&session), 0);
     drop(session);
     freed.await_releases(1);
-    // Refused: no session, a public one.
+    // Refused: an invalid handle, and a public session.
     for (number, expected) in [(0, "MAILRU_INVALID_HANDLE"), (12345, "MAILRU_INVALID_HANDLE")] {
         let recorder = Recorder::new();
         assert_eq!(name(recorder.listen_to(number)), expected);
@@ -173,14 +173,14 @@ fn data_is_released_after_the_last_use_of_it() {
         await_that("the callback runs", || session.tokens().value()["access_token"].is_string());
         let second = Recorder::new();
         assert_eq!(second.listen(&session), 0);
-        assert_eq!((first.releases(), first.told().len()), (0, 0), "it is still in use");
+        assert_eq!((first.releases(), first.received().len()), (0, 0), "it is still in use");
         release.send(()).expect("it waits");
         call.join().expect("no panic");
         first.await_releases(1);
-        assert_eq!((first.told().len(), second.told().len()), (1, 0));
+        assert_eq!((first.received().len(), second.received().len()), (1, 0));
         sandbox.post("expire", json!({}));
         session.call("friends.get", None).expect_ok();
-        assert_eq!((first.told().len(), second.told().len()), (1, 1));
+        assert_eq!((first.received().len(), second.received().len()), (1, 1));
     });
 }
 
@@ -212,7 +212,7 @@ fn it_may_be_replaced_removed_and_its_session_freed_inside_it() {
         let answer = session.call("friends.get", None);
         let expected = if ["free", "cancel"].contains(&way) { "MAILRU_CANCELLED" } else { "MAILRU_OK" };
         assert_eq!(answer.name(), expected, "{way}");
-        recorder.await_told(1);
+        recorder.await_received(1);
         match way {
             "free" => {
                 recorder.await_releases(1);
@@ -225,17 +225,17 @@ fn it_may_be_replaced_removed_and_its_session_freed_inside_it() {
             _ => {
                 recorder.await_releases(1);
                 session.authorize().expect_ok();
-                assert_eq!(recorder.told().len(), 1, "{way}: it is not called again");
+                assert_eq!(recorder.received().len(), 1, "{way}: it is not called again");
             }
         }
         if let Some(successor) = next.get() {
-            assert_eq!(successor.told().len(), 1);
+            assert_eq!(successor.received().len(), 1);
         }
     }
 }
 
 #[test]
-fn it_may_be_set_and_removed_while_calls_run() {
+fn it_may_be_set_and_removed_during_calls() {
     let sandbox = Sandbox::start();
     sandbox.post("settings", json!({ "record": false }));
     let session = refreshing(&sandbox, json!({}));
@@ -245,7 +245,7 @@ fn it_may_be_set_and_removed_while_calls_run() {
         for _ in 0..3 {
             scope.spawn(|| {
                 while !ended.load(Ordering::SeqCst) {
-                    // It renews each time, unlike a call.
+                    // Unlike a call, it renews each time.
                     session.authorize();
                     session.call("friends.get", None);
                 }
@@ -269,7 +269,7 @@ fn it_may_be_set_and_removed_while_calls_run() {
     for recorder in &recorders {
         recorder.await_releases(1);
     }
-    let told: Vec<Value> = recorders.iter().flat_map(|recorder| recorder.told()).collect();
-    assert!(!told.is_empty() && told.len() as u64 <= renewals, "{} of {renewals}", told.len());
+    let received: Vec<Value> = recorders.iter().flat_map(|recorder| recorder.received()).collect();
+    assert!(!received.is_empty() && received.len() as u64 <= renewals, "{} of {renewals}", received.len());
     assert_eq!(sandbox.get("stats")["spent_refresh_tokens_seen"], 0);
 }

@@ -1,4 +1,4 @@
-//! Connections are kept, and shared by the sessions that could share them.
+//! Connections are kept, and shared by sessions with the same network options.
 
 use serde_json::json;
 
@@ -9,7 +9,7 @@ fn sessions_with_the_same_network_options_share_connections() {
     let sandbox = Sandbox::start();
     let mut sessions = Vec::new();
     for round in 0..20 {
-        // What does not concern the network may differ.
+        // Other options may differ.
         let options = sandbox.options(json!({ "pass_error": round % 2 == 0, "timeout_ms": 5000 + round }));
         sessions.push(if round % 3 == 0 { server(&options) } else { client(&options) });
         sessions.last().expect("one").call("friends.get", None).expect("MAILRU_OK");

@@ -1,4 +1,4 @@
-//! The constructors: which arguments each needs, and how it refuses.
+//! The constructors: the required arguments of each, and its errors.
 
 use std::ffi::CString;
 use std::ptr::null;
@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use crate::support::*;
 
-/// What NULL and the empty text mean as this argument of this constructor: accepted or not.
+/// Whether this constructor accepts NULL, and the empty text, as this argument.
 fn accepted(constructor: &Constructor, argument: &str) -> (bool, bool) {
     let fixed = constructor.name.contains("_client_") || constructor.name.contains("_server_");
     match argument {
@@ -18,7 +18,7 @@ fn accepted(constructor: &Constructor, argument: &str) -> (bool, bool) {
     }
 }
 
-/// The session or the refusal's members; checks the shape of the latter.
+/// The session, or the members of the error, whose shape is checked.
 fn outcome(made: Result<Session, String>) -> Result<Session, Value> {
     made.map_err(|json| {
         let value: Value = serde_json::from_str(&json).expect("the error is JSON");
@@ -63,7 +63,7 @@ fn text_that_is_not_utf8_is_refused_by_name() {
         }
         let pointers = good();
         assert_eq!(constructor.refusal(&pointers, bad.as_ptr())["argument"], "options_json", "{}", constructor.name);
-        assert_eq!(constructor.make_raw(&pointers, bad.as_ptr()), 0, "the reason need not be wanted");
+        assert_eq!(constructor.make_raw(&pointers, bad.as_ptr()), 0, "the error may be NULL");
         let session = constructor.make_raw(&pointers, null());
         assert_ne!(session, 0, "{}", constructor.name);
         drop(Session(session));
@@ -92,7 +92,7 @@ fn options_are_checked_by_every_constructor() {
 }
 
 #[test]
-fn what_comes_in_is_copied() {
+fn arguments_are_copied() {
     let sandbox = Sandbox::start();
     let options = sandbox.options(json!({}));
     let texts = [APP_ID, PRIVATE_KEY, SESSION_KEY, UID].map(|text| CString::new(text).expect("no NUL"));
@@ -108,7 +108,7 @@ fn what_comes_in_is_copied() {
 }
 
 #[test]
-fn no_constructor_touches_the_network() {
+fn no_constructor_uses_the_network() {
     let sandbox = Sandbox::start();
     let sessions: Vec<_> =
         CONSTRUCTORS.iter().map(|it| it.make(&[], Some(&sandbox.options(json!({})))).expect("made")).collect();

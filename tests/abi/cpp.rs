@@ -1,4 +1,5 @@
-//! `mailru.hpp` and its parts against `mailru.h`: the classes offer each function, with its arguments in its order, and no other code.
+//! Compares `mailru.hpp` and its parts with `mailru.h`: the classes offer each function with its arguments in order, and
+//! the same codes.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -42,9 +43,9 @@ fn the_classes_offer_each_function_and_code_of_the_header() {
     }
 }
 
-/// The arguments of a session's constructors are all texts, so the compiler finds no two that changed places.
+/// All arguments of the session constructors are texts, so the compiler does not find swapped ones.
 #[test]
-fn the_sessions_constructors_pass_each_argument_in_its_place() {
+fn the_session_constructors_pass_the_arguments_in_order() {
     let classes = classes().split_whitespace().collect::<Vec<_>>().join(" ");
     let mut constructors = 0;
     for function in functions().iter().filter(|function| function.name.ends_with("_session_new")) {

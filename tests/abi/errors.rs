@@ -1,4 +1,4 @@
-//! The error functions, for hosts without a JSON parser: numbers, whether an error may pass, texts, the catalogue.
+//! The error functions for hosts without a JSON parser: number, transience, message, catalogue.
 
 use std::ffi::CString;
 use std::ptr::{null, null_mut};
@@ -26,8 +26,8 @@ fn message(error: &str) -> Answer {
     Answer::of(|code| unsafe { mailru_error_message(error.as_ptr(), code) })
 }
 
-/// What the three functions say of an answer.
-fn told(answer: &Answer) -> (i64, i32, String) {
+/// The results of the three functions for an answer.
+fn details(answer: &Answer) -> (i64, i32, String) {
     let message = message(&answer.json);
     assert_eq!(message.name(), "MAILRU_OK", "{}", answer.json);
     (number(&answer.json), transient(&answer.json), message.json)
@@ -48,15 +48,16 @@ fn errors_of_the_platform_and_of_the_library() {
         (r#"{"error":{"error_code":777,"error_msg":"new"}}"#, (777, 0, "new")),
     ] {
         sandbox.answer(json!({ "path": "/platform" }), 400, body);
-        let (code, may_pass, text) = told(&session.call("friends.get", None).expect("MAILRU_API_ERROR"));
-        assert_eq!((code, may_pass, text.as_str()), expected, "{body}");
+        let (code, is_transient, text) = details(&session.call("friends.get", None).expect("MAILRU_API_ERROR"));
+        assert_eq!((code, is_transient, text.as_str()), expected, "{body}");
     }
     sandbox.answer(json!({ "path": "/platform" }), 503, "");
-    let (code, may_pass, text) = told(&session.call("friends.get", None).expect("MAILRU_HTTP_ERROR"));
-    assert_eq!((code, may_pass), (-15, 1));
+    let (code, is_transient, text) = details(&session.call("friends.get", None).expect("MAILRU_HTTP_ERROR"));
+    assert_eq!((code, is_transient), (-15, 1));
     assert!(text.contains("503") && !text.contains('{'), "{text}");
-    let (code, may_pass, text) = told(&session.call("friends.get", r#"{"sig":"x"}"#).expect("MAILRU_INVALID_ARGUMENT"));
-    assert_eq!((code, may_pass), (-1, 0));
+    let (code, is_transient, text) =
+        details(&session.call("friends.get", r#"{"sig":"x"}"#).expect("MAILRU_INVALID_ARGUMENT"));
+    assert_eq!((code, is_transient), (-1, 0));
     assert!(text.starts_with("sig"), "{text}");
     let failed = made(|error| {
         let options = c("[]");
@@ -67,19 +68,19 @@ fn errors_of_the_platform_and_of_the_library() {
 }
 
 #[test]
-fn what_is_no_error_is_told() {
+fn json_without_an_error_is_refused() {
     for text in ["", "x", "null", "[]", r#"{"uid":"1"}"#, "{\"error\"", "[{\"error\":{\"error_code\":5}}]"] {
         assert_eq!((number(text), transient(text)), (0, 0), "{text}");
         assert_eq!(message(text).expect("MAILRU_INVALID_ARGUMENT").error("argument"), "error_json", "{text}");
     }
-    // SAFETY: NULL is fine.
+    // SAFETY: NULL is allowed.
     unsafe {
         assert_eq!((mailru_error_number(null()), mailru_error_transient(null())), (0, 0));
         let answer = Answer::of(|code| mailru_error_message(null(), code));
         assert_eq!(answer.expect("MAILRU_INVALID_ARGUMENT").error("argument"), "error_json");
         taken(mailru_error_message(null(), null_mut()));
     }
-    // Bytes that are no UTF-8 are looked through all the same.
+    // Bytes that are not UTF-8 are searched too.
     let odd = CString::new(b"{\"a\":\"\xff\",\"error\":{\"error_code\":5,\"error_msg\":\"\xfex\"}}".to_vec())
         .expect("no NUL");
     // SAFETY: the string outlives the calls.
@@ -102,11 +103,11 @@ fn the_catalogue_of_errors() {
     }
     let codes: Vec<_> = errors.iter().map(|error| error["code"].as_i64().expect("a code")).collect();
     assert_eq!(codes, [1, 2, 3, 4, 5, 100, 102, 103, 104, 105, 200, 201, 202, 301, 401, 501]);
-    // SAFETY: NULL is fine.
+    // SAFETY: NULL is allowed.
     taken(unsafe { mailru_errors(null_mut()) });
 }
 
-/// Whether a failed write may be made again: false only if nothing can have reached a server.
+/// Whether a failed write may be retried: `sent` is false only if nothing can have reached a server.
 #[test]
 fn sent_says_whether_anything_can_have_arrived() {
     let sandbox = Sandbox::start();
@@ -123,7 +124,7 @@ fn sent_says_whether_anything_can_have_arrived() {
         let answer = session.call("stream.post", "{}").expect(code);
         assert_eq!(answer.error("sent"), true, "{fault}: {}", answer.json);
     }
-    // Nobody listens.
+    // Nothing listens there.
     let nowhere = client(r#"{"api_url":"http://127.0.0.1:9/","retries":1,"retry_delay_ms":1}"#);
     let answer = nowhere.call("stream.post", "{}").expect("MAILRU_NETWORK_ERROR");
     assert_eq!((answer.error("sent"), answer.error("transient")), (json!(false), json!(true)));
@@ -134,7 +135,7 @@ fn sent_says_whether_anything_can_have_arrived() {
     let answer = session.call_within("stream.post", "{}", 0, cancel).expect("MAILRU_CANCELLED");
     assert_eq!(answer.error("sent"), false);
     mailru_cancel_free(cancel);
-    // An earlier attempt was sent, and the last one was not.
+    // An earlier attempt was sent, the last one was not.
     sandbox.fault(json!({}), json!(1), json!({ "kind": "platform_error", "code": 3 }));
     let rule = json!({ "on": { "connection": true }, "skip": 1, "times": null, "fault": { "kind": "reset" } });
     sandbox.post("faults", rule);
@@ -142,11 +143,11 @@ fn sent_says_whether_anything_can_have_arrived() {
     let answer = failing.call("stream.post", "{}").expect("MAILRU_NETWORK_ERROR");
     assert_eq!(answer.error("sent"), true, "{}", answer.json);
     sandbox.behave();
-    // A call whose token could not be got was not sent, although the request for the token was.
+    // A call without a token was not sent, although the token request was.
     sandbox.fault(json!({ "path": "/oauth/token" }), Value::Null, json!({ "kind": "status", "status": 503 }));
     let granted = session_of("refresh", &[("refresh_token", "r")], &sandbox.options(quick));
     let answer = granted.call("stream.post", "{}").expect("MAILRU_HTTP_ERROR");
     assert_eq!(answer.error("sent"), false, "{}", answer.json);
-    // What is no request has no such member.
+    // A failure without a request has no such member.
     assert_eq!(session.call("", None).error("sent"), Value::Null);
 }

@@ -1,4 +1,4 @@
-//! Handles: numbers that can be stale, foreign or made up without harm.
+//! Handles: using a stale, foreign or made-up number is harmless.
 
 use std::collections::HashSet;
 use std::ptr::{null, null_mut};
@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 
 use crate::support::*;
 
-/// Every function that takes a session, called with this number: its code and the JSON that came, if any.
+/// Calls every function that takes a session with this number; returns its code and its JSON, if any.
 fn all_with(session: mailru_session) -> Vec<(&'static str, Answer)> {
     let code = |code| Answer { code, json: String::new() };
     let it = std::mem::ManuallyDrop::new(Session(session));
@@ -60,7 +60,7 @@ fn stale_foreign_and_made_up_numbers_are_told() {
             let queue = std::mem::ManuallyDrop::new(Queue(wrong));
             let submitted = queue.submit(&alive, "friends.get", None, 1).expect("MAILRU_INVALID_HANDLE");
             assert_eq!(submitted.error("argument"), "queue");
-            let (_, next) = queue.next(0).expect("an error and not emptiness");
+            let (_, next) = queue.next(0).expect("an error, not an empty queue");
             assert_eq!(next.expect("MAILRU_INVALID_HANDLE").error("argument"), "queue");
             assert_eq!(name(mailru_queue_cancel(wrong, 1)), "MAILRU_INVALID_HANDLE");
             assert_eq!(mailru_queue_fd(wrong), -1);
@@ -70,7 +70,7 @@ fn stale_foreign_and_made_up_numbers_are_told() {
     let foreign = std::mem::ManuallyDrop::new(Session(queue.0));
     let answer = queue.submit(&foreign, "friends.get", None, 1).expect("MAILRU_INVALID_HANDLE");
     assert_eq!(answer.error("argument"), "session");
-    assert_eq!(name(mailru_cancel_fire(alive.0)), "MAILRU_INVALID_HANDLE", "a session is no cancel handle");
+    assert_eq!(name(mailru_cancel_fire(alive.0)), "MAILRU_INVALID_HANDLE", "a session is not a cancel handle");
     mailru_cancel_free(alive.0);
     alive.call("friends.get", None).expect_ok();
     assert_eq!(name(mailru_cancel_fire(cancel)), "MAILRU_OK", "freeing it as a session did nothing");
@@ -101,7 +101,7 @@ fn numbers_are_never_used_again_and_kinds_never_coincide() {
 }
 
 #[test]
-fn a_session_may_be_freed_and_cancelled_while_others_call() {
+fn a_session_may_be_freed_and_cancelled_during_calls() {
     let sandbox = Sandbox::start();
     sandbox.post("settings", json!({ "record": false }));
     sandbox.fault(json!({ "method": "friends.get" }), Value::Null, json!({ "kind": "delay", "ms": 3 }));
@@ -136,20 +136,20 @@ fn a_session_may_be_freed_and_cancelled_while_others_call() {
 }
 
 #[test]
-fn a_cancel_handle_may_be_freed_while_calls_hold_it() {
+fn a_cancel_handle_may_be_freed_while_calls_use_it() {
     let sandbox = Sandbox::start();
     let session = client(&sandbox.options(json!({})));
     sandbox.fault(json!({}), Value::Null, json!({ "kind": "delay", "ms": 100 }));
     let cancel = mailru_cancel_new();
     let answers = std::thread::scope(|scope| {
         let call = scope.spawn(|| session.call_within("friends.get", None, 0, cancel));
-        await_that("the call is under way", || sandbox.requests().len() == 1);
+        await_that("the call is running", || sandbox.requests().len() == 1);
         mailru_cancel_free(cancel);
         assert_eq!(name(mailru_cancel_fire(cancel)), "MAILRU_INVALID_HANDLE");
         call.join().expect("no panic")
     });
     answers.expect_ok();
-    // A fired handle stays fired, for every call and without a request.
+    // A fired handle ends every later call, without a request.
     sandbox.behave();
     let cancel = mailru_cancel_new();
     session.call_within("friends.get", None, 0, cancel).expect_ok();
@@ -166,7 +166,7 @@ fn a_cancel_handle_may_be_freed_while_calls_hold_it() {
 }
 
 #[test]
-fn out_parameters_need_not_be_wanted() {
+fn out_parameters_may_be_null() {
     let sandbox = Sandbox::start();
     let session = client(&sandbox.options(json!({})));
     let [method, bad, path] = ["friends.get", "friends.get!", "mail/demo"].map(c);

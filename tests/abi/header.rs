@@ -1,4 +1,4 @@
-//! The header: what it declares, for which compilers and parsers, and whether its manual is whole.
+//! The header: its declarations, its compilers and parsers, and the completeness of its manual.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -12,9 +12,9 @@ use crate::support::name;
 /// A function that the header declares.
 pub struct Function {
     pub name: String,
-    /// What stands before it.
+    /// The comment before it.
     pub comment: String,
-    /// What comes back, and then each parameter, as C writes them.
+    /// The return type and each parameter, as written in C.
     pub result: String,
     pub parameters: Vec<String>,
 }
@@ -66,7 +66,7 @@ fn constants() -> Vec<(String, i64)> {
     numbers.map(|(name, number)| (format!("MAILRU_{name}"), number.parse().expect("a plain number"))).collect()
 }
 
-/// The compilers of a language that this machine has; with `MAILRU_REQUIRE_HOSTS=all` it must have all.
+/// The installed compilers of a language; with `MAILRU_REQUIRE_HOSTS=all` all must be installed.
 fn compilers(names: [&'static str; 2]) -> Vec<&'static str> {
     let runs = |name: &&str| Command::new(name).arg("--version").output().is_ok_and(|output| output.status.success());
     let present: Vec<_> = names.into_iter().filter(runs).collect();
@@ -77,7 +77,7 @@ fn compilers(names: [&'static str; 2]) -> Vec<&'static str> {
     present
 }
 
-/// Compiles a program that includes nothing but the header, and that twice.
+/// Compiles a program that includes only the header, twice.
 fn check(compiler: &str, language: &str, standard: &str, flags: &[&str]) {
     let folder = tempfile::tempdir().expect("a folder for the program");
     let source = folder.path().join("program");
@@ -113,7 +113,7 @@ fn every_cpp_standard_reads_it_without_a_warning() {
     }
 }
 
-/// Parsers such as cffi's, cgo's and bindgen's know plain declarations of plain types.
+/// Parsers such as cffi's, cgo's and bindgen's support only plain declarations of plain types.
 #[test]
 fn the_preprocessed_header_holds_plain_declarations_only() {
     let output = Command::new("cc")
@@ -152,7 +152,7 @@ fn the_preprocessed_header_holds_plain_declarations_only() {
     assert!(counts.0 >= 6, "the handles' and callbacks' types");
 }
 
-/// Every export of the boundary is in the header, and once: a file that `build.rs` does not name would be missing.
+/// Every export is in the header exactly once: the exports of a file that `build.rs` does not name would be missing.
 #[test]
 fn it_declares_each_export_once() {
     let folder = root().join("src/ffi");
@@ -171,9 +171,8 @@ fn it_declares_each_export_once() {
     assert_eq!(declared, exported);
 }
 
-/// The build rewrites the header in place, so the file is fresh whenever a test runs. What can be stale is the
-/// commit: where the sources are as committed, the header must be so, too. It fails if somebody commits a change of
-/// the boundary without the header that it makes. Outside a git work tree there is nothing to compare with.
+/// The build rewrites the header, so only the committed header can be stale. If the sources are unchanged since the
+/// commit, the header must be unchanged too. Outside of a git work tree there is nothing to compare with.
 #[test]
 fn the_committed_header_is_what_the_build_makes() {
     let git = |arguments: &[&str]| {
@@ -188,7 +187,7 @@ fn the_committed_header_is_what_the_build_makes() {
     if changed.expect("git status works where git show did").is_empty() {
         assert!(
             committed == header().into_bytes(),
-            "include/mailru.h is stale in the last commit; commit what the build made"
+            "include/mailru.h is stale in the last commit; commit the generated file"
         );
     }
 }
@@ -204,19 +203,18 @@ fn its_numbers_are_the_librarys() {
     assert_eq!(codes, known, "a constant of the header against mailru_code_name of its number");
 }
 
-/// A comment with the comments of the functions that it refers to, as in "As mailru_call, ..." or "as for mailru_call",
-/// and of those that they refer to.
+/// A comment with those of the functions to which it refers ("As mailru_call, ...", "as for mailru_call"), recursively.
 fn with_references(function: &Function, functions: &[Function]) -> String {
     let mut text = function.comment.clone();
-    let mut told = BTreeSet::from([function.name.as_str()]);
+    let mut seen = BTreeSet::from([function.name.as_str()]);
     let refers = |text: &str, name: &str| {
         let mentions = ["as for ", "As ", "as "].map(|word| format!("{word}{name}"));
         mentions.iter().any(|mention| text.contains(mention)) || text.trim_start().starts_with(&format!("{name} with "))
     };
     while let Some(other) =
-        functions.iter().find(|other| !told.contains(other.name.as_str()) && refers(&text, &other.name))
+        functions.iter().find(|other| !seen.contains(other.name.as_str()) && refers(&text, &other.name))
     {
-        told.insert(&other.name);
+        seen.insert(&other.name);
         text.push_str(&other.comment);
     }
     text
@@ -230,7 +228,8 @@ fn it_is_a_manual() {
         let sentences = comment.matches(['.', ':']).count();
         assert!(comment.trim().len() > 60 && sentences >= 2, "{name} has no manual: {comment}");
         let text = with_references(function, &functions);
-        // What a function is called on, or its only argument, needs no explanation; the manual's front tells of codes.
+        // The handle of a function, or its only argument, needs no explanation; the beginning of the manual explains
+        // codes.
         let receiver = usize::from(function.parameters.len() == 1 || function.parameters[0].starts_with("mailru_"));
         for parameter in function.parameter_names().skip(receiver) {
             assert!(parameter == "code" || text.contains(parameter), "{name}: nothing is said of {parameter}");

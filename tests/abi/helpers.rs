@@ -1,5 +1,5 @@
-//! The functions that need no session: names, the catalogue, the browser's part of a login, checks of
-//! what the platform sends, the log.
+//! The functions without a session: names, the catalogue, the browser's part of a login, checks of the platform's
+//! requests, the log.
 
 use std::collections::HashSet;
 use std::ffi::{CStr, c_char, c_void};
@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 use crate::support::*;
 
 #[test]
-fn every_code_has_its_name_and_every_other_number_has_one_too() {
+fn every_code_has_its_name_and_other_numbers_are_unknown() {
     let codes = [
         (0, "MAILRU_OK"),
         (1, "MAILRU_INVALID_ARGUMENT"),
@@ -142,7 +142,7 @@ fn another_authorization_server_is_named_by_its_address() {
     }
 }
 
-/// Opens an address as a browser would: where it is sent.
+/// Opens an address as a browser would; returns where it is redirected.
 fn browse(sandbox: &Sandbox, answer: Answer, more: &str) -> String {
     let url = answer.value()["url"].as_str().expect("an address").to_owned();
     assert!(url.starts_with(sandbox.base()), "{url}");
@@ -234,7 +234,7 @@ fn verify(function: Verify, key: Option<&str>, params: Option<&str>) -> Answer {
     Answer::of(|code| unsafe { function(pointer(&key), pointer(&params), code) })
 }
 
-/// These parameters with one of them given another value, or none.
+/// The parameters with one of them changed or removed.
 fn with(params: &Value, name: &str, value: Option<&str>) -> String {
     let mut params = params.clone();
     match value {
@@ -317,7 +317,7 @@ fn launch_parameters_are_checked() {
         params
     };
     let check = |params: &str| verify(mailru_verify_launch, Some(SECRET_KEY), Some(params));
-    // All of the platform's names, or only some of them; the application's own do not count.
+    // All of the platform's names, or only some; the application's own are ignored.
     for names in
         [&names[..], &["app_id", "authentication_key", "vid"], &["app_id", "authentication_key", "session_key", "vid"]]
     {
@@ -337,7 +337,7 @@ fn launch_parameters_are_checked() {
         check(&with(&params, "sig", Some("0"))).expect("MAILRU_SIGNATURE_MISMATCH");
         verify(mailru_verify_launch, Some(PRIVATE_KEY), Some(&params.to_string())).expect("MAILRU_SIGNATURE_MISMATCH");
     }
-    // A right sig does not help a wrong authentication_key, nor the other way round.
+    // Both sig and authentication_key must be correct.
     let mut params = signed(&["app_id", "vid"]);
     params["authentication_key"] = authentication_key.into();
     check(&params.to_string()).expect("MAILRU_SIGNATURE_MISMATCH");
@@ -349,79 +349,79 @@ fn launch_parameters_are_checked() {
     assert_eq!(refused.error("argument"), "params_json");
 }
 
-/// What a test of the log was told: a place for one callback's lines and releases.
+/// The lines and releases of one log callback.
 #[derive(Default)]
-struct Told {
+struct Recorded {
     lines: Mutex<Vec<(i32, String)>>,
     releases: AtomicU32,
 }
 
-unsafe extern "C" fn tell(user_data: *mut c_void, level: i32, message: *const c_char) {
-    // SAFETY: the data is a place of the test's, which is never freed; the text lives as long as this call.
-    let (told, message) = unsafe { (&*user_data.cast::<Told>(), CStr::from_ptr(message)) };
-    told.lines.lock().unwrap().push((level, message.to_str().expect("UTF-8").to_owned()));
+unsafe extern "C" fn record(user_data: *mut c_void, level: i32, message: *const c_char) {
+    // SAFETY: the data is never freed; the text is valid during this call.
+    let (recorded, message) = unsafe { (&*user_data.cast::<Recorded>(), CStr::from_ptr(message)) };
+    recorded.lines.lock().unwrap().push((level, message.to_str().expect("UTF-8").to_owned()));
 }
 
 unsafe extern "C" fn release(user_data: *mut c_void) {
     // SAFETY: as above.
-    unsafe { &*user_data.cast::<Told>() }.releases.fetch_add(1, Ordering::SeqCst);
+    unsafe { &*user_data.cast::<Recorded>() }.releases.fetch_add(1, Ordering::SeqCst);
 }
 
-/// Sets the log; its data is never freed, since other tests' threads may be in a callback.
-fn set_log(callback: mailru_log_callback, told: &'static Told, level: i32) -> i32 {
+/// Sets the log; its data is never freed, because other tests' threads may be in a callback.
+fn set_log(callback: mailru_log_callback, recorded: &'static Recorded, level: i32) -> i32 {
     // SAFETY: the functions are for this data.
-    unsafe { mailru_set_log(callback, std::ptr::from_ref(told).cast_mut().cast(), Some(release), level) }
+    unsafe { mailru_set_log(callback, std::ptr::from_ref(recorded).cast_mut().cast(), Some(release), level) }
 }
 
 #[test]
-fn the_log_tells_lines_up_to_its_level_and_releases_its_data_once() {
-    let place = || -> &'static Told { Box::leak(Box::default()) };
+fn the_log_has_lines_up_to_its_level_and_releases_its_data_once() {
+    let place = || -> &'static Recorded { Box::leak(Box::default()) };
     let sandbox = Sandbox::start();
     let session = refreshing(&sandbox, json!({ "retry_delay_ms": 1 }));
-    // This test's own lines, for others make calls meanwhile.
-    let own = |told: &Told| -> Vec<(i32, String)> {
-        let lines = told.lines.lock().unwrap();
+    // Only this test's own lines: other tests make calls meanwhile.
+    let own = |recorded: &Recorded| -> Vec<(i32, String)> {
+        let lines = recorded.lines.lock().unwrap();
         lines.iter().filter(|line| line.1.contains("sandbox.echoLogged")).cloned().collect()
     };
     let call = || session.call("sandbox.echoLogged", None);
     let fail = || sandbox.fault(json!({}), json!(1), json!({ "kind": "reset" }));
-    let mut former: Option<&'static Told> = None;
+    let mut previous: Option<&'static Recorded> = None;
     for (level, calls, failures) in [(4, 1, 1), (3, 0, 1), (2, 0, 1), (1, 0, 0)] {
-        let told = place();
-        assert_eq!(set_log(Some(tell), told, level), 0);
-        if let Some(former) = former.replace(told) {
-            await_that("the former data is released", || former.releases.load(Ordering::SeqCst) == 1);
+        let recorded = place();
+        assert_eq!(set_log(Some(record), recorded, level), 0);
+        if let Some(previous) = previous.replace(recorded) {
+            await_that("the previous data is released", || previous.releases.load(Ordering::SeqCst) == 1);
         }
         call().expect_ok();
         fail();
         call().expect("MAILRU_NETWORK_ERROR");
-        let lines = own(told);
+        let lines = own(recorded);
         assert_eq!(lines.iter().filter(|line| line.0 == 4).count(), calls, "level {level}: {lines:?}");
         assert_eq!(lines.iter().filter(|line| line.0 == 2).count(), failures, "level {level}: {lines:?}");
-        assert!(told.lines.lock().unwrap().iter().all(|line| (1..=level).contains(&line.0)), "level {level}");
+        assert!(recorded.lines.lock().unwrap().iter().all(|line| (1..=level).contains(&line.0)), "level {level}");
     }
-    // Renewals are news, and refusals are errors.
-    let told = place();
-    assert_eq!(set_log(Some(tell), told, 4), 0);
+    // Renewals are logged as info, refusals as errors.
+    let recorded = place();
+    assert_eq!(set_log(Some(record), recorded, 4), 0);
     session.authorize().expect_ok();
-    assert!(told.lines.lock().unwrap().iter().any(|line| line.0 == 3));
-    // A bad level changes nothing but releases what was given; level 0 and NULL switch it off.
+    assert!(recorded.lines.lock().unwrap().iter().any(|line| line.0 == 3));
+    // An invalid level only releases the given data; level 0 and NULL end logging.
     for level in [-1, 5, i32::MIN, i32::MAX] {
         let other = place();
-        assert_eq!(name(set_log(Some(tell), other, level)), "MAILRU_INVALID_ARGUMENT");
+        assert_eq!(name(set_log(Some(record), other, level)), "MAILRU_INVALID_ARGUMENT");
         assert_eq!(other.releases.load(Ordering::SeqCst), 1);
     }
     call().expect_ok();
-    assert!(!own(told).is_empty());
-    for (callback, level) in [(None, 4), (Some(tell as unsafe extern "C" fn(*mut c_void, i32, *const c_char)), 0)] {
-        let told = place();
-        assert_eq!(set_log(Some(tell), told, 4), 0);
+    assert!(!own(recorded).is_empty());
+    for (callback, level) in [(None, 4), (Some(record as unsafe extern "C" fn(*mut c_void, i32, *const c_char)), 0)] {
+        let recorded = place();
+        assert_eq!(set_log(Some(record), recorded, 4), 0);
         let other = place();
         assert_eq!(set_log(callback, other, level), 0);
-        assert_eq!(other.releases.load(Ordering::SeqCst), 1, "not to be used");
-        await_that("the former data is released", || told.releases.load(Ordering::SeqCst) == 1);
+        assert_eq!(other.releases.load(Ordering::SeqCst), 1, "will not be used");
+        await_that("the previous data is released", || recorded.releases.load(Ordering::SeqCst) == 1);
         call().expect_ok();
-        assert_eq!(own(told), []);
+        assert_eq!(own(recorded), []);
     }
     watch::resume();
     // SAFETY: no data, and NULL for both functions.

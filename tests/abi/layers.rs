@@ -1,12 +1,12 @@
-//! The order of the library's modules: `src/lib.rs` declares it, and each module imports only from those before it.
+//! The layers of the library: `src/lib.rs` declares the order of the modules, and each imports only from those before
+//! it.
 
 use std::fs;
 use std::path::{Path, PathBuf};
 
 use crate::header::root;
 
-/// The modules in the order of the list in the documentation of `src/lib.rs`: those between backquotes in its items,
-/// before each item's colon.
+/// The modules in the order of the list in `src/lib.rs`: the names in backquotes before the colon of each item.
 fn declared(library: &str) -> Vec<&str> {
     let documentation: Vec<_> = library.lines().filter_map(|line| line.strip_prefix("//! ")).collect();
     let begins_item = |line: &str| line.split_once(". ").is_some_and(|(number, _)| number.parse::<u32>().is_ok());
@@ -32,7 +32,7 @@ fn files(folder: &Path) -> Vec<PathBuf> {
     found
 }
 
-/// The source without comments, each line in its place. What stands in a string is kept, and so may look like a path.
+/// The source without comments, with the same line numbers. Strings are kept, so one could look like a path.
 fn without_comments(source: &str) -> String {
     let code = |line: &str| match line.trim_start() {
         comment if comment.starts_with("//") => String::new(),
@@ -41,7 +41,7 @@ fn without_comments(source: &str) -> String {
     source.lines().map(code).collect::<Vec<_>>().join("\n")
 }
 
-/// The source without its unit tests, which may use the modules above it. They stand at the end of a file.
+/// The source without the unit tests at its end, which may use any module.
 fn without_tests(source: &str) -> &str {
     source.split("\n#[cfg(test)]\nmod ").next().unwrap_or_default()
 }
@@ -53,7 +53,7 @@ fn names_after<'a>(source: &'a str, prefix: &str) -> Vec<(usize, &'a str)> {
         let rest = &source[start + prefix.len()..];
         let mut depth = 0;
         let mut begins = true;
-        // The path ends with its first name, or where its group is closed.
+        // The path ends with its first name, or at the end of its group.
         for (place, character) in rest.char_indices() {
             match character {
                 '{' => depth += 1,
@@ -80,7 +80,7 @@ fn names_after<'a>(source: &'a str, prefix: &str) -> Vec<(usize, &'a str)> {
     names
 }
 
-/// What is wrong with the paths of a file: `file:line: ...`.
+/// The violations in a file, as `file:line: ...`.
 fn violations(file: &str, source: &str, order: &[&str]) -> Vec<String> {
     let module = file.trim_start_matches("src/").trim_end_matches(".rs").split('/').next().unwrap_or_default();
     let Some(place) = order.iter().position(|name| *name == module) else {
@@ -98,7 +98,7 @@ fn violations(file: &str, source: &str, order: &[&str]) -> Vec<String> {
             Some(_) => {}
         }
     }
-    // Another way to the top, which this test would have to follow.
+    // This test does not resolve such a path.
     let is_inner = file.matches('/').count() > 1 && !file.ends_with("/mod.rs");
     let to_the_top = if is_inner { "super::super::" } else { "super::" };
     for (line, name) in names_after(source, to_the_top).into_iter().filter(|(_, name)| is_inner || order.contains(name))
@@ -125,9 +125,9 @@ fn each_module_uses_only_those_before_it() {
         let source = fs::read_to_string(&path).expect("a source file");
         let file = path.strip_prefix(root()).expect("below the root").to_str().expect("UTF-8").to_owned();
         found.extend(violations(&file, &source, &order));
-        // The lint in Cargo.toml could be allowed again further down in a file; this one could not.
+        // The lint in Cargo.toml could be overridden within a file; `forbid` cannot.
         let forbids = source.lines().find(|line| !line.starts_with("//")) == Some("#![forbid(unsafe_code)]");
-        // A file cannot forbid what a module below it needs.
+        // A file cannot forbid unsafe code if one of its child modules needs it.
         let may_be_unsafe =
             file.starts_with("src/ffi/") || ["src/engine/mod.rs", "src/engine/task.rs"].contains(&&*file);
         if !forbids && !may_be_unsafe {

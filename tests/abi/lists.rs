@@ -1,4 +1,4 @@
-//! The lists in `src` of which the build makes parts of the library and of the header.
+//! The lists in `src` from which the build generates parts of the library and the header.
 
 /// The options: name, default, meaning.
 pub fn options() -> Vec<[&'static str; 3]> {

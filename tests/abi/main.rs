@@ -1,5 +1,5 @@
-//! The library as its hosts see it: every test goes through the C functions, most of them to a
-//! sandbox process over a real socket.
+//! Tests of the C interface: every test calls the C functions, most of them against a sandbox process over a real
+//! socket.
 // The C functions are unsafe to call.
 #![allow(unsafe_code)]
 
@@ -18,7 +18,6 @@ mod header;
 mod helpers;
 mod layers;
 mod lists;
-mod oauth_bad_days;
 mod oauth_faults;
 mod oauth_grants;
 mod oauth_lost_tokens;
@@ -27,6 +26,7 @@ mod oauth_processes;
 mod oauth_refusals;
 mod oauth_renewal;
 mod oauth_shared;
+mod oauth_transient;
 mod options;
 mod parameters;
 mod parameters_random;

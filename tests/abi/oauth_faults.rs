@@ -1,5 +1,5 @@
-//! A thousand random mishaps at every step of getting and renewing tokens. After each the session
-//! works, or says what its host must do; nobody hangs, and no token that came is lost.
+//! A thousand random faults at every step of getting and renewing tokens. After each the session works, or its error
+//! says what the host must do; no call hangs, and no received token is lost.
 
 use std::sync::mpsc;
 use std::time::{Duration, Instant};
@@ -11,9 +11,9 @@ use serde_json::{Value, json};
 use crate::support::*;
 
 const ROUNDS: u64 = 1000;
-/// Rounds run side by side, each row of them with a sandbox of its own.
+/// The number of threads that run rounds in parallel, each with its own sandbox.
 const ROWS: u64 = 4;
-/// What one of the threads of a round does.
+/// The action of one thread of a round.
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum Act {
     Call,
@@ -23,7 +23,7 @@ enum Act {
     Authorize,
 }
 
-/// What happens to the session meanwhile.
+/// The disturbance of the session meanwhile.
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum Disturbance {
     Nothing,
@@ -36,10 +36,10 @@ enum Disturbance {
 #[derive(Debug)]
 struct Plan {
     kind: &'static str,
-    /// For token requests: the fault, how often, and whether the request takes effect all the same.
+    /// For token requests: the fault, how often, and whether the request takes effect nevertheless.
     mishap: Option<(Value, u64, bool)>,
     /// For calls, once.
-    trouble: Option<Value>,
+    call_fault: Option<Value>,
     omit: Option<&'static str>,
     rotate: bool,
     acts: Vec<Act>,
@@ -47,7 +47,7 @@ struct Plan {
     after: Duration,
 }
 
-fn mishap(random: &mut Rng) -> Value {
+fn random_fault(random: &mut Rng) -> Value {
     let phase = *random.choice(&["before", "after", "head", "body"]).unwrap();
     match random.u8(..13) {
         0 | 1 => json!({ "kind": "reset", "phase": phase }),
@@ -61,7 +61,7 @@ fn mishap(random: &mut Rng) -> Value {
         7 => json!({ "kind": "truncate", "chunked": random.bool() }),
         8 => json!({ "kind": "bad_utf8" }),
         9 => json!({ "kind": "empty" }),
-        // Longer than the session's calls wait for it.
+        // Longer than the session's calls wait.
         10 => json!({ "kind": "delay", "ms": 400, "phase": "before" }),
         _ => {
             json!({ "kind": "delay", "ms": random.u64(..60), "phase": *random.choice(&["before", "head", "body"]).unwrap() })
@@ -78,7 +78,7 @@ impl Plan {
             8 => Act::Upload,
             _ => Act::Authorize,
         };
-        let trouble = match random.u8(..5) {
+        let call_fault = match random.u8(..5) {
             0 => Some(json!({ "kind": "expire_token" })),
             1 => Some(json!({ "kind": "delay", "ms": random.u64(..30) })),
             2 => Some(json!({ "kind": "reset" })),
@@ -86,8 +86,8 @@ impl Plan {
         };
         Plan {
             kind: random.choice(&["token", "token", "token", "token", "refresh", "password", "code"]).unwrap(),
-            mishap: (random.u8(..5) > 0).then(|| (mishap(random), random.u64(1..3), random.bool())),
-            trouble,
+            mishap: (random.u8(..5) > 0).then(|| (random_fault(random), random.u64(1..3), random.bool())),
+            call_fault,
             omit: (random.u8(..6) == 0)
                 .then(|| *random.choice(&["access_token", "refresh_token", "x_mailru_vid", "expires_in"]).unwrap()),
             rotate: random.u8(..4) > 0,
@@ -106,7 +106,7 @@ impl Plan {
         }
     }
 
-    /// Whether every token answer arrives whole, late at the most.
+    /// Whether every token answer arrives complete, though perhaps late.
     fn is_benign(&self) -> bool {
         let delivered = self.mishap.as_ref().is_none_or(|(fault, ..)| fault["kind"] == "delay");
         delivered && !matches!(self.omit, Some("access_token" | "x_mailru_vid"))
@@ -140,7 +140,7 @@ impl Plan {
         }
     }
 
-    /// Whatever comes of it, a thread's act ends within its limit and with a code that fits.
+    /// Every action ends within its time limit, with an allowed code.
     fn act(&self, act: Act, session: &Session, cancel: mailru_cancel) {
         let begun = Instant::now();
         let answer = match act {
@@ -199,7 +199,7 @@ impl Plan {
                 json!({ "on": { "path": "/oauth" }, "times": times, "fault": fault, "applied": applied }),
             );
         }
-        if let Some(fault) = &self.trouble {
+        if let Some(fault) = &self.call_fault {
             sandbox.fault(json!({ "path": "/platform" }), json!(1), fault.clone());
         }
         let cancel = mailru_cancel_new();
@@ -220,10 +220,10 @@ impl Plan {
             }
             _ => self.check_afterwards(sandbox, &session),
         }
-        // No token is lost: each set that the server gave was told.
+        // No token is lost: each set that the server issued reached the callback.
         if self.is_benign() && self.disturbance != Disturbance::ReplaceCallback {
             let issued = sandbox.get("stats")["tokens_issued"].as_u64().expect("a number");
-            assert_eq!(recorder.told().len() as u64, issued);
+            assert_eq!(recorder.received().len() as u64, issued);
         }
         if self.disturbance != Disturbance::Free {
             drop(session);
@@ -231,15 +231,15 @@ impl Plan {
         }
     }
 
-    /// The session works, or tells its host what to do; and what it tells is true.
+    /// The session works, or its error says correctly what to do.
     fn check_afterwards(&self, sandbox: &Sandbox, session: &Session) {
         let mut answer = session.call_within("friends.get", None, 10_000, 0);
         let mut asked = self.acts.iter().filter(|act| **act == Act::Authorize).count() as u64;
-        // What may pass is no last word, nor is the 102 of a call that is kept for want of another token: who insists
-        // gets tokens or a refusal, if need be after a short pause.
+        // After a transient failure, or a 102 that was kept without another token, `mailru_authorize` gets tokens or a
+        // refusal, perhaps after a short pause.
         for _ in 0..10 {
-            let may_pass = answer.name() != "MAILRU_OK" && answer.error("transient") == true;
-            if !may_pass && (answer.name() != "MAILRU_API_ERROR" || self.has_nothing_to_renew_with(session)) {
+            let is_transient = answer.name() != "MAILRU_OK" && answer.error("transient") == true;
+            if !is_transient && (answer.name() != "MAILRU_API_ERROR" || self.has_nothing_to_renew_with(session)) {
                 break;
             }
             std::thread::sleep(Duration::from_millis(100));
@@ -250,21 +250,21 @@ impl Plan {
             }
         }
         let spent = || sandbox.get("stats")["spent_refresh_tokens_seen"].as_u64().expect("a number");
-        // Only an answer that was lost, or that lacked the next one, leaves the session with a spent
-        // refresh token; and its refusal is the last, but for those who insist.
+        // Only a lost or incomplete answer leaves the session with a used refresh token; its refusal is final, except
+        // for `mailru_authorize`.
         let lost = self.mishap.as_ref().map_or(0, |mishap| mishap.1) + u64::from(self.omit == Some("refresh_token"));
         assert!(spent() <= lost + asked, "a spent refresh token was sent {} times", spent());
         assert_eq!(sandbox.get("stats")["spent_codes_seen"], 0);
         match answer.name() {
             "MAILRU_OK" => return,
             "MAILRU_API_ERROR" => {
-                // The token has ended, and the server gave nothing to renew it with.
+                // The token has expired, and the server issued no refresh token.
                 assert_eq!(answer.error("error_code"), 102, "{}", answer.json);
                 return;
             }
             _ => assert_eq!(answer.error("transient"), false, "{}", answer.json),
         }
-        // What is remembered costs no request to the authorization server, and no other answer.
+        // A remembered refusal causes no token request, and is returned unchanged.
         let before = sandbox.token_requests();
         assert_eq!(session.call("friends.get", None), answer);
         assert_eq!(sandbox.token_requests(), before);
@@ -279,7 +279,7 @@ impl Plan {
         let again = session.authorize();
         match again.name() {
             "MAILRU_OK" => drop(session.call("friends.get", None).expect_ok()),
-            // The server spent the refresh token for an answer that was lost: only a new login helps.
+            // The refresh token was used for an answer that was lost: only a new login helps.
             _ => {
                 let again = again.expect("MAILRU_OAUTH_ERROR");
                 assert_eq!(again.error("oauth")["error"], "invalid_grant", "{}", again.json);
@@ -294,7 +294,7 @@ impl Plan {
     }
 }
 
-/// Says how to repeat a round that failed.
+/// Prints how to repeat a failed round.
 struct Named(u64, Plan);
 
 impl Drop for Named {
@@ -306,7 +306,7 @@ impl Drop for Named {
 }
 
 #[test]
-fn after_each_of_a_thousand_mishaps_the_session_works_or_says_what_to_do() {
+fn after_each_of_a_thousand_faults_the_session_works_or_says_what_to_do() {
     let given = std::env::var("MAILRU_TEST_SEED").ok().and_then(|seed| seed.parse().ok());
     let seed = given.unwrap_or_else(|| fastrand::u64(..1 << 40));
     println!("MAILRU_TEST_SEED={seed} repeats this run");

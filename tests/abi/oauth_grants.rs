@@ -1,4 +1,4 @@
-//! Grants: what each sends, which circuit follows from its answer, and that there is one for all.
+//! Grants: the fields that each sends, the circuit that follows from the answer, and that concurrent calls share one.
 
 use serde_json::{Value, json};
 
@@ -102,7 +102,7 @@ fn client_secret_is_the_option_or_the_secret_key_or_the_private_key() {
         let session = session("password", &given, &sandbox.options(json!({ "client_secret": option })));
         session.authorize().expect_ok();
         assert_eq!(sandbox.last()["client_secret"], sent, "{given:?} {option:?}");
-        // And for renewals.
+        // The same for renewals.
         session.authorize().expect_ok();
         assert_eq!(
             (&sandbox.last()["grant"], &sandbox.last()["client_secret"]),
@@ -116,9 +116,9 @@ fn client_secret_is_the_option_or_the_secret_key_or_the_private_key() {
 }
 
 #[test]
-fn the_circuit_is_chosen_when_the_grant_has_told_the_user() {
+fn the_circuit_is_chosen_by_the_grants_answer() {
     let sandbox = Sandbox::start();
-    // With both keys: the user's circuit, if the answer names the user.
+    // With both keys: client-server, if the answer names the user.
     for (omit, keys, circuit) in [
         (json!([]), vec![], "client-server"),
         (json!(["x_mailru_vid"]), vec![], "server-server"),
@@ -134,7 +134,7 @@ fn the_circuit_is_chosen_when_the_grant_has_told_the_user() {
         assert_eq!(session.tokens().value()["circuit"], circuit, "{omit} {keys:?}");
         assert_eq!(sandbox.last()["params"].get("secure").is_some(), circuit == "server-server");
     }
-    // Where only the user's circuit is possible, the user must be told.
+    // If only client-server is possible, the answer must name the user.
     sandbox.post("settings", json!({ "omit": ["x_mailru_vid"] }));
     for (kind, given) in [("code", vec![("secret_key", "")]), ("code_client", vec![])] {
         let code = code(&sandbox);
@@ -142,7 +142,7 @@ fn the_circuit_is_chosen_when_the_grant_has_told_the_user() {
         let failure = session.call("friends.get", None).expect("MAILRU_OAUTH_ERROR");
         assert_eq!((failure.error("field"), failure.error("http_status")), (json!("x_mailru_vid"), json!(200)));
     }
-    // Without any key nothing can be signed: nothing is spent on it.
+    // Without any key nothing can be signed, so nothing is sent.
     let before = sandbox.requests().len();
     let session = session("password", &[("private_key", ""), ("secret_key", "")], &sandbox.options(json!({})));
     session.call("friends.get", None).expect("MAILRU_SIGNATURE_UNDEFINED");
@@ -150,7 +150,7 @@ fn the_circuit_is_chosen_when_the_grant_has_told_the_user() {
     assert_eq!(sandbox.requests().len(), before);
 }
 
-/// Makes the next token answers this text.
+/// Makes this text the next token answers.
 fn token_answer(sandbox: &Sandbox, body: &str) {
     sandbox.answer(json!({ "path": "/oauth/token" }), 200, body);
 }
@@ -199,7 +199,7 @@ fn answers_are_read_leniently() {
 }
 
 #[test]
-fn what_an_answer_lacks_is_named() {
+fn missing_fields_of_an_answer_are_named() {
     let sandbox = Sandbox::start();
     for body in [
         r#"{}"#,
@@ -218,7 +218,7 @@ fn what_an_answer_lacks_is_named() {
                 "{body}"
             );
             assert!(failure.error("error_msg").as_str().unwrap().contains("access_token"), "{}", failure.json);
-            // A code is spent, unless a refresh token came for it; else the next answer may be whole.
+            // A code is used up, unless a refresh token was received; otherwise the next answer may be complete.
             let is_lost = kind == "code" && !body.contains("refresh_token");
             assert_eq!(failure.error("transient"), !is_lost, "{kind} {body}");
         }
@@ -251,13 +251,13 @@ fn thirty_two_threads_on_a_fresh_session_make_one_token_request() {
         for answer in on_threads(32, |_| session.call("friends.get", None)) {
             assert!(answer.value().is_array(), "{grant}: {}", answer.json);
         }
-        assert_eq!(recorder.told(), [session.tokens().value()]);
+        assert_eq!(recorder.received(), [session.tokens().value()]);
         assert_eq!((sandbox.token_requests(), sandbox.requests().len()), (1, 33), "{grant}");
     }
 }
 
 #[test]
-fn all_who_wait_get_the_refusal_of_one_request() {
+fn all_waiting_calls_get_the_refusal_of_one_request() {
     let sandbox = Sandbox::start();
     sandbox.fault(json!({ "path": "/oauth" }), Value::Null, json!({ "kind": "delay", "ms": 300, "phase": "before" }));
     let session = session("password", &[("password", "wrong-password")], &sandbox.options(json!({})));

@@ -1,4 +1,4 @@
-//! Tokens that came in odd answers, callbacks that call back, and errors that say what may be lost.
+//! Tokens in unusual answers, callbacks that call the library, and errors that say what may be lost.
 
 use std::io::{Read, Write};
 use std::net::TcpListener;
@@ -16,7 +16,7 @@ fn grants() -> Value {
     json!({ "path": "/oauth" })
 }
 
-/// A session of this kind that can sign only for its user, with a code or refresh token of the sandbox's.
+/// A session of this kind for the client-server circuit, with a code or refresh token of the sandbox.
 fn client_session(sandbox: &Sandbox, kind: &str) -> Session {
     let text = |value: &Value| value.as_str().expect("text").to_owned();
     let code = text(&sandbox.post("codes", json!({ "redirect_uri": REDIRECT_URI }))["code"]);
@@ -27,7 +27,7 @@ fn client_session(sandbox: &Sandbox, kind: &str) -> Session {
 }
 
 #[test]
-fn what_lacks_the_user_is_told_and_not_lost() {
+fn tokens_without_a_user_are_delivered_and_kept() {
     let sandbox = Sandbox::start();
     for kind in ["code_client", "password_client", "refresh_client"] {
         let session = client_session(&sandbox, kind);
@@ -36,22 +36,25 @@ fn what_lacks_the_user_is_told_and_not_lost() {
         sandbox.fault(grants(), json!(1), json!({ "kind": "omit", "members": ["x_mailru_vid"] }));
         let failure = session.call("friends.get", None).expect("MAILRU_OAUTH_ERROR");
         assert_eq!(failure.error("field"), "x_mailru_vid", "{kind}");
-        let told = recorder.await_told(1);
-        assert!(told[0]["access_token"].is_string() && told[0]["refresh_token"].is_string(), "{kind}: {told:?}");
-        assert_eq!(session.tokens().value(), told[0], "{kind}");
-        // The refresh token that came is the way on, also for a code.
+        let received = recorder.await_received(1);
+        assert!(
+            received[0]["access_token"].is_string() && received[0]["refresh_token"].is_string(),
+            "{kind}: {received:?}"
+        );
+        assert_eq!(session.tokens().value(), received[0], "{kind}");
+        // The received refresh token is used next, also after a code.
         session.call("friends.get", None).expect_ok();
         assert_eq!(
             sandbox.requests().iter().rev().find_map(|it| it["grant"].as_str().map(str::to_owned)).as_deref(),
             Some("refresh_token")
         );
-        assert_eq!(recorder.told().len(), 2);
+        assert_eq!(recorder.received().len(), 2);
     }
     assert_eq!(sandbox.get("stats")["spent_refresh_tokens_seen"], 0);
 }
 
 #[test]
-fn tokens_are_taken_from_whatever_answer_holds_them() {
+fn tokens_are_taken_from_every_answer_that_has_them() {
     let sandbox = Sandbox::start();
     let tokens = sandbox.post("tokens", json!({}));
     let whole = |more: &str| {
@@ -74,9 +77,9 @@ fn tokens_are_taken_from_whatever_answer_holds_them() {
         let recorder = Recorder::new();
         assert_eq!(recorder.listen(&session), 0);
         session.call("friends.get", None).expect_ok();
-        assert_eq!(recorder.told()[0]["refresh_token"], tokens["refresh_token"], "{status} {body}");
+        assert_eq!(recorder.received()[0]["refresh_token"], tokens["refresh_token"], "{status} {body}");
     }
-    // With a real error beside them they are not used, nor shown; but kept, since others may be spent for them.
+    // Next to an error they are neither used nor shown, but kept, because the previous ones may be used up.
     let odd = session("password_client", &[], &sandbox.options(json!({ "retry_delay_ms": 100 })));
     let recorder = Recorder::new();
     assert_eq!(recorder.listen(&odd), 0);
@@ -85,7 +88,7 @@ fn tokens_are_taken_from_whatever_answer_holds_them() {
     assert_eq!(failure.error("oauth")["error"], "odd");
     let shown = failure.error("oauth").to_string();
     assert!(!shown.contains(tokens["access_token"].as_str().unwrap()) && shown.contains('…'), "{shown}");
-    assert_eq!(recorder.told().len(), 1);
+    assert_eq!(recorder.received().len(), 1);
     sandbox.behave();
     odd.call("friends.get", None).expect_ok();
     assert_eq!(
@@ -113,7 +116,7 @@ fn a_refusal_in_another_encoding_is_a_refusal() {
     for _ in 0..3 {
         assert_eq!(session.call("friends.get", None), failure);
     }
-    assert_eq!(sandbox.token_requests(), 1, "the password went out once");
+    assert_eq!(sandbox.token_requests(), 1, "the password was sent once");
 }
 
 #[test]
@@ -126,7 +129,7 @@ fn a_password_session_without_a_refresh_token_uses_its_password() {
     expire();
     session.call("friends.get", None).expect_ok();
     assert_eq!(sandbox.get("stats")["token_requests"], json!({ "password": 2 }));
-    // A good token is left alone, a dead one is replaced.
+    // A valid token is kept, a rejected one is replaced.
     let good = session.authorize().expect_ok();
     assert_eq!(session.authorize().expect_ok(), good);
     expire();
@@ -136,7 +139,7 @@ fn a_password_session_without_a_refresh_token_uses_its_password() {
 }
 
 #[test]
-fn authorize_with_a_dead_token_and_a_password_gets_another() {
+fn authorize_with_a_rejected_token_and_a_password_gets_another() {
     let sandbox = Sandbox::start();
     sandbox.post("settings", json!({ "omit": ["refresh_token"] }));
     let session = session("password", &[], &sandbox.options(json!({ "auto_refresh": false })));
@@ -148,7 +151,7 @@ fn authorize_with_a_dead_token_and_a_password_gets_another() {
     session.call("friends.get", None).expect_ok();
 }
 
-/// A session that is freed by nobody here: for use in its own callback.
+/// A session handle that is not freed on drop, for use in the session's own callback.
 fn borrowed(number: &AtomicU64) -> std::mem::ManuallyDrop<Session> {
     std::mem::ManuallyDrop::new(Session(number.load(Ordering::SeqCst)))
 }
@@ -181,7 +184,7 @@ fn a_submission_inside_the_token_callback_is_refused_at_once() {
 
 #[test]
 fn log_and_release_callbacks_of_a_renewal_do_not_wait_for_themselves() {
-    in_a_process_of_its_own(
+    in_a_separate_process(
         "oauth_lost_tokens::log_and_release_callbacks_of_a_renewal_do_not_wait_for_themselves",
         || {
             use std::ffi::{c_char, c_void};
@@ -200,7 +203,7 @@ fn log_and_release_callbacks_of_a_renewal_do_not_wait_for_themselves() {
                 note("release");
             }
             unsafe extern "C" fn tokens(_: *mut c_void, _: *const c_char) {
-                // Replaced while it runs, so that it is released on this thread.
+                // Replaced while it runs, so that its data is released on this thread.
                 let number = NUMBER.load(Ordering::SeqCst);
                 // SAFETY: NULL removes the callback.
                 let code = unsafe { mailru::ffi::mailru_session_on_token(number, None, null_mut(), None) };
@@ -229,7 +232,7 @@ fn log_and_release_callbacks_of_a_renewal_do_not_wait_for_themselves() {
     );
 }
 
-/// A host such as Ruby runs callbacks on a thread of its own and waits for it.
+/// Some hosts, such as Ruby, run callbacks on another thread and wait for it.
 #[test]
 fn a_call_that_only_waits_for_a_callback_says_so() {
     let sandbox = Sandbox::start();
@@ -266,7 +269,7 @@ fn a_call_that_only_waits_for_a_callback_says_so() {
 }
 
 #[test]
-fn a_lost_answer_says_what_may_be_spent() {
+fn a_lost_answer_says_what_may_be_used_up() {
     let sandbox = Sandbox::start();
     let tokens = sandbox.post("tokens", json!({}));
     let refresh_token = tokens["refresh_token"].as_str().expect("a token");
@@ -280,13 +283,13 @@ fn a_lost_answer_says_what_may_be_spent() {
         "{}",
         failure.json
     );
-    // And so it was: the next refusal is the last word.
+    // It was used up: the next refusal is final.
     let failure = session.call("friends.get", None).expect("MAILRU_OAUTH_ERROR");
     assert_eq!((failure.error("transient"), &failure.error("oauth")["error"]), (json!(false), &json!("invalid_grant")));
 }
 
 #[test]
-fn a_proxy_that_says_yes_and_closes_has_not_taken_the_code() {
+fn a_proxy_that_accepts_and_closes_has_not_received_the_code() {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
     let port = listener.local_addr().expect("an address").port();
     std::thread::spawn(move || {
@@ -316,7 +319,7 @@ fn retries_are_counted_once_across_a_renewal() {
     let session = refreshing(&sandbox, json!({ "retries": 2, "retry_delay_ms": 1 }));
     sandbox.post("expire", json!({}));
     let on = json!({ "method": "friends.get" });
-    // Two repetitions, then 102, then with the new token no more of them.
+    // Two retries, then 102; with the new token there are no more retries.
     sandbox.fault(on.clone(), json!(2), json!({ "kind": "status", "status": 503 }));
     sandbox.post("faults", json!({ "on": on, "skip": 1, "times": null, "fault": { "kind": "status", "status": 503 } }));
     session.call("friends.get", None).expect("MAILRU_HTTP_ERROR");
@@ -325,7 +328,7 @@ fn retries_are_counted_once_across_a_renewal() {
 }
 
 #[test]
-fn a_renewal_for_another_user_is_an_error_and_changes_nobody() {
+fn a_renewal_for_another_user_is_an_error_and_changes_nothing() {
     let sandbox = Sandbox::start();
     for wrong in [json!("15410773191172635989"), json!("me"), json!(["1"]), json!(1.5)] {
         for (kind, expires_in) in [("token", 0), ("stored", 0)] {
@@ -357,8 +360,8 @@ fn a_renewal_for_another_user_is_an_error_and_changes_nobody() {
             );
             let shown = session.tokens().value();
             assert_eq!(shown["uid"], UID);
-            // Another user's tokens are told to nobody; those of this one, with a word for an id, are.
-            assert_eq!(recorder.told().len(), usize::from(!is_other), "{wrong}");
+            // Another user's tokens are not delivered; tokens with an invalid user id are.
+            assert_eq!(recorder.received().len(), usize::from(!is_other), "{wrong}");
             assert_eq!(shown["access_token"] == other["access_token"], !is_other, "{wrong}");
             sandbox.behave();
             session.call("friends.get", None).expect_ok();

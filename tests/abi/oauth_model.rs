@@ -1,5 +1,5 @@
-//! A thousand random token endpoints: status, body, delay, cut. A model says for each what the host must see, and the
-//! library agrees.
+//! A thousand random token endpoints: status, body, delay, cut. A model predicts what the host sees of each, and the
+//! library must agree.
 
 use std::collections::VecDeque;
 use std::io::{Read, Write};
@@ -15,7 +15,7 @@ use crate::support::*;
 const ENDPOINTS: u64 = 1000;
 const ROWS: u64 = 4;
 
-/// What a body holds beside the tokens, or in place of them.
+/// The content of a body besides the tokens, or instead of them.
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum Body {
     Tokens,
@@ -49,18 +49,18 @@ struct Endpoint {
     cut: Cut,
 }
 
-/// What the host must see.
+/// What the host sees.
 #[derive(Debug, PartialEq)]
 struct Seen {
     code: &'static str,
     transient: bool,
     field: Option<&'static str>,
-    /// How many sets were told by the first call.
-    told: usize,
-    /// Which grants were asked for by the first call, and by a second one.
+    /// The number of sets delivered during the first call.
+    delivered: usize,
+    /// The grants sent for the first call, and for a second one.
     first: Vec<&'static str>,
     second: Vec<&'static str>,
-    /// What the second call comes to, for which the endpoint gives tokens.
+    /// The outcome of the second call, for which the endpoint issues tokens.
     then: &'static str,
 }
 
@@ -114,7 +114,7 @@ impl Endpoint {
         self.kind.starts_with("stored")
     }
 
-    /// Whose tokens they are, if it is a user id that is told.
+    /// The user of the tokens, if the answer has a valid user id.
     fn user(&self) -> &'static str {
         match self.body {
             Body::For(user) if user != "me" => user,
@@ -122,7 +122,7 @@ impl Endpoint {
         }
     }
 
-    /// What the first request trades.
+    /// The grant of the first request.
     fn grant(&self) -> &'static str {
         match self.kind {
             "code_client" => "authorization_code",
@@ -131,22 +131,22 @@ impl Endpoint {
         }
     }
 
-    /// The rules of the contract, written down once more.
+    /// The model: the rules of the contract.
     fn model(&self) -> Seen {
         let grant = self.grant();
-        let once_more = |code, transient, field, told| Seen {
+        let once_more = |code, transient, field, delivered| Seen {
             code,
             transient,
             field,
-            told,
+            delivered,
             first: vec![grant],
-            second: vec![if told > 0 { "refresh_token" } else { grant }],
+            second: vec![if delivered > 0 { "refresh_token" } else { grant }],
             then: "MAILRU_OK",
         };
         let good = Seen { first: vec![grant], second: vec![], ..once_more("MAILRU_OK", false, None, 1) };
         let is_code = self.kind == "code_client";
-        // A code that was sent is spent, unless a refresh token came for it.
-        let spent = |seen: Seen| match is_code && seen.told == 0 {
+        // A code that was sent is used up, unless a refresh token was received for it.
+        let spent = |seen: Seen| match is_code && seen.delivered == 0 {
             true => Seen { transient: false, second: vec![], then: seen.code, ..seen },
             false => seen,
         };
@@ -167,9 +167,9 @@ impl Endpoint {
         if let Some(error) = error {
             let patient = ["\"temporarily_unavailable\"", "\"server_error\"", "\"slow_down\""].contains(&error);
             let is_final = (400..500).contains(&self.status) && ![408, 425, 429].contains(&self.status) && !patient;
-            let told = usize::from(is_success && matches!(self.body, Body::Beside(_)));
+            let delivered = usize::from(is_success && matches!(self.body, Body::Beside(_)));
             if !is_final {
-                return spent(once_more("MAILRU_OAUTH_ERROR", true, None, told));
+                return spent(once_more("MAILRU_OAUTH_ERROR", true, None, delivered));
             }
             if self.kind == "stored_password" {
                 return Seen { first: vec!["refresh_token", "password"], ..good };
@@ -180,16 +180,16 @@ impl Endpoint {
                 ..once_more("MAILRU_OAUTH_ERROR", false, None, 0)
             };
         }
-        let http = |told| spent(once_more("MAILRU_HTTP_ERROR", true, None, told));
-        let lacks = |field, told| match self.status >= 500 {
-            true => http(told),
-            false => spent(once_more("MAILRU_OAUTH_ERROR", true, Some(field), told)),
+        let http = |delivered| spent(once_more("MAILRU_HTTP_ERROR", true, None, delivered));
+        let lacks = |field, delivered| match self.status >= 500 {
+            true => http(delivered),
+            false => spent(once_more("MAILRU_OAUTH_ERROR", true, Some(field), delivered)),
         };
         match self.body {
             Body::Without("access_token") => lacks("access_token", 1),
             Body::Without("x_mailru_vid") if !self.has_refresh_token() => lacks("x_mailru_vid", 1),
             Body::For("me") => lacks("x_mailru_vid", 1),
-            // Nobody says whose the refresh token is, or the code: then the answer does.
+            // The user of a refresh token or code is unknown, so the answer determines it.
             Body::For(_) if self.has_refresh_token() && is_success => lacks("x_mailru_vid", 0),
             Body::For(_) if self.has_refresh_token() => match self.status {
                 500.. => http(0),
@@ -205,7 +205,7 @@ impl Endpoint {
         }
     }
 
-    /// The body, with the sandbox's tokens in the places that begin with `@`.
+    /// The body, with the sandbox's tokens in place of the words that begin with `@`.
     fn text(&self) -> String {
         let tokens = json!({
             "access_token": "@access", "refresh_token": "@refresh", "expires_in": 86400, "token_type": "bearer",
@@ -226,10 +226,10 @@ impl Endpoint {
     }
 }
 
-/// An authorization server that answers each request as it was told, and notes what it was asked.
+/// An authorization server with prepared answers, which records the requests.
 struct Server {
     address: String,
-    /// What the next requests get; the last one stays.
+    /// The answers to the next requests; the last one is repeated.
     plan: Arc<Mutex<VecDeque<Vec<u8>>>>,
     delay: Arc<Mutex<Duration>>,
     asked: Arc<Mutex<Vec<String>>>,
@@ -260,7 +260,7 @@ impl Server {
     }
 }
 
-/// The form of a request; each connection is for one.
+/// The form of a request; each connection has one request.
 fn request(connection: &mut TcpStream) -> Option<String> {
     let mut bytes = Vec::new();
     let mut part = [0; 4096];
@@ -285,9 +285,9 @@ fn answer(status: u16, body: &str) -> Vec<u8> {
 }
 
 impl Endpoint {
-    /// Makes a session whose first call asks this endpoint, and says what its host sees.
+    /// Makes a session whose first call uses this endpoint, and returns what its host sees.
     fn run(&self, sandbox: &Sandbox, server: &Server) -> Seen {
-        // Who is told of another user signs for that one.
+        // A session that learns of another user signs for that user.
         let user = if self.has_refresh_token() { UID } else { self.user() };
         let real = sandbox.post("tokens", json!({ "uid": user }));
         let filled = |text: String| {
@@ -332,7 +332,7 @@ impl Endpoint {
         let recorder = Recorder::new();
         assert_eq!(recorder.listen(&session), 0);
         let first = session.call("friends.get", None);
-        let (told, asked) = (recorder.told().len(), server.take_asked());
+        let (delivered, asked) = (recorder.received().len(), server.take_asked());
         let second = session.call("friends.get", None);
         let leak = |grants: Vec<String>| -> Vec<&'static str> {
             let known = ["authorization_code", "password", "refresh_token"];
@@ -344,7 +344,7 @@ impl Endpoint {
             field: ["access_token", "x_mailru_vid"]
                 .into_iter()
                 .find(|field| first.name() != "MAILRU_OK" && first.error("field") == *field),
-            told,
+            delivered,
             first: leak(asked),
             second: leak(server.take_asked()),
             then: second.name(),

@@ -1,4 +1,4 @@
-//! Processes that share a file of tokens, and are killed at any moment.
+//! Processes that share a token file and are killed at any moment.
 
 use std::fs;
 use std::io::Write;
@@ -7,14 +7,14 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
-use crate::oauth_bad_days::length;
+use crate::oauth_transient::length;
 use crate::support::*;
 
 const PROCESSES: usize = 8;
 /// The life of a token in seconds; it is renewed in the last tenth of it.
 const LIFE: u64 = 2;
 
-/// A first set of tokens in a file of a new folder.
+/// A first set of tokens in a new token file.
 fn first_login(sandbox: &Sandbox) -> (tempfile::TempDir, String) {
     let folder = tempfile::tempdir().expect("a folder");
     let path = folder.path().join("tokens.json").to_str().expect("UTF-8").to_owned();
@@ -23,17 +23,17 @@ fn first_login(sandbox: &Sandbox) -> (tempfile::TempDir, String) {
     (folder, path)
 }
 
-/// What a worker is told by its mark: what to do, and its options.
+/// The options of a worker for this work, from its mark.
 fn worker_options(work: &str) -> Option<String> {
     mark()?.strip_prefix(work).map(str::to_owned)
 }
 
-/// A session that goes on with the file.
+/// A session with the tokens of the file.
 fn of_file(options: &str) -> Session {
     session("stored", &[("tokens_json", "")], options)
 }
 
-/// A worker that calls on and on, and leaves a note beside the file when a call fails.
+/// A worker that makes calls in a loop, and writes a note next to the file when a call fails.
 #[test]
 fn work_of_calling() {
     let Some(options) = worker_options("calling ") else { return };
@@ -50,16 +50,16 @@ fn work_of_calling() {
     }
 }
 
-/// Stops a process at whatever point it is. If the server has answered a renewal and the tokens have not arrived, the
-/// process goes on: nobody can save a login that is lost on its way.
+/// Stops a process at a random point. It continues if the server has answered a renewal and the tokens have not
+/// arrived, because these tokens would be lost.
 fn may_be_killed(worker: &Worker, sandbox: &Sandbox, path: &str) -> bool {
     let process = libc::pid_t::try_from(worker.0.id()).expect("a process id");
     let send = |signal| {
-        // SAFETY: a signal to a process of this test's own, which was not waited for.
+        // SAFETY: a signal to a child process that was not waited for yet.
         assert_eq!(unsafe { libc::kill(process, signal) }, 0);
     };
     send(libc::SIGSTOP);
-    // A request that is on its way arrives.
+    // A request that was sent arrives.
     std::thread::sleep(Duration::from_millis(50));
     let newest = sandbox.get("tokens")["newest"][0].clone();
     let newest = newest.as_str().expect("a token");
@@ -86,7 +86,7 @@ fn eight_processes_share_one_file_and_lose_no_login() {
         std::thread::sleep(Duration::from_millis(fastrand::u64(50..500)));
         let worker = &mut workers[fastrand::usize(..PROCESSES)];
         if may_be_killed(worker, &sandbox, &path) {
-            // Dropped: killed, and waited for.
+            // Dropping the worker kills it and waits for it.
             *worker = start();
             kills += 1;
         }
@@ -109,12 +109,12 @@ fn eight_processes_share_one_file_and_lose_no_login() {
     assert!(notes.is_empty(), "{notes:?} {stats}");
     assert_eq!((&stats["families_ended"], &stats["spent_refresh_tokens_seen"]), (&json!(0), &json!(0)));
     assert!(stats["requests"].as_u64().expect("a number") > taken.as_secs() * 10, "{stats}");
-    // One for each expiry, the renewal being due in the last tenth.
+    // One renewal for each expiry, in the last tenth of the life.
     let most = (taken.as_secs_f64() / (LIFE as f64 * 0.9)).ceil() as u64 + 1;
     assert!(renewals <= most, "{renewals} renewals in {taken:?}");
 }
 
-/// A worker that renews on and on, and notes each set that it is told of.
+/// A worker that renews in a loop, and records each set that the callback receives.
 #[test]
 fn work_of_renewing() {
     let Some(options) = worker_options("renewing ") else { return };
@@ -122,8 +122,9 @@ fn work_of_renewing() {
         serde_json::from_str::<Value>(&options).expect("JSON")["token_file"].as_str().expect("a path").to_owned();
     let session = of_file(&options);
     let recorder = Recorder::acting(move |tokens| {
-        let mut told = fs::File::options().create(true).append(true).open(format!("{path}.told")).expect("a file");
-        writeln!(told, "{}", tokens["access_token"].as_str().expect("a token")).expect("written");
+        let mut received =
+            fs::File::options().create(true).append(true).open(format!("{path}.received")).expect("a file");
+        writeln!(received, "{}", tokens["access_token"].as_str().expect("a token")).expect("written");
     });
     assert_eq!(recorder.listen(&session), 0);
     loop {
@@ -132,14 +133,14 @@ fn work_of_renewing() {
 }
 
 #[test]
-fn a_process_that_is_killed_leaves_the_file_whole() {
+fn a_killed_process_leaves_the_file_complete() {
     let sandbox = Sandbox::start();
-    // So that what was lost on the way costs no new login: the file is what is looked at.
+    // So that a lost answer needs no new login: this test checks the file.
     sandbox.post("settings", json!({ "record": false, "rotate": false }));
     let (_folder, path) = first_login(&sandbox);
     let mark = format!("renewing {}", sandbox.options(json!({ "token_file": path })));
     let wanted = if length(Duration::ZERO, Duration::MAX).is_zero() { 100 } else { 1000 };
-    let (mut kills, mut behind, mut former) = (0, 0, (Value::Null, 0));
+    let (mut kills, mut behind, mut previous) = (0, 0, (Value::Null, 0));
     while sandbox.get("stats")["token_requests"]["refresh_token"].as_u64().unwrap_or(0) < wanted {
         let before = sandbox.token_requests();
         let mut worker = Worker::start("oauth_processes::work_of_renewing", &mark);
@@ -148,22 +149,22 @@ fn a_process_that_is_killed_leaves_the_file_whole() {
         worker.0.kill().expect("killed");
         worker.0.wait().expect("waited for");
         kills += 1;
-        // Who locks next puts in place what was written and not renamed.
+        // The next process that takes the lock completes a rename.
         drop(of_file(&sandbox.options(json!({ "token_file": path }))));
         let text = fs::read_to_string(&path).expect("the file is there");
         let tokens: Value = serde_json::from_str(&text).unwrap_or_else(|error| panic!("{error}: {text}"));
         assert_eq!(tokens["app_id"], APP_ID);
-        // What a host was told of is in the file; so may be what it was not told of any more.
-        let told = fs::read_to_string(format!("{path}.told")).unwrap_or_default();
+        // The tokens that the host received are in the file, or newer ones that it did not receive.
+        let received = fs::read_to_string(format!("{path}.received")).unwrap_or_default();
         let newest = sandbox.get("tokens")["newest"].clone();
         let in_file = &tokens["access_token"];
-        let is_last_told = told.lines().last().is_some_and(|token| in_file == token);
+        let is_last_received = received.lines().last().is_some_and(|token| in_file == token);
         let is_newer =
-            told.lines().all(|token| in_file != token) && newest.as_array().expect("an array").contains(in_file);
-        // Else nothing has arrived since the last look.
-        let state = (in_file.clone(), told.lines().count());
-        assert!(is_last_told || is_newer || state == former, "{in_file} of {newest}, told\n{told}");
-        former = state;
+            received.lines().all(|token| in_file != token) && newest.as_array().expect("an array").contains(in_file);
+        // Otherwise nothing has arrived since the last check.
+        let state = (in_file.clone(), received.lines().count());
+        assert!(is_last_received || is_newer || state == previous, "{in_file} of {newest}, received\n{received}");
+        previous = state;
         behind += usize::from(newest[0] != *in_file);
         assert!(!Path::new(&format!("{path}.tmp")).exists());
     }

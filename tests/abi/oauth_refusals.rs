@@ -1,5 +1,5 @@
-//! Refusals and lost requests: what is remembered, what is tried again, when a code is spent, and
-//! that whoever stops waiting does not stop the grant.
+//! Refusals and lost requests: what is remembered, what is retried, when a code is used up, and that a call that stops
+//! waiting does not stop the grant.
 
 use std::net::TcpListener;
 use std::time::{Duration, Instant};
@@ -17,7 +17,7 @@ fn code_session(sandbox: &Sandbox, more: Value) -> Session {
 }
 
 #[test]
-fn a_refusal_is_remembered_and_only_authorize_tries_again() {
+fn a_refusal_is_remembered_and_only_authorize_retries() {
     let sandbox = Sandbox::start();
     let options = sandbox.options(json!({}));
     for (kind, given) in [
@@ -43,7 +43,7 @@ fn a_refusal_is_remembered_and_only_authorize_tries_again() {
         session.public("mail/demo", None).expect_ok();
         assert_eq!(session.tokens().value()["access_token"], Value::Null);
     }
-    // What changed at the server meanwhile is noticed by authorize, and then by all.
+    // `mailru_authorize` notices a change at the server, and then all calls do.
     let session = session("password", &[("email", "late@mail.ru"), ("password", "late-password")], &options);
     session.call("friends.get", None).expect("MAILRU_OAUTH_ERROR");
     sandbox.post("users", json!({ "email": "late@mail.ru", "password": "late-password", "uid": UID }));
@@ -53,7 +53,7 @@ fn a_refusal_is_remembered_and_only_authorize_tries_again() {
 }
 
 #[test]
-fn a_refusal_is_shown_verbatim_but_for_secrets() {
+fn a_refusal_is_shown_verbatim_without_secrets() {
     let sandbox = Sandbox::start();
     let password = watch::secret("hunter2&\"я");
     let session = |option: &str| {
@@ -73,7 +73,7 @@ fn a_refusal_is_shown_verbatim_but_for_secrets() {
         assert!(failure.json.contains(&format!("\"oauth\":{body}")), "{body}\n{}", failure.json);
         assert_eq!((failure.error("http_status"), failure.error("transient")), (json!(status), json!(transient)));
     }
-    // Quoted by the server in one spelling or another, a secret is not shown (the harness looks, too).
+    // A secret that the server quotes in any encoding is not shown (which the harness checks too).
     for body in [
         json!({ "error": format!("bad {secret}"), "error_description": format!("password was {password}.") }).to_string(),
         r#"{"error":"x","sent":{"p":["hunter2\u0026\"\u044f"]},"form":"a=hunter2%26%22%D1%8F&b=my-client-secret-31415926"}"#.into(),
@@ -87,7 +87,7 @@ fn a_refusal_is_shown_verbatim_but_for_secrets() {
 }
 
 #[test]
-fn a_failure_on_the_way_is_not_remembered() {
+fn a_network_failure_is_not_remembered() {
     let sandbox = Sandbox::start();
     sandbox.post("settings", json!({ "rotate": false }));
     let token = sandbox.post("tokens", json!({}))["refresh_token"].clone();
@@ -112,7 +112,7 @@ fn a_failure_on_the_way_is_not_remembered() {
             session.call("friends.get", None).expect_ok();
             assert_eq!(sandbox.token_requests(), before + 2, "{fault}");
         }
-        // Out of time: the request to the server goes on for those who come later.
+        // After the call's time limit the token request continues for later calls.
         let session = with(300);
         sandbox.fault(json!({ "path": "/oauth" }), json!(1), json!({ "kind": "silent" }));
         let before = sandbox.token_requests();
@@ -125,7 +125,7 @@ fn a_failure_on_the_way_is_not_remembered() {
 }
 
 #[test]
-fn a_code_that_may_have_left_is_spent_and_the_error_says_so() {
+fn a_code_that_may_have_been_sent_is_used_up_and_the_error_says_so() {
     let sandbox = Sandbox::start();
     let on = json!({ "path": "/oauth" });
     for (fault, applied, expected) in [
@@ -154,7 +154,7 @@ fn a_code_that_may_have_left_is_spent_and_the_error_says_so() {
 }
 
 #[test]
-fn a_code_that_cannot_have_left_is_kept() {
+fn a_code_that_was_not_sent_is_kept() {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
     let port = listener.local_addr().expect("an address").port();
     drop(listener);
@@ -174,7 +174,7 @@ fn a_code_that_cannot_have_left_is_kept() {
     assert_eq!(sandbox.token_requests(), 1);
 }
 
-/// A session whose grant takes a while, with a recorder of its tokens.
+/// A session with a slow grant, and a recorder of its tokens.
 fn slow_grant(sandbox: &Sandbox, ms: u64) -> (Session, std::sync::Arc<Recorder>) {
     sandbox.fault(json!({ "path": "/oauth" }), json!(1), json!({ "kind": "delay", "ms": ms }));
     let session = code_session(sandbox, json!({}));
@@ -192,7 +192,7 @@ fn a_time_out_ends_the_waiting_and_not_the_grant() {
     assert!(begun.elapsed() < Duration::from_millis(600));
     assert_eq!(failure.error("transient"), true);
     session.call("friends.get", None).expect_ok();
-    recorder.await_told(1);
+    recorder.await_received(1);
     assert_eq!((sandbox.token_requests(), &sandbox.get("stats")["spent_codes_seen"]), (1, &json!(0)));
 }
 
@@ -208,7 +208,7 @@ fn a_cancellation_ends_the_waiting_and_not_the_grant() {
                 session.call_within("friends.get", None, 0, cancel).expect("MAILRU_CANCELLED");
                 Instant::now()
             });
-            await_that("the grant is under way", || sandbox.requests().len() > before);
+            await_that("the grant is running", || sandbox.requests().len() > before);
             let cancelled = Instant::now();
             match way {
                 "session" => mailru::ffi::mailru_session_cancel(session.0),
@@ -218,14 +218,14 @@ fn a_cancellation_ends_the_waiting_and_not_the_grant() {
         });
         assert!(took < Duration::from_millis(300), "{way}: {took:?}");
         session.call("friends.get", None).expect_ok();
-        recorder.await_told(1);
+        recorder.await_received(1);
         mailru::ffi::mailru_cancel_free(cancel);
     }
     assert_eq!((sandbox.token_requests(), &sandbox.get("stats")["spent_codes_seen"]), (2, &json!(0)));
 }
 
 #[test]
-fn a_freed_session_still_tells_the_tokens_of_its_grant() {
+fn a_freed_session_still_delivers_the_tokens_of_its_grant() {
     let sandbox = Sandbox::start();
     let (session, recorder) = slow_grant(&sandbox, 500);
     let number = session.0;
@@ -233,23 +233,23 @@ fn a_freed_session_still_tells_the_tokens_of_its_grant() {
         let calls: Vec<_> = (0..4)
             .map(|_| scope.spawn(move || std::mem::ManuallyDrop::new(Session(number)).call("friends.get", None)))
             .collect();
-        await_that("the grant is under way", || sandbox.requests().len() == 1);
-        // Every call has found the session by now, or finds it gone.
+        await_that("the grant is running", || sandbox.requests().len() == 1);
+        // Every call has started by now, or will find the session freed.
         std::thread::sleep(Duration::from_millis(50));
         drop(session);
         for call in calls {
             let answer = call.join().expect("no panic");
             assert!(["MAILRU_CANCELLED", "MAILRU_INVALID_HANDLE"].contains(&answer.name()), "{}", answer.json);
         }
-        assert_eq!((recorder.told().len(), recorder.releases()), (0, 0), "not yet");
+        assert_eq!((recorder.received().len(), recorder.releases()), (0, 0), "not yet");
     });
-    let told = recorder.await_told(1);
-    assert!(told[0]["access_token"].is_string() && told[0]["refresh_token"].is_string(), "{told:?}");
+    let received = recorder.await_received(1);
+    assert!(received[0]["access_token"].is_string() && received[0]["refresh_token"].is_string(), "{received:?}");
     recorder.await_releases(1);
     assert_eq!(sandbox.requests().len(), 1);
-    // The host can go on with them.
-    let options = sandbox.options(json!({ "refresh_token": told[0]["refresh_token"] }));
+    // The host can use them.
+    let options = sandbox.options(json!({ "refresh_token": received[0]["refresh_token"] }));
     let session =
-        crate::support::session("token", &[("access_token", told[0]["access_token"].as_str().unwrap())], &options);
+        crate::support::session("token", &[("access_token", received[0]["access_token"].as_str().unwrap())], &options);
     session.call("friends.get", None).expect_ok();
 }

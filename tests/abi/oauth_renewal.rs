@@ -1,5 +1,4 @@
-//! Renewal: once for all threads, ahead of time where the end is known, and never at the cost of
-//! the tokens at hand.
+//! Renewal: once for all threads, early if the expiry is known, and without losing the current tokens.
 
 use std::time::{Duration, Instant};
 
@@ -11,8 +10,8 @@ fn friends() -> Value {
     json!({ "method": "friends.get" })
 }
 
-/// What the requests were, in order: a grant's name, or the outcome of a call.
-fn story(sandbox: &Sandbox) -> Vec<String> {
+/// The requests in order: a grant's name, or the outcome of a call.
+fn request_sequence(sandbox: &Sandbox) -> Vec<String> {
     let line = |request: &Value| match request["grant"].as_str() {
         Some(grant) => grant.to_owned(),
         None => request["served"].as_str().or(request["outcome"].as_str()).expect("an outcome").to_owned(),
@@ -21,14 +20,14 @@ fn story(sandbox: &Sandbox) -> Vec<String> {
 }
 
 #[test]
-fn a_refused_token_is_renewed_and_the_call_repeated_once() {
+fn a_rejected_token_is_renewed_and_the_call_retried_once() {
     let sandbox = Sandbox::start();
     let session = refreshing(&sandbox, json!({}));
     let old = session.tokens().value();
     session.call("friends.get", None).expect_ok();
     sandbox.post("expire", json!({}));
     session.call("friends.get", None).expect_ok();
-    assert_eq!(story(&sandbox), ["ok", "error 102", "refresh_token", "ok"]);
+    assert_eq!(request_sequence(&sandbox), ["ok", "error 102", "refresh_token", "ok"]);
     let [_, refused, renewal, repeated] = &sandbox.requests()[..] else { panic!("four requests") };
     assert_eq!(refused["params"]["session_key"], old["access_token"]);
     assert_eq!(
@@ -43,22 +42,22 @@ fn a_refused_token_is_renewed_and_the_call_repeated_once() {
     assert!(new["access_token"] != old["access_token"] && new["refresh_token"] != old["refresh_token"]);
     assert_eq!((&new["expires_in"], &new["uid"]), (&json!(86400), &json!(UID)));
 
-    // A file goes along once more.
+    // An upload is sent a second time.
     sandbox.post("expire", json!({}));
     session.upload("photos.upload", r#"{"aid":"a"}"#, "img_file", "a.png", b"bytes").expect_ok();
     let [.., first, _, second] = &sandbox.requests()[..] else { panic!("three requests more") };
     assert_eq!(first["files"], second["files"]);
     assert_eq!(sandbox.get("stats")["applied"], json!({ "photos.upload": 1 }));
 
-    // What the platform refuses again is told; and a platform that refuses fresh tokens, too, makes no storm.
+    // A second rejection is returned; and a platform that rejects fresh tokens too causes few requests.
     sandbox.fault(friends(), Value::Null, json!({ "kind": "platform_error", "code": 102 }));
     let before = sandbox.requests().len();
     for _ in 0..10 {
         assert_eq!(session.call("friends.get", None).expect("MAILRU_API_ERROR").error("error_code"), 102);
     }
-    let story = &story(&sandbox)[before..];
-    assert_eq!(story[..3], ["fault platform_error", "refresh_token", "fault platform_error"]);
-    assert!(story[3..].iter().all(|line| line == "fault platform_error"), "{story:?}");
+    let sequence = &request_sequence(&sandbox)[before..];
+    assert_eq!(sequence[..3], ["fault platform_error", "refresh_token", "fault platform_error"]);
+    assert!(sequence[3..].iter().all(|line| line == "fault platform_error"), "{sequence:?}");
 }
 
 #[test]
@@ -73,45 +72,45 @@ fn thirty_two_threads_on_an_expired_token_make_one_renewal() {
             assert!(answer.value().is_array(), "{}", answer.json);
         }
         assert_eq!(sandbox.token_requests(), round);
-        assert_eq!(recorder.told().len() as u64, round);
-        assert_eq!(recorder.told().last(), Some(&session.tokens().value()));
+        assert_eq!(recorder.received().len() as u64, round);
+        assert_eq!(recorder.received().last(), Some(&session.tokens().value()));
     }
     assert_eq!(sandbox.get("stats")["spent_refresh_tokens_seen"], 0);
 }
 
 #[test]
-fn a_thread_refused_with_the_old_token_uses_the_one_that_another_renewed() {
+fn a_call_rejected_with_the_old_token_uses_the_renewed_one() {
     let sandbox = Sandbox::start();
     let session = refreshing(&sandbox, json!({}));
     sandbox.post("expire", json!({}));
-    // The first call learns late that its token was refused.
+    // The first call gets its rejection late.
     sandbox.fault(friends(), json!(1), json!({ "kind": "delay", "ms": 400 }));
     std::thread::scope(|scope| {
         let late = scope.spawn(|| session.call("friends.get", None));
-        await_that("the late call is under way", || sandbox.requests().len() == 1);
+        await_that("the late call is running", || sandbox.requests().len() == 1);
         session.call("friends.get", None).expect_ok();
-        assert_eq!(story(&sandbox), ["error 102", "error 102", "refresh_token", "ok"]);
+        assert_eq!(request_sequence(&sandbox), ["error 102", "error 102", "refresh_token", "ok"]);
         late.join().expect("no panic").expect_ok();
     });
-    assert_eq!(story(&sandbox).len(), 5);
+    assert_eq!(request_sequence(&sandbox).len(), 5);
     assert_eq!(sandbox.last()["params"]["session_key"], session.tokens().value()["access_token"]);
     assert_eq!(sandbox.token_requests(), 1);
 }
 
 #[test]
-fn a_token_that_is_known_to_end_is_renewed_before_it_is_used() {
+fn a_token_known_to_have_expired_is_renewed_before_use() {
     let sandbox = Sandbox::start();
-    // Ended by what the host says: the platform is not asked.
+    // Expired according to the host: it is not sent to the platform.
     refreshing(&sandbox, json!({ "expires_in": 0 })).call("friends.get", None).expect_ok();
-    assert_eq!(story(&sandbox), ["refresh_token", "ok"]);
-    // Not near its end, and of unknown end.
+    assert_eq!(request_sequence(&sandbox), ["refresh_token", "ok"]);
+    // Not near its expiry, and with unknown expiry.
     for more in [json!({ "expires_in": 86400 }), json!({})] {
         let before = sandbox.requests().len();
         refreshing(&sandbox, more).call("friends.get", None).expect_ok();
-        assert_eq!(story(&sandbox)[before..], ["ok"]);
+        assert_eq!(request_sequence(&sandbox)[before..], ["ok"]);
     }
-    // About to end, after a grant: in the last tenth of a short life. A slow machine may miss the
-    // moment, so there are several tries.
+    // About to expire after a grant: in the last tenth of a short life. A slow machine may miss the moment, so the test
+    // tries several times.
     sandbox.post("settings", json!({ "expires_in": 3 }));
     let ahead = (0..5).any(|_| {
         let before = sandbox.requests().len();
@@ -120,15 +119,15 @@ fn a_token_that_is_known_to_end_is_renewed_before_it_is_used() {
         std::thread::sleep(Duration::from_millis(2800));
         session.call("friends.get", None).expect_ok();
         // The call does not wait for it.
-        await_that("it is renewed", || story(&sandbox).len() == before + 3);
-        let mut story = story(&sandbox)[before..].to_vec();
-        story.sort();
-        assert_eq!(story, ["ok", "password", "refresh_token"]);
+        await_that("it is renewed", || request_sequence(&sandbox).len() == before + 3);
+        let mut sequence = request_sequence(&sandbox)[before..].to_vec();
+        sequence.sort();
+        assert_eq!(sequence, ["ok", "password", "refresh_token"]);
         let at = |number: usize| sandbox.requests()[before + number]["at_ms"].as_u64().expect("a time");
         at(2) - at(0) < 3000
     });
     assert!(ahead, "always too late");
-    // All threads renew it once.
+    // All threads share one renewal.
     sandbox.post("settings", json!({ "expires_in": 86400 }));
     let session = refreshing(&sandbox, json!({ "expires_in": 0 }));
     let before = sandbox.token_requests();
@@ -137,7 +136,7 @@ fn a_token_that_is_known_to_end_is_renewed_before_it_is_used() {
 }
 
 #[test]
-fn without_auto_refresh_the_host_renews_by_itself() {
+fn without_auto_refresh_only_the_host_renews() {
     let sandbox = Sandbox::start();
     let session = refreshing(&sandbox, json!({ "auto_refresh": false, "expires_in": 0 }));
     session.call("friends.get", None).expect_ok();
@@ -145,12 +144,12 @@ fn without_auto_refresh_the_host_renews_by_itself() {
     for _ in 0..2 {
         assert_eq!(session.call("friends.get", None).expect("MAILRU_API_ERROR").error("error_code"), 102);
     }
-    assert_eq!(story(&sandbox), ["ok", "error 102", "error 102"]);
+    assert_eq!(request_sequence(&sandbox), ["ok", "error 102", "error 102"]);
     let tokens = session.authorize();
     assert_eq!(tokens.expect_ok(), session.tokens().json);
     session.call("friends.get", None).expect_ok();
-    assert_eq!(story(&sandbox)[3..], ["refresh_token", "ok"]);
-    // A grant session gets its first tokens all the same.
+    assert_eq!(request_sequence(&sandbox)[3..], ["refresh_token", "ok"]);
+    // A grant session still gets its first tokens.
     let session = crate::support::session("password", &[], &sandbox.options(json!({ "auto_refresh": false })));
     session.call("friends.get", None).expect_ok();
     sandbox.post("expire", json!({}));
@@ -158,15 +157,15 @@ fn without_auto_refresh_the_host_renews_by_itself() {
 }
 
 #[test]
-fn without_a_refresh_token_there_is_nothing_to_renew_with() {
+fn without_a_refresh_token_there_is_no_renewal() {
     let sandbox = Sandbox::start();
     let session = client(&sandbox.options(json!({ "expires_in": 0 })));
     session.call("friends.get", None).expect_ok();
     let shown = session.tokens().json;
-    assert_eq!(session.authorize().expect_ok(), shown, "the tokens as they are");
+    assert_eq!(session.authorize().expect_ok(), shown, "the current tokens");
     sandbox.post("expire", json!({}));
     assert_eq!(session.call("friends.get", None).expect("MAILRU_API_ERROR").error("error_code"), 102);
-    assert_eq!(story(&sandbox), ["ok", "error 102"]);
+    assert_eq!(request_sequence(&sandbox), ["ok", "error 102"]);
     sandbox.post("settings", json!({ "omit": ["refresh_token"] }));
     let session = crate::support::session("password", &[], &sandbox.options(json!({})));
     let first = session.authorize().expect_ok();
@@ -175,7 +174,7 @@ fn without_a_refresh_token_there_is_nothing_to_renew_with() {
 }
 
 #[test]
-fn authorize_renews_where_it_can() {
+fn authorize_renews_if_possible() {
     let sandbox = Sandbox::start();
     let code = sandbox.post("codes", json!({}))["code"].as_str().expect("a code").to_owned();
     for (kind, given) in [("password", vec![]), ("code", vec![("code", &*code)])] {
@@ -218,7 +217,7 @@ fn a_missing_refresh_token_keeps_the_old_one() {
 }
 
 #[test]
-fn a_renewal_that_fails_on_the_way_leaves_the_tokens_and_is_tried_again() {
+fn a_renewal_with_a_network_failure_keeps_the_tokens_and_is_retried() {
     let sandbox = Sandbox::start();
     let on = json!({ "grant": "refresh_token" });
     for (fault, expected) in [
@@ -255,7 +254,7 @@ fn a_refused_renewal_is_remembered_until_authorize() {
     let failure = session.call("friends.get", None).expect("MAILRU_OAUTH_ERROR");
     assert_eq!(failure.error("oauth"), json!({ "error": "invalid_grant", "error_description": "отозван" }));
     assert_eq!((failure.error("http_status"), failure.error("transient")), (json!(400), json!(false)));
-    assert_eq!(session.tokens(), old, "the tokens are left");
+    assert_eq!(session.tokens(), old, "the tokens are kept");
     let before = sandbox.requests().len();
     for answer in on_threads(8, |_| session.call("friends.get", None)) {
         assert_eq!(answer, failure);
@@ -268,7 +267,7 @@ fn a_refused_renewal_is_remembered_until_authorize() {
 }
 
 #[test]
-fn a_renewal_ahead_of_time_that_fails_does_not_fail_the_call() {
+fn a_failed_early_renewal_does_not_fail_the_call() {
     let faults = [
         (json!({ "kind": "reset" }), 20_000),
         (json!({ "kind": "status", "status": 503 }), 20_000),
@@ -283,7 +282,7 @@ fn a_renewal_ahead_of_time_that_fails_does_not_fail_the_call() {
                 sandbox.fault(json!({ "path": "/oauth" }), Value::Null, fault.clone());
                 let options =
                     json!({ "retries": 0, "expires_in": 10, "timeout_ms": timeout_ms, "retry_delay_ms": 100 });
-                // Renewed from the last second on; a slow machine may miss that, so there are several tries.
+                // Renewed in the last second; a slow machine may miss that, so the test tries several times.
                 let in_time = (0..4).any(|_| {
                     let begun = Instant::now();
                     let session = refreshing(&sandbox, options.clone());
@@ -307,7 +306,7 @@ fn a_renewal_ahead_of_time_that_fails_does_not_fail_the_call() {
                     if fault["kind"] == "silent" || fault["kind"] == "delay" {
                         return true;
                     }
-                    // When it has ended, the failure is the call's.
+                    // After the expiry, the call fails.
                     std::thread::sleep(Duration::from_millis(500));
                     let failure = session.call("friends.get", None);
                     assert_ne!(failure.name(), "MAILRU_OK");
@@ -323,7 +322,7 @@ fn a_renewal_ahead_of_time_that_fails_does_not_fail_the_call() {
 }
 
 #[test]
-fn a_password_session_uses_the_password_once_where_its_refresh_token_is_refused() {
+fn a_password_session_uses_the_password_once_if_its_refresh_token_is_refused() {
     let sandbox = Sandbox::start();
     let session = session("password", &[], &sandbox.options(json!({})));
     session.authorize().expect_ok();
@@ -336,28 +335,28 @@ fn a_password_session_uses_the_password_once_where_its_refresh_token_is_refused(
     };
     revoke();
     session.call("friends.get", None).expect_ok();
-    assert_eq!(story(&sandbox), ["password", "error 102", "refresh_token", "password", "ok"]);
-    // If the password is refused, too, that is the outcome, and it is remembered.
+    assert_eq!(request_sequence(&sandbox), ["password", "error 102", "refresh_token", "password", "ok"]);
+    // If the password is refused too, that is the outcome, and it is remembered.
     revoke();
     sandbox.fault(json!({ "grant": "password" }), Value::Null, json!({ "kind": "oauth_error", "error": "blocked" }));
     let failure = session.call("friends.get", None).expect("MAILRU_OAUTH_ERROR");
     assert_eq!(failure.error("oauth")["error"], "blocked");
-    assert_eq!(story(&sandbox)[5..], ["error 102", "refresh_token", "password"]);
+    assert_eq!(request_sequence(&sandbox)[5..], ["error 102", "refresh_token", "password"]);
     assert_eq!(session.call("friends.get", None), failure);
-    assert_eq!(story(&sandbox).len(), 8);
+    assert_eq!(request_sequence(&sandbox).len(), 8);
     sandbox.behave();
     session.authorize().expect_ok();
     session.call("friends.get", None).expect_ok();
-    // A failure on the way to the server is no refusal.
+    // A network failure is not a refusal.
     revoke();
     sandbox.fault(json!({ "grant": "refresh_token" }), json!(1), json!({ "kind": "reset" }));
     let before = sandbox.requests().len();
     session.call("friends.get", None).expect("MAILRU_NETWORK_ERROR");
-    assert_eq!(story(&sandbox)[before..], ["error 102", "refresh_token"]);
+    assert_eq!(request_sequence(&sandbox)[before..], ["error 102", "refresh_token"]);
 }
 
 #[test]
-fn an_answer_that_lacks_the_access_token_does_not_cost_the_next_refresh_token() {
+fn an_answer_without_the_access_token_keeps_the_next_refresh_token() {
     let sandbox = Sandbox::start();
     let tokens = sandbox.post("tokens", json!({}));
     let refresh_token = tokens["refresh_token"].as_str().expect("a token");
@@ -373,7 +372,7 @@ fn an_answer_that_lacks_the_access_token_does_not_cost_the_next_refresh_token() 
         let failure = session.call("friends.get", None).expect("MAILRU_OAUTH_ERROR");
         assert_eq!((failure.error("field"), failure.error("transient")), (json!("access_token"), json!(true)));
         let tokens = session.tokens().value();
-        assert_eq!(recorder.told(), std::slice::from_ref(&tokens));
+        assert_eq!(recorder.received(), std::slice::from_ref(&tokens));
         assert_eq!(tokens["access_token"], old["access_token"]);
         assert!(tokens["refresh_token"].is_string() && tokens["refresh_token"] != old["refresh_token"]);
         sandbox.post("settings", json!({ "omit": [] }));

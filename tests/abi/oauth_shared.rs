@@ -1,5 +1,5 @@
-//! Tokens that outlive a session or are shared: the restart, newer tokens from the host, the renewal callback, and
-//! the file.
+//! Tokens that outlive a session or are shared: the restart, newer tokens from the host, the renewal callback, the
+//! token file.
 
 use std::fs;
 use std::path::Path;
@@ -14,7 +14,7 @@ fn grants() -> Value {
     json!({ "path": "/oauth" })
 }
 
-/// A new set of tokens of the guide's user, as `mailru_tokens` would show it.
+/// A new set of tokens of the guide's user, as `mailru_tokens` returns it.
 fn stored_tokens(sandbox: &Sandbox, seconds_left: i64) -> Value {
     let tokens = sandbox.post("tokens", json!({}));
     let now = SystemTime::now().duration_since(UNIX_EPOCH).expect("now").as_secs() as i64;
@@ -29,7 +29,7 @@ fn stored(sandbox: &Sandbox, tokens: &Value, more: Value) -> Session {
 }
 
 #[test]
-fn a_restart_goes_on_with_what_was_stored() {
+fn a_restart_continues_with_the_stored_tokens() {
     let sandbox = Sandbox::start();
     // After an hour: no request is made. After a day off: one, before the token is used.
     for (seconds_left, requests) in [(80_000, 1), (30, 2), (0, 2), (-86_400, 2)] {
@@ -41,19 +41,19 @@ fn a_restart_goes_on_with_what_was_stored() {
         await_that("it is renewed", || sandbox.requests().len() == before + requests);
         let first = &sandbox.requests()[before];
         let renews = seconds_left <= 0;
-        // Ahead of time it is renewed beside the call.
+        // An early renewal runs during the call.
         assert!(seconds_left == 30 || first["grant"].is_string() == renews, "{seconds_left}");
     }
-    // What the callback told is as good; half a set will do; a token of unknown end is tried first.
+    // The callback's JSON works too; one of the two tokens is enough; a token with unknown expiry is used first.
     let first = session("password", &[], &sandbox.options(json!({})));
     let recorder = Recorder::new();
     assert_eq!(recorder.listen(&first), 0);
     first.authorize().expect_ok();
-    let told = recorder.told()[0].clone();
+    let received = recorder.received()[0].clone();
     for tokens in [
-        told.clone(),
+        received.clone(),
         json!({ "refresh_token": first.tokens().value()["refresh_token"], "access_token": null }),
-        json!({ "access_token": told["access_token"], "uid": UID, "anything": [{}] }),
+        json!({ "access_token": received["access_token"], "uid": UID, "anything": [{}] }),
     ] {
         let session = stored(&sandbox, &tokens, json!({}));
         session.call("friends.get", None).expect_ok();
@@ -63,7 +63,7 @@ fn a_restart_goes_on_with_what_was_stored() {
 }
 
 #[test]
-fn what_was_stored_is_checked() {
+fn stored_tokens_are_checked() {
     let make = |tokens: Option<&str>| Constructor::of("stored").make(&[("tokens_json", tokens)], None);
     for wrong in [
         None,
@@ -86,10 +86,10 @@ fn what_was_stored_is_checked() {
 }
 
 #[test]
-fn a_living_session_takes_newer_tokens() {
+fn a_session_accepts_newer_tokens() {
     let sandbox = Sandbox::start();
     let session = refreshing(&sandbox, json!({ "expires_in": 0 }));
-    // A remembered refusal is lifted.
+    // A remembered refusal is cleared.
     sandbox.fault(grants(), json!(1), json!({ "kind": "oauth_error", "error": "invalid_grant" }));
     session.call("friends.get", None).expect("MAILRU_OAUTH_ERROR");
     let newer = stored_tokens(&sandbox, 80_000);
@@ -99,13 +99,13 @@ fn a_living_session_takes_newer_tokens() {
     assert_eq!(session.tokens().value(), newer);
     session.call("friends.get", None).expect_ok();
     assert_eq!(sandbox.last()["params"]["session_key"], newer["access_token"]);
-    assert_eq!((recorder.told().len(), sandbox.token_requests()), (0, 1), "the host knows them");
-    // A refresh token alone, and the next renewal uses it.
+    assert_eq!((recorder.received().len(), sandbox.token_requests()), (0, 1), "the host already has them");
+    // Only a refresh token, which the next renewal uses.
     let refresh_token = sandbox.post("tokens", json!({}))["refresh_token"].clone();
     session.set_tokens(&json!({ "refresh_token": refresh_token }).to_string()).expect_ok();
     session.authorize().expect_ok();
     assert_eq!(sandbox.last()["params"]["refresh_token"], refresh_token);
-    // What is wrong is refused, and nothing changes.
+    // Invalid tokens are refused and change nothing.
     let before = session.tokens();
     let other = json!({ "access_token": "x", "uid": "15410773191172635989" }).to_string();
     for wrong in ["", "[]", "{}", r#"{"access_token":1.5e}"#, r#"{"access_token":"x","uid":"me"}"#, &other] {
@@ -119,14 +119,14 @@ fn a_living_session_takes_newer_tokens() {
 }
 
 #[test]
-fn calls_that_wait_take_newer_tokens_at_once() {
+fn waiting_calls_use_newer_tokens_at_once() {
     let sandbox = Sandbox::start();
     let session = refreshing(&sandbox, json!({ "expires_in": 0 }));
     sandbox.fault(grants(), json!(1), json!({ "kind": "delay", "ms": 3000, "phase": "before" }));
     std::thread::scope(|scope| {
         let begun = Instant::now();
         let calls: Vec<_> = (0..4).map(|_| scope.spawn(|| session.call("friends.get", None).expect_ok())).collect();
-        await_that("the renewal is under way", || sandbox.token_requests() == 1);
+        await_that("the renewal is running", || sandbox.token_requests() == 1);
         session.set_tokens(&stored_tokens(&sandbox, 80_000).to_string()).expect_ok();
         calls.into_iter().for_each(|call| drop(call.join().expect("no panic")));
         assert!(begun.elapsed() < Duration::from_millis(2500), "{:?}", begun.elapsed());
@@ -134,7 +134,7 @@ fn calls_that_wait_take_newer_tokens_at_once() {
 }
 
 #[test]
-fn the_renewal_callback_stands_around_each_renewal() {
+fn the_renewal_callback_runs_before_and_after_each_renewal() {
     let sandbox = Sandbox::start();
     let events: Arc<Mutex<Vec<String>>> = Arc::default();
     let note = |events: &Arc<Mutex<Vec<String>>>| {
@@ -148,10 +148,10 @@ fn the_renewal_callback_stands_around_each_renewal() {
     assert_eq!(recorder.listen(&session), 0);
     let taken = || std::mem::take(&mut *events.lock().unwrap());
     session.call("friends.get", None).expect_ok();
-    assert_eq!(taken(), ["tokens"], "a first login is no renewal");
+    assert_eq!(taken(), ["tokens"], "a first login is not a renewal");
     session.authorize().expect_ok();
     assert_eq!(taken(), ["phase 1", "tokens", "phase 0"]);
-    // Whatever comes of it.
+    // Whatever the outcome.
     for fault in [
         json!({ "kind": "reset" }),
         json!({ "kind": "status", "status": 503 }),
@@ -163,8 +163,7 @@ fn the_renewal_callback_stands_around_each_renewal() {
         session.authorize().expect_ok();
         assert_eq!(taken(), ["phase 1", "tokens", "phase 0"]);
     }
-    // Removed, it is called no more.
-    // SAFETY: NULL removes the callback.
+    // After its removal it is not called. SAFETY: NULL removes the callback.
     let code = unsafe { mailru::ffi::mailru_session_on_renewal(session.0, None, std::ptr::null_mut(), None) };
     assert_eq!(code, 0);
     session.authorize().expect_ok();
@@ -172,7 +171,7 @@ fn the_renewal_callback_stands_around_each_renewal() {
 }
 
 #[test]
-fn tokens_that_the_renewal_callback_loads_serve_instead_of_a_request() {
+fn tokens_that_the_renewal_callback_loads_replace_a_request() {
     let sandbox = Sandbox::start();
     let session = refreshing(&sandbox, json!({ "expires_in": 0 }));
     let number = session.0;
@@ -187,7 +186,7 @@ fn tokens_that_the_renewal_callback_loads_serve_instead_of_a_request() {
     });
     session.call("friends.get", None).expect_ok();
     assert_eq!((sandbox.token_requests(), sandbox.requests().len()), (0, 1));
-    // Old ones do not serve, but their refresh token is the one to use.
+    // Expired ones do not, but their refresh token is used.
     let old = stored_tokens(&sandbox, -5);
     *loaded.lock().unwrap() = old.clone();
     session.authorize().expect_ok();
@@ -207,35 +206,35 @@ fn tokens_that_the_renewal_callback_loads_go_into_the_file() {
         }
     });
     session.call("friends.get", None).expect_ok();
-    assert_eq!((sandbox.token_requests(), &filed(&path)["access_token"]), (0, &loaded["access_token"]));
+    assert_eq!((sandbox.token_requests(), &tokens_in_file(&path)["access_token"]), (0, &loaded["access_token"]));
 }
 
-/// A folder, and the path of a file of tokens in it.
+/// A folder, and the path of a token file in it.
 fn token_file() -> (tempfile::TempDir, String) {
     let folder = tempfile::tempdir().expect("a folder");
     let path = folder.path().join("tokens.json").to_str().expect("UTF-8").to_owned();
     (folder, path)
 }
 
-fn filed(path: &str) -> Value {
+fn tokens_in_file(path: &str) -> Value {
     serde_json::from_str(&fs::read_to_string(path).expect("a file")).expect("JSON")
 }
 
 #[test]
-fn each_set_goes_into_the_file_before_it_is_used() {
+fn each_set_is_written_to_the_file_before_it_is_used() {
     let sandbox = Arc::new(Sandbox::start());
     let (folder, path) = token_file();
     let session = session("password", &[], &sandbox.options(json!({ "token_file": path })));
     assert!(!Path::new(&path).exists(), "nothing to write yet");
     let (inside, server) = (path.clone(), Arc::clone(&sandbox));
     let recorder = Recorder::acting(move |tokens| {
-        assert_eq!(filed(&inside)["access_token"], tokens["access_token"]);
+        assert_eq!(tokens_in_file(&inside)["access_token"], tokens["access_token"]);
         assert!(server.requests().iter().all(|it| it["params"]["session_key"] != tokens["access_token"]));
     });
     assert_eq!(recorder.listen(&session), 0);
     session.call("friends.get", None).expect_ok();
     session.authorize().expect_ok();
-    let (in_file, tokens) = (filed(&path), session.tokens().value());
+    let (in_file, tokens) = (tokens_in_file(&path), session.tokens().value());
     for name in ["access_token", "refresh_token", "expires_in", "uid", "token_type"] {
         assert_eq!(in_file[name], tokens[name], "{name}");
     }
@@ -249,7 +248,7 @@ fn each_set_goes_into_the_file_before_it_is_used() {
     }
     names.sort();
     assert_eq!(names, ["tokens.json", "tokens.json.lock"]);
-    // It is what a stored session reads, and what the next session begins with.
+    // A stored session reads it, and the next session starts with it.
     let next =
         crate::support::session("password", &[("password", "wrong")], &sandbox.options(json!({ "token_file": path })));
     assert_eq!(next.tokens().value()["access_token"], tokens["access_token"]);
@@ -277,13 +276,13 @@ fn sessions_with_one_file_make_one_renewal() {
         assert_eq!(sandbox.token_requests(), round);
         sandbox.post("expire", json!({}));
     }
-    // One is told of newer tokens, and all have them; a refusal is lifted for all.
+    // If one gets newer tokens, all have them; a refusal is cleared for all.
     sandbox.fault(grants(), Value::Null, json!({ "kind": "oauth_error", "error": "invalid_grant" }));
     sessions[0].authorize().expect("MAILRU_OAUTH_ERROR");
     sessions[1].authorize().expect("MAILRU_OAUTH_ERROR");
     let newer = stored_tokens(&sandbox, 80_000);
     sessions[0].set_tokens(&newer.to_string()).expect_ok();
-    assert_eq!(filed(&path)["refresh_token"], newer["refresh_token"]);
+    assert_eq!(tokens_in_file(&path)["refresh_token"], newer["refresh_token"]);
     let before = sandbox.token_requests();
     for session in &sessions {
         session.call("friends.get", None).expect_ok();
@@ -294,7 +293,7 @@ fn sessions_with_one_file_make_one_renewal() {
 }
 
 #[test]
-fn who_does_not_renew_follows_the_file() {
+fn a_session_that_does_not_renew_follows_the_file() {
     let sandbox = Sandbox::start();
     let (_folder, path) = token_file();
     let tokens = stored_tokens(&sandbox, -5);
@@ -311,7 +310,7 @@ fn who_does_not_renew_follows_the_file() {
 }
 
 #[test]
-fn of_two_sets_the_newer_is_used() {
+fn the_newer_of_two_sets_is_used() {
     let sandbox = Sandbox::start();
     let (_folder, path) = token_file();
     let (older, newer) = (stored_tokens(&sandbox, 1000), stored_tokens(&sandbox, 2000));
@@ -320,16 +319,16 @@ fn of_two_sets_the_newer_is_used() {
     for (in_file, given, used) in [(&older, &newer, &newer), (&newer, &older, &newer), (&older, &unknown, &older)] {
         let _ = fs::remove_file(&path);
         let first = stored(&sandbox, in_file, options.clone());
-        assert_eq!(filed(&path)["access_token"], in_file["access_token"], "the first set is shared, too");
+        assert_eq!(tokens_in_file(&path)["access_token"], in_file["access_token"], "the first set is shared too");
         let session = stored(&sandbox, given, options.clone());
         assert_eq!(session.tokens().value()["access_token"], used["access_token"]);
-        assert_eq!(filed(&path)["access_token"], used["access_token"]);
+        assert_eq!(tokens_in_file(&path)["access_token"], used["access_token"]);
         drop(first);
     }
 }
 
 #[test]
-fn a_file_that_is_not_ours_is_left_alone() {
+fn a_file_of_another_kind_is_not_changed() {
     let sandbox = Sandbox::start();
     let (folder, path) = token_file();
     let refused = |path: &str| {
@@ -339,27 +338,30 @@ fn a_file_that_is_not_ours_is_left_alone() {
         assert_eq!(error["error"]["argument"], "token_file", "{error}");
         error["error"]["error_msg"].as_str().expect("a message").to_owned()
     };
-    for (content, told) in [
+    for (content, expected) in [
         (r#"{"app_id":"777","access_token":"hunter2","refresh_token":"hunter2"}"#, "application 777, not of 423004"),
-        (r#"{"access_token":"hunter2"}"#, "is no file of tokens"),
-        ("[]", "is no file of tokens"),
-        ("hunter2 = 1\n", "is no file of tokens"),
-        (r#"{"app_id":"423004","access_token":["hunter2"]}"#, "is no file of tokens"),
+        (r#"{"access_token":"hunter2"}"#, "is not a token file"),
+        ("[]", "is not a token file"),
+        ("hunter2 = 1\n", "is not a token file"),
+        (r#"{"app_id":"423004","access_token":["hunter2"]}"#, "is not a token file"),
     ] {
         fs::write(&path, content).expect("written");
         let message = refused(&path);
-        assert!(message.contains(told) && message.contains("tokens.json") && !message.contains("hunter2"), "{message}");
+        assert!(
+            message.contains(expected) && message.contains("tokens.json") && !message.contains("hunter2"),
+            "{message}"
+        );
         assert_eq!(fs::read_to_string(&path).expect("still there"), content);
     }
-    // Another user's, where the constructor says whose the session is.
+    // Another user's, if the constructor names the user.
     fs::write(&path, r#"{"app_id":"423004","access_token":"a","uid":"15410773191172635989"}"#).expect("written");
     let options = sandbox.options(json!({ "token_file": path }));
     let error = Constructor::of("token").make(&[], Some(&options)).expect_err("refused");
-    assert!(error.contains("another user") && error.contains(r#""argument":"token_file""#), "{error}");
-    // An empty file is no tokens yet.
+    assert!(error.contains("of a user other than") && error.contains(r#""argument":"token_file""#), "{error}");
+    // An empty file has no tokens yet.
     fs::write(&path, "\n").expect("written");
     session("password", &[], &options).call("friends.get", None).expect_ok();
-    // Folders that cannot be written, and what is no file.
+    // Folders that are not writable, and paths that are not files.
     for path in ["/proc/tokens.json", "/no/such/folder/tokens.json", folder.path().to_str().expect("UTF-8")] {
         let message = refused(path);
         assert!(message.contains(path), "{message}");
@@ -368,7 +370,7 @@ fn a_file_that_is_not_ours_is_left_alone() {
     assert_eq!(session_error(r#"{"token_file":1}"#), "token_file");
 }
 
-/// The option that is refused.
+/// The message of the refused option.
 fn session_error(options: &str) -> String {
     let error = Constructor::of("password").make(&[], Some(options)).expect_err("refused");
     let error: Value = serde_json::from_str(&error).expect("JSON");
@@ -376,7 +378,7 @@ fn session_error(options: &str) -> String {
 }
 
 #[test]
-fn a_session_of_a_link_writes_the_file_and_one_in_another_folder_finds_it() {
+fn links_and_relative_paths_lead_to_the_same_file() {
     let sandbox = Sandbox::start();
     let (folder, path) = token_file();
     fs::write(&path, "").expect("written");
@@ -385,11 +387,11 @@ fn a_session_of_a_link_writes_the_file_and_one_in_another_folder_finds_it() {
     let session = session("password", &[], &sandbox.options(json!({ "token_file": link })));
     session.authorize().expect_ok();
     assert!(fs::symlink_metadata(&link).expect("metadata").is_symlink());
-    assert_eq!(filed(&path)["access_token"], session.tokens().value()["access_token"]);
+    assert_eq!(tokens_in_file(&path)["access_token"], session.tokens().value()["access_token"]);
 }
 
 #[test]
-fn a_file_that_cannot_be_written_for_a_while_costs_no_tokens() {
+fn a_file_that_cannot_be_written_for_a_while_loses_no_tokens() {
     let sandbox = Sandbox::start();
     let (folder, path) = token_file();
     let session = session("password", &[], &sandbox.options(json!({ "token_file": path })));
@@ -398,14 +400,14 @@ fn a_file_that_cannot_be_written_for_a_while_costs_no_tokens() {
     session.call("friends.get", None).expect_ok();
     fs::rename(&away, folder.path()).expect("moved back");
     assert!(!Path::new(&path).exists());
-    // Written as soon as it can be.
+    // Written as soon as possible.
     session.authorize().expect_ok();
-    assert_eq!(filed(&path)["refresh_token"], session.tokens().value()["refresh_token"]);
+    assert_eq!(tokens_in_file(&path)["refresh_token"], session.tokens().value()["refresh_token"]);
     assert_eq!(sandbox.get("stats")["spent_refresh_tokens_seen"], 0);
 }
 
 #[test]
-fn whoever_keeps_the_lock_is_told_of_in_the_error() {
+fn the_error_names_the_lock_that_another_process_holds() {
     let sandbox = Sandbox::start();
     let (_folder, path) = token_file();
     let session = stored(&sandbox, &stored_tokens(&sandbox, -5), json!({ "token_file": path }));

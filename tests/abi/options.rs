@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use crate::support::*;
 
-/// Runs the constructor of public sessions with these options: the refused option's name.
+/// Calls the constructor of public sessions with these options; returns the refused option's name.
 fn refused(options: &str) -> Option<String> {
     let error = Constructor::of("public").make(&[], Some(options)).err()?;
     let error: Value = serde_json::from_str(&error).expect("the error is JSON");
@@ -41,7 +41,7 @@ const TEXTS: [&str; 9] = [
 ];
 
 #[test]
-fn a_wrong_type_or_range_or_name_is_refused_by_name() {
+fn a_wrong_type_range_or_name_is_refused_by_name() {
     let check = |names: &[&str], values: &[&str], refusal: bool| {
         for (name, value) in names.iter().flat_map(|name| values.iter().map(move |value| (*name, value))) {
             let named = refused(&format!("{{\"{name}\":{value}}}"));
@@ -96,7 +96,7 @@ fn every_option_is_known_to_every_constructor() {
 }
 
 #[test]
-fn addresses_lead_where_they_say() {
+fn each_address_option_takes_effect() {
     let [api, public, token] = [Sandbox::start(), Sandbox::start(), Sandbox::start()];
     for slash in ["", "/"] {
         let options = json!({
@@ -105,7 +105,7 @@ fn addresses_lead_where_they_say() {
             "token_url": format!("{}/oauth/token", token.base()),
         });
         let session = session("password", &[], &options.to_string());
-        // The token is another sandbox's, of which this one knows nothing.
+        // The token is from another sandbox, unknown to this one.
         assert_eq!(session.call("friends.get", None).expect("MAILRU_API_ERROR").error("error_code"), 102);
         session.public("mail/demo", None).expect_ok();
     }
@@ -118,7 +118,7 @@ fn addresses_lead_where_they_say() {
 #[test]
 fn allow_http_lets_plain_http_leave_this_machine() {
     let sandbox = Sandbox::start();
-    // Not a loopback address by its number, but answered by this machine.
+    // Not a loopback address, but one of this machine.
     let elsewhere = sandbox.base().replace("127.0.0.1", "0.0.0.0");
     let options = |allow_http: bool| {
         json!({ "api_url": format!("{elsewhere}/platform/api"), "allow_http": allow_http }).to_string()
@@ -138,7 +138,7 @@ fn user_agent_is_sent() {
 }
 
 #[test]
-fn max_response_bytes_bounds_the_answer_to_the_byte_and_after_decompression() {
+fn max_response_bytes_limits_the_answer_to_the_byte_after_decompression() {
     let sandbox = Sandbox::start();
     let session = client(&sandbox.options(json!({ "max_response_bytes": 10_000, "retries": 0 })));
     for (bytes, expected) in [
@@ -151,7 +151,7 @@ fn max_response_bytes_bounds_the_answer_to_the_byte_and_after_decompression() {
         let answer = session.call("sandbox.echo", None).expect(expected);
         assert!(expected != "MAILRU_OK" || answer.json.len() == bytes);
     }
-    // As text of a few dozen bytes on the wire; the two quotation marks count.
+    // Sent as a few dozen bytes; the two quotation marks count.
     for (spaces, expected) in
         [(9_998, "MAILRU_OK"), (9_999, "MAILRU_RESPONSE_TOO_LARGE"), (1 << 30, "MAILRU_RESPONSE_TOO_LARGE")]
     {
@@ -162,12 +162,12 @@ fn max_response_bytes_bounds_the_answer_to_the_byte_and_after_decompression() {
         sandbox.fault(json!({}), json!(1), json!({ "kind": "chunk_bomb", "bytes": spaces }));
         session.call("sandbox.echo", None).expect(expected);
     }
-    // Answers of the authorization server are bounded alike.
+    // Answers of the authorization server are limited too.
     let session = crate::support::session("password", &[], &sandbox.options(json!({ "max_response_bytes": 20 })));
     session.call("friends.get", None).expect("MAILRU_RESPONSE_TOO_LARGE");
 }
 
-/// How many requests came for a call that meets this fault each time, and the pauses between them.
+/// The outcome of a call that always gets this fault, and the pauses between its requests.
 fn attempts(options: Value, fault: Value) -> (Answer, Vec<u64>) {
     let sandbox = Sandbox::start();
     sandbox.fault(json!({}), Value::Null, fault);
@@ -200,13 +200,13 @@ fn a_pause_that_does_not_fit_into_the_time_left_ends_the_call_with_its_last_fail
     let begun = Instant::now();
     let options = json!({ "timeout_ms": 5000, "retries": 5, "retry_delay_ms": 60_000 });
     let (answer, pauses) = attempts(options, json!({ "kind": "platform_error", "code": 3 }));
-    assert_eq!(answer.expect("MAILRU_API_ERROR").error("error_code"), 3, "not a time-out");
+    assert_eq!(answer.expect("MAILRU_API_ERROR").error("error_code"), 3, "not a timeout");
     assert_eq!(pauses.len(), 0);
     assert!(begun.elapsed() < Duration::from_secs(4), "at once");
 }
 
 #[test]
-fn timeout_ms_bounds_the_whole_call() {
+fn timeout_ms_limits_the_whole_call() {
     let sandbox = Sandbox::start();
     let options = |more: Value| sandbox.options(more);
     let took = |session: &Session| {
@@ -218,11 +218,11 @@ fn timeout_ms_bounds_the_whole_call() {
         sandbox.behave();
         sandbox.fault(json!({}), Value::Null, fault.clone());
         let session = client(&options(json!({ "timeout_ms": 300 })));
-        // The best of three: this machine may be busy with other things.
+        // The best of three tries, because this machine may be busy.
         let best = (0..3).map(|_| took(&session)).min().expect("three");
         assert!((300..=400).contains(&best.as_millis()), "{fault}: {best:?}");
     }
-    // Retries and their pauses included.
+    // With retries and their pauses.
     sandbox.behave();
     sandbox.fault(json!({}), Value::Null, json!({ "kind": "delay", "ms": 120, "phase": "before" }));
     sandbox.fault(json!({}), Value::Null, json!({ "kind": "platform_error", "code": 3 }));
@@ -239,7 +239,7 @@ fn timeout_ms_bounds_the_whole_call() {
 }
 
 #[test]
-fn connect_timeout_ms_bounds_the_making_of_a_connection() {
+fn connect_timeout_ms_limits_the_making_of_a_connection() {
     let folder = tempfile::tempdir().expect("a folder");
     let ca_file = folder.path().join("ca.pem");
     let ca_file = ca_file.to_str().expect("UTF-8");
@@ -259,15 +259,15 @@ fn connect_timeout_ms_bounds_the_making_of_a_connection() {
         .expect("three");
     assert!((250..=350).contains(&best.as_millis()), "{best:?}");
     sandbox.behave();
-    // It does not bound an answer on a connection that stands.
+    // It does not limit an answer on an existing connection.
     sandbox.fault(json!({}), json!(1), json!({ "kind": "delay", "ms": 2500 }));
     client(&options(2000)).call("friends.get", None).expect_ok();
-    // Without the file, the sandbox's authority is nobody's.
+    // Without the file, the sandbox's authority is not trusted.
     client(&sandbox.options(json!({ "retries": 0 }))).call("friends.get", None).expect("MAILRU_TLS_ERROR");
 }
 
 #[test]
-fn max_idle_connections_bounds_what_is_kept() {
+fn max_idle_connections_limits_the_kept_connections() {
     for (kept, connections) in [(0, 5), (1, 1), (16, 1)] {
         let sandbox = Sandbox::start();
         let session = client(&sandbox.options(json!({ "max_idle_connections": kept })));

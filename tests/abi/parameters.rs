@@ -1,10 +1,10 @@
-//! What the values of `params_json` are sent as, and which of them are refused by name.
+//! How the values of `params_json` are sent, and which are refused by name.
 
 use serde_json::{Value, json};
 
 use crate::support::*;
 
-/// What the sandbox received for these parameters, besides the library's own.
+/// The parameters that the sandbox received, without the library's own.
 fn received(session: &Session, params_json: &str) -> Value {
     let mut echo: Value = session.call("sandbox.echo", params_json).value();
     let own = ["app_id", "method", "session_key", "secure"];
@@ -56,7 +56,7 @@ fn values_of_every_kind_are_sent_as_the_manual_says() {
     ] {
         assert_eq!(received(&session, params), expected, "{params}");
     }
-    // 128 levels are accepted, in what is sent and in what comes back.
+    // 128 levels are accepted, in parameters and in answers.
     let nested = |levels: usize| format!("{{\"a\":{}{}}}", "[".repeat(levels), "]".repeat(levels));
     assert_eq!(received(&session, &nested(128))["a"].as_str().map(str::len), Some(256));
     let refused = session.call("sandbox.echo", &*nested(200_000)).expect("MAILRU_INVALID_ARGUMENT");
@@ -67,7 +67,7 @@ fn values_of_every_kind_are_sent_as_the_manual_says() {
 fn names_are_signed_in_the_order_of_their_bytes() {
     let sandbox = Sandbox::start();
     for session in [client(&sandbox.options(json!({}))), server(&sandbox.options(json!({})))] {
-        // By joined texts `a1=` would come before `a=`.
+        // Sorting the joined texts would put `a1=` before `a=`.
         session.call("sandbox.echo", r#"{"a1":"x","a":"y","a-":"z","B":"1","b":"2","a[]":"3","_":"4"}"#).expect_ok();
         let target = sandbox.last()["target"].as_str().expect("text").to_owned();
         let at = |name: &str| target.find(&format!("{name}=")).unwrap_or_else(|| panic!("{name} in {target}"));
@@ -126,7 +126,7 @@ fn reserved_and_repeated_names_are_refused_by_name() {
             refused(params, "params_json");
         }
     }
-    assert_eq!(sandbox.requests().len(), 0, "what is refused is not sent");
+    assert_eq!(sandbox.requests().len(), 0, "a refused call is not sent");
 }
 
 #[test]
@@ -145,7 +145,7 @@ fn any_method_name_of_dotted_words_is_allowed() {
         session.call(method, None).expect_ok();
         assert_eq!(sandbox.last()["params"]["method"], method);
     }
-    // Unknown to the library and to the platform, whose answer it is.
+    // Unknown to the library and to the platform, which answers with an error.
     for method in ["no.such.method", "x", "_", "9", "A.b_C"] {
         assert_eq!(session.call(method, None).expect("MAILRU_API_ERROR").error("error_code"), 2);
     }

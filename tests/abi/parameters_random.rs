@@ -1,5 +1,4 @@
-//! A thousand calls with whatever names and values come: each signed as the sandbox checks it, and
-//! each received as it was given.
+//! A thousand calls with random names and values: the sandbox accepts each signature and receives each value unchanged.
 
 use fastrand::Rng;
 use serde_json::{Map, Value};
@@ -8,13 +7,13 @@ use crate::support::*;
 
 const CALLS: usize = 1000;
 
-/// Names that mean something to the library, to the sandbox or to its answers.
+/// Names with a meaning for the library, the sandbox or its answers.
 const TAKEN: [&str; 9] = ["method", "app_id", "session_key", "secure", "sig", "cb", "format", "uid", "error"];
 
-/// What parameters' names are made of.
+/// The characters of parameter names.
 const NAME: &str = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-.[]";
 
-/// A character from anywhere in Unicode, most often from where mistakes are made.
+/// A random Unicode character, most often one that is prone to errors.
 fn character(random: &mut Rng) -> char {
     match random.u8(..10) {
         0 => *random
@@ -37,7 +36,7 @@ fn text(random: &mut Rng, longest: usize) -> String {
     (0..length).map(|_| character(random)).collect()
 }
 
-/// A string of JSON, its characters written in one of the ways in which JSON can write them.
+/// A JSON string, each character in a random one of its JSON forms.
 fn literal(random: &mut Rng, text: &str) -> String {
     let mut json = String::from("\"");
     for character in text.chars() {
@@ -52,7 +51,7 @@ fn literal(random: &mut Rng, text: &str) -> String {
     json + "\""
 }
 
-/// A number of JSON, perhaps with more digits than any machine type has.
+/// A JSON number, perhaps with more digits than any machine type has.
 fn number(random: &mut Rng) -> String {
     let digits =
         |random: &mut Rng, most: usize| -> String { (0..random.usize(1..=most)).map(|_| random.digit(10)).collect() };
@@ -75,7 +74,7 @@ fn space(random: &mut Rng) -> &'static str {
     random.choice(&["", "", "", " ", "\n", "\t\r ", "  "]).unwrap()
 }
 
-/// A value as JSON with white space, and as JSON without.
+/// A value as JSON with and without white space.
 fn nested(random: &mut Rng, levels: u8) -> (String, String) {
     let kind = random.u8(..if levels == 0 { 5 } else { 7 });
     let scalar = match kind {
@@ -111,7 +110,7 @@ fn nested(random: &mut Rng, levels: u8) -> (String, String) {
     (spaced, compact + close)
 }
 
-/// A value as JSON, and what it is sent as; `None` is not at all.
+/// A value as JSON, and the text that is sent for it; `None` means that nothing is sent.
 fn value(random: &mut Rng) -> (String, Option<String>) {
     match random.u8(..8) {
         0..=2 => {
@@ -140,7 +139,7 @@ fn value(random: &mut Rng) -> (String, Option<String>) {
         _ => {
             let (spaced, compact) = nested(random, 3);
             match compact.as_bytes()[0] {
-                // An array may be one that is joined; that case is above.
+                // Arrays of scalars are joined; that case is above.
                 b'{' => (spaced, Some(compact)),
                 _ => (format!("[{spaced},{{}}]"), Some(format!("[{compact},{{}}]"))),
             }
@@ -168,7 +167,7 @@ fn boolean(random: &mut Rng) -> (String, String) {
     (json.to_owned(), sent.to_owned())
 }
 
-/// An object of parameters, and what is received of it.
+/// An object of parameters, and the parameters received for it.
 fn parameters(random: &mut Rng) -> (String, Map<String, Value>) {
     let (mut members, mut expected, mut names) = (Vec::new(), Map::new(), Vec::new());
     for _ in 0..random.usize(..8) {

@@ -1,5 +1,5 @@
-//! Hosts in C, compiled with the shipped header and the built library, run against a sandbox: plainly, linked
-//! statically, under valgrind, with the compiler's sanitizers. The examples are such programs, too.
+//! Hosts in C, compiled with the shipped header and the built library, run against a sandbox: plain, linked statically,
+//! under valgrind, and with the compiler's sanitizers; also the examples.
 
 use std::fs;
 use std::io::{Read, Write};
@@ -16,13 +16,13 @@ use tempfile::TempDir;
 use crate::header::{self, root};
 use crate::support::*;
 
-/// The parts of the program, but for the soak.
+/// The parts of the program without the soak test.
 const PARTS: [&str; 3] = ["results", "nulls", "handles"];
 const SANITIZERS: [&str; 2] = ["-fsanitize=address,undefined", "-fno-sanitize-recover=all"];
-/// The exit code of the tools that find something.
+/// The exit code of a tool that found something.
 const FOUND: i32 = 9;
 
-/// Tells on the terminal that something was not tested; with `MAILRU_REQUIRE_HOSTS=all` that is a failure.
+/// Reports on the terminal that something was not tested; with `MAILRU_REQUIRE_HOSTS=all` it fails.
 pub fn skip(what: &str, why: &str) {
     assert!(std::env::var("MAILRU_REQUIRE_HOSTS").as_deref() != Ok("all"), "{what}: {why}");
     let _ = writeln!(std::io::stderr(), "skipped: {what}: {why}");
@@ -32,7 +32,7 @@ fn is_installed(program: &str) -> bool {
     Command::new(program).arg("--version").output().is_ok_and(|output| output.status.success())
 }
 
-/// The program, in a folder of its own.
+/// The program in its own temporary folder.
 struct Host(TempDir);
 
 impl Host {
@@ -85,14 +85,14 @@ impl Host {
             .env("MAILRU_OPTIONS", sandbox.options(json!({})))
             .env("MAILRU_SMALL_OPTIONS", sandbox.options(json!({ "max_response_bytes": 50_000 })))
             .env("MAILRU_TLS_OPTIONS", tls.to_string())
-            .env("MAILRU_LEAVING_OPTIONS", json!({ "api_url": server_that_leaves() }).to_string())
+            .env("MAILRU_LEAVING_OPTIONS", json!({ "api_url": server_that_closes_early() }).to_string())
             .env("ASAN_OPTIONS", format!("detect_leaks=1:detect_stack_use_after_return=1:exitcode={FOUND}"))
             .env("UBSAN_OPTIONS", "print_stacktrace=1")
             .output()
             .unwrap_or_else(|error| panic!("{tool:?}: {error}"))
     }
 
-    /// Runs parts that must succeed; what they print.
+    /// Runs parts that must succeed; returns their output.
     #[track_caller]
     fn pass(&self, tool: &[&str], parts: &[&str]) -> String {
         let output = self.run(tool, parts);
@@ -101,7 +101,7 @@ impl Host {
         said
     }
 
-    /// Runs a part that does what no host should; the tool must find it and name it.
+    /// Runs a part with a deliberate mistake; the tool must find and name it.
     #[track_caller]
     fn is_caught(&self, tool: &[&str], part: &str, names: &str) {
         let output = self.run(tool, &[part]);
@@ -110,7 +110,7 @@ impl Host {
     }
 }
 
-/// A sandbox whose methods sandbox.echo... misbehave as their names say.
+/// A sandbox whose methods sandbox.echo... have the faults that their names say.
 fn misbehaving_sandbox() -> Sandbox {
     let sandbox = Sandbox::start();
     for (method, fault) in [
@@ -129,12 +129,12 @@ fn misbehaving_sandbox() -> Sandbox {
     sandbox
 }
 
-/// A server that ends each connection while the client is still sending: first it says that it will send no more,
-/// then it is gone. A system that is told so raises SIGPIPE at the next write. Its address.
-fn server_that_leaves() -> String {
+/// The address of a server that closes each connection while the client is still sending: first its own direction, then
+/// all of it. The client's next write then raises SIGPIPE.
+fn server_that_closes_early() -> String {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
     let address = listener.local_addr().expect("an address");
-    // Ends with the tests' process.
+    // The thread ends with the tests' process.
     thread::spawn(move || {
         for stream in listener.incoming() {
             let mut stream = stream.expect("a connection");
@@ -152,7 +152,7 @@ fn results_and_errors() {
 }
 
 #[test]
-fn the_figures_of_a_forked_child() {
+fn the_statistics_of_a_forked_child() {
     Host::plain().pass(&[], &["figures"]);
 }
 
@@ -174,12 +174,12 @@ fn handles_that_stand_for_nothing() {
 }
 
 #[test]
-fn eight_threads_that_call_free_and_make_sessions() {
+fn eight_threads_call_free_and_make_sessions() {
     print!("{}", Host::plain().pass(&[], &["soak:10"]));
 }
 
 #[test]
-fn the_static_library_serves_as_well() {
+fn the_static_library_works_as_well() {
     let library = library_folder().join("libmailru.a");
     let libraries = [library.to_str().expect("a path in UTF-8"), "-lgcc_s", "-lm", "-ldl"];
     let host = Host::compile(&[], &libraries).expect("the program links with the static library");
@@ -196,7 +196,7 @@ fn valgrind_finds_nothing() {
     let tool = ["valgrind", "--quiet", &code, "--leak-check=full", kinds[0], kinds[1], "--fair-sched=yes"];
     let host = Host::plain();
     host.pass(&tool, &[&PARTS[..], &["soak:2"]].concat());
-    // The check is checked: the tool finds what there is.
+    // Checks that the tool finds deliberate mistakes.
     host.is_caught(&tool, "leak", "definitely lost");
     host.is_caught(&tool, "overrun", "Invalid read");
 }
@@ -212,7 +212,7 @@ fn the_sanitizers_find_nothing() {
     host.is_caught(&[], "overrun", "heap-buffer-overflow");
 }
 
-/// Each example as a newcomer runs it, login included; with the sanitizers, so that none leaks a string.
+/// Runs each example as the README says, with the login; with the sanitizers, so that none leaks a string.
 #[test]
 fn the_examples_run() {
     if !is_installed("make") {
@@ -227,7 +227,7 @@ fn the_examples_run() {
         .arg("-C")
         .arg(root().join("examples-c"))
         .arg("run-all")
-        // What is built is there already.
+        // The library is already built.
         .args([variable("CARGO", "true"), variable("CFLAGS", &flags), variable("BUILD", &path(folder.path()))])
         .arg(variable("LIBRARY_FOLDER", &path(library_folder())))
         .arg(variable("SANDBOX", &path(&profile_folder().join("examples/sandbox"))))

@@ -1,4 +1,4 @@
-//! The queue: each accepted submission comes back once, and nobody waits for ever.
+//! The queue: each accepted submission is completed once, and no thread waits forever.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -22,7 +22,7 @@ fn is_readable(descriptor: i32) -> bool {
     ready == 1
 }
 
-/// How many of this process's threads are workers of a queue.
+/// The number of this process's threads that serve a queue.
 fn queue_threads() -> usize {
     let tasks = fs::read_dir("/proc/self/task").expect("Linux");
     let names = tasks.filter_map(|task| fs::read_to_string(task.ok()?.path().join("comm")).ok());
@@ -30,7 +30,7 @@ fn queue_threads() -> usize {
 }
 
 #[test]
-fn each_submission_comes_back_once_with_its_own_answer() {
+fn each_submission_is_completed_once_with_its_own_answer() {
     let sandbox = Sandbox::start();
     let sessions = [client(&sandbox.options(json!({}))), server(&sandbox.options(json!({})))];
     let queue = Queue::new(16, 5000);
@@ -79,7 +79,7 @@ fn completions_come_in_the_order_of_completion() {
 }
 
 #[test]
-fn what_a_call_would_refuse_is_refused_at_once() {
+fn invalid_submissions_are_refused_at_once() {
     let sandbox = Sandbox::start();
     let session = client(&sandbox.options(json!({})));
     let queue = Queue::new(1, 2);
@@ -88,7 +88,7 @@ fn what_a_call_would_refuse_is_refused_at_once() {
     let refused = queue.submit(&session, "friends.get", r#"{"sig":"x"}"#, 1).expect("MAILRU_INVALID_ARGUMENT");
     assert_eq!(refused.error("argument"), "sig");
     queue.submit(&Session(12345), "friends.get", None, 1).expect("MAILRU_INVALID_HANDLE");
-    // SAFETY: NULL is no options; the error is a local variable.
+    // SAFETY: NULL means no options; the error is a local variable.
     let public = made(|error| unsafe { mailru_public_session_new(std::ptr::null(), error) }).expect("a session");
     queue.submit(&public, "friends.get", None, 1).expect("MAILRU_SIGNATURE_UNDEFINED");
     for tag in 0..2 {
@@ -96,7 +96,7 @@ fn what_a_call_would_refuse_is_refused_at_once() {
     }
     let full = queue.submit(&session, "friends.get", None, 3).expect("MAILRU_QUEUE_FULL");
     assert_eq!(full.error("transient"), true);
-    // Completed but not handed out still counts.
+    // A completed submission counts until it is handed out.
     await_that("both calls", || sandbox.requests().len() == 2);
     await_that("a completion", || is_readable(mailru_queue_fd(queue.0)));
     queue.submit(&session, "friends.get", None, 3).expect("MAILRU_QUEUE_FULL");
@@ -106,7 +106,7 @@ fn what_a_call_would_refuse_is_refused_at_once() {
 }
 
 #[test]
-fn the_descriptor_is_readable_exactly_while_a_completion_waits() {
+fn the_descriptor_is_readable_only_while_a_completion_waits() {
     let sandbox = Sandbox::start();
     let session = client(&sandbox.options(json!({})));
     let queue = Queue::new(4, 0);
@@ -143,7 +143,7 @@ fn a_tag_is_cancelled_whether_it_waits_or_runs() {
     for tag in [2, 3, 2] {
         queue.submit(&session, "sandbox.echo", None, tag).expect("MAILRU_OK");
     }
-    // The waiting ones come back although the only worker is busy.
+    // The waiting ones are completed although the only worker is busy.
     assert_eq!(name(mailru_queue_cancel(queue.0, 2)), "MAILRU_OK");
     for _ in 0..2 {
         let (tag, answer) = queue.next(1000).expect("completed at once");
@@ -157,13 +157,13 @@ fn a_tag_is_cancelled_whether_it_waits_or_runs() {
     answer.expect("MAILRU_CANCELLED");
     assert_eq!(tag, 1);
     assert!(begun.elapsed() < Duration::from_secs(2), "{:?}", begun.elapsed());
-    let (tag, answer) = queue.next(WAIT).expect("the other goes on");
+    let (tag, answer) = queue.next(WAIT).expect("the other continues");
     answer.expect_ok();
     assert_eq!(tag, 3);
 }
 
 #[test]
-fn a_sessions_end_completes_its_submissions_and_no_others() {
+fn freeing_a_session_completes_its_submissions_and_no_others() {
     let sandbox = Sandbox::start();
     let [doomed, other] = [client(&sandbox.options(json!({}))), client(&sandbox.options(json!({})))];
     sandbox.fault(json!({ "method": "sandbox.echo.slow" }), json!(null), json!({ "kind": "delay", "ms": 1500 }));
@@ -204,7 +204,7 @@ fn freeing_wakes_waiters_and_ends_only_its_own_calls() {
         let waiters: Vec<_> =
             (0..4).map(|_| scope.spawn(|| empty.next(-1).expect("woken with an error").1.name())).collect();
         let direct = scope.spawn(|| session.call("sandbox.echo.slow", None).name());
-        await_that("all calls are under way", || sandbox.requests().len() == 3);
+        await_that("all calls are running", || sandbox.requests().len() == 3);
         mailru_queue_free(empty.0);
         mailru_queue_free(queue.0);
         for waiter in waiters {
@@ -212,7 +212,7 @@ fn freeing_wakes_waiters_and_ends_only_its_own_calls() {
         }
         assert_eq!(direct.join().expect("no panic"), "MAILRU_OK");
     });
-    other.next(WAIT).expect("the other queue's call goes on").1.expect_ok();
+    other.next(WAIT).expect("the other queue's call continues").1.expect_ok();
     queue.submit(&session, "friends.get", None, 1).expect("MAILRU_INVALID_HANDLE");
     assert_eq!(mailru_queue_fd(queue.0), -1);
     mailru_queue_free(queue.0);
@@ -233,12 +233,12 @@ fn a_time_limit_begins_with_the_call_not_with_its_submission() {
 }
 
 #[test]
-fn one_thread_performs_all_and_goes_when_idle() {
-    // In a process of its own: other tests' queues have workers, too.
+fn one_thread_performs_all_and_ends_when_idle() {
+    // In a separate process, because other tests' queues have threads too.
     if std::env::var_os("MAILRU_TEST_ALONE").is_none() {
         let test = std::env::current_exe().expect("a test knows its path");
         let status = std::process::Command::new(test)
-            .args(["--exact", "queue::one_thread_performs_all_and_goes_when_idle"])
+            .args(["--exact", "queue::one_thread_performs_all_and_ends_when_idle"])
             .env("MAILRU_TEST_ALONE", "1")
             .stdout(std::process::Stdio::null())
             .status();
@@ -256,16 +256,16 @@ fn one_thread_performs_all_and_goes_when_idle() {
     for tag in 0..20 {
         queue.submit(&session, "sandbox.echo.slow", None, tag).expect("MAILRU_OK");
     }
-    await_that("they are in flight", || sandbox.requests().len() > 6);
-    assert_eq!(queue_threads(), 1, "one for however many");
+    await_that("the calls are in flight", || sandbox.requests().len() > 6);
+    assert_eq!(queue_threads(), 1, "one for any number of calls");
     for _ in 0..20 {
         queue.next(WAIT).expect("a completion").1.expect_ok();
     }
     let idle_since = Instant::now();
     while queue_threads() > 0 {
-        assert!(idle_since.elapsed() < Duration::from_secs(15), "it stays although it is idle");
+        assert!(idle_since.elapsed() < Duration::from_secs(15), "it does not end although it is idle");
         thread::sleep(Duration::from_millis(100));
     }
     queue.submit(&session, "friends.get", None, 0).expect("MAILRU_OK");
-    queue.next(WAIT).expect("it comes again").1.expect_ok();
+    queue.next(WAIT).expect("it is started again").1.expect_ok();
 }

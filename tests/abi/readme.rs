@@ -1,4 +1,4 @@
-//! What the README and the documents beside the header repeat of the source stays what the source says.
+//! Compares the README and the documents beside the header with the source.
 
 use std::fs;
 use std::path::Path;
@@ -76,7 +76,7 @@ fn links_lead_somewhere() {
     }
 }
 
-/// Every test that the threat model names is there.
+/// Every test named in the threat model exists.
 #[test]
 fn the_threat_model_names_tests() {
     fn sources(folder: &Path, found: &mut String) {
@@ -115,6 +115,14 @@ fn the_first_screen_has_the_two_commands() {
         commands[0].starts_with("make -C examples-c run ") && commands[1].starts_with("cargo test "),
         "{commands:?}"
     );
+}
+
+#[test]
+fn building_names_the_rust_that_is_needed() {
+    let manifest = document("Cargo.toml");
+    let needed = manifest.lines().find_map(|line| line.strip_prefix("rust-version = \"")).expect("a version");
+    let told = format!("Rust {} or later", needed.trim_end_matches('"'));
+    assert!(document("README.md").contains(&told), "README.md does not say: {told}");
 }
 
 #[test]

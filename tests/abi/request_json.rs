@@ -11,14 +11,14 @@ use crate::support::*;
 
 const WAIT: i32 = 20_000;
 
-/// What the platform saw of the last request, without what differs from one to the next.
+/// The last request as the sandbox received it, without the parts that differ between requests.
 fn seen(sandbox: &Sandbox) -> Value {
     let last = sandbox.last();
     json!([last["http_method"], last["path"], last["params"]["method"], last["params"]["ext"], last["files"]])
 }
 
 #[test]
-fn the_short_functions_and_requests_are_the_same() {
+fn the_other_functions_and_requests_are_equivalent() {
     let sandbox = Sandbox::start();
     let session = client(&sandbox.options(json!({})));
     let file = b"\xff\xd8 a picture";
@@ -47,7 +47,7 @@ fn the_short_functions_and_requests_are_the_same() {
 }
 
 #[test]
-fn a_request_has_options_of_its_own() {
+fn a_request_has_its_own_options() {
     let sandbox = Sandbox::start();
     let session = client(&sandbox.options(json!({ "retry_delay_ms": 1 })));
     let error = json!({ "kind": "platform_error", "code": 3 });
@@ -88,7 +88,7 @@ fn mistakes_name_the_argument() {
         assert_eq!(refused.error("argument"), argument, "{json}");
     }
     session.request(r#"{"method":"friends.get"}"#, None, 12345).expect("MAILRU_INVALID_HANDLE");
-    // SAFETY: NULL is an argument like another.
+    // SAFETY: the function must accept NULL.
     Answer::of(|code| unsafe { mailru_request(session.0, std::ptr::null(), std::ptr::null(), 0, 0, code) })
         .expect("MAILRU_INVALID_ARGUMENT");
     // SAFETY: the bytes are never read.
@@ -148,7 +148,7 @@ fn progress(cancel: mailru_cancel) -> (u64, u64) {
 }
 
 #[test]
-fn an_upload_tells_its_progress() {
+fn an_upload_reports_its_progress() {
     const SIZE: usize = 20_000_000;
     let sandbox = Sandbox::start();
     let session = client(&sandbox.options(json!({})));

@@ -1,10 +1,10 @@
-//! What a call looks like on the wire: every byte of the address and of the form.
+//! The bytes that a call sends: every byte of the address and of the form.
 
 use serde_json::{Value, json};
 
 use crate::support::*;
 
-/// The characters that stand for themselves in an address (RFC 3986, "unreserved"); the rest are bytes.
+/// Percent-encodes all characters except RFC 3986's "unreserved" ones.
 fn encoded(text: &str) -> String {
     let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~".contains(&byte);
     let one = |byte: u8| if plain(byte) { char::from(byte).to_string() } else { format!("%{byte:02X}") };
@@ -21,7 +21,7 @@ fn header(request: &Value, name: &str) -> Option<String> {
 }
 
 #[test]
-fn the_guides_two_examples_go_out_as_the_guide_signs_them() {
+fn the_guides_two_examples_are_sent_as_the_guide_signs_them() {
     let sandbox = Sandbox::start();
     client(&sandbox.options(json!({}))).call("friends.get", None).expect_ok();
     assert_eq!(
@@ -86,7 +86,7 @@ fn a_request_line_of_exactly_get_limit_bytes_is_the_longest_get() {
         let shortest = request_line(&sandbox.last()).len();
         let room = (limit + 1).saturating_sub(shortest).max(1);
         for (length, method) in [(room, "GET"), (room + 1, "POST"), (room + 1000, "POST")] {
-            // Each of these letters takes one byte in the signature and one on the wire.
+            // Each of these letters takes one byte in the address.
             let text = "x".repeat(length);
             session.call("sandbox.echo", &*json!({ "t": text }).to_string()).expect_ok();
             let last = sandbox.last();
@@ -100,7 +100,7 @@ fn a_request_line_of_exactly_get_limit_bytes_is_the_longest_get() {
                 assert_eq!(last["target"], "/platform/api", "a POST has no query");
             }
         }
-        // A letter of two bytes takes six on the wire: it is those that count.
+        // A letter of two bytes takes six in the address, which count.
         let text = "ё".repeat(room.div_ceil(6) + 1);
         session.call("sandbox.echo", &*json!({ "t": text }).to_string()).expect_ok();
         assert_eq!(sandbox.last()["http_method"], "POST");
@@ -108,7 +108,7 @@ fn a_request_line_of_exactly_get_limit_bytes_is_the_longest_get() {
 }
 
 #[test]
-fn a_get_limit_beyond_what_an_address_can_hold_still_delivers() {
+fn a_get_limit_beyond_the_longest_address_still_works() {
     let sandbox = Sandbox::start();
     let session = client(&sandbox.options(json!({ "get_limit": 1_000_000 })));
     for (length, method) in [(30_000, "GET"), (200_000, "POST")] {
@@ -144,7 +144,7 @@ fn the_circuit_is_inferred_and_marked() {
 }
 
 #[test]
-fn a_call_without_a_session_key_names_its_user_itself() {
+fn a_call_without_an_access_token_names_its_user_itself() {
     let sandbox = Sandbox::start();
     let options = sandbox.options(json!({}));
     let server = session("server", &[("access_token", "")], &options);
@@ -155,14 +155,14 @@ fn a_call_without_a_session_key_names_its_user_itself() {
         (None, &json!(UID), &json!("1")),
         "{params}"
     );
-    // The caller's own uid is a parameter like any other: it is not what stands before the signature.
+    // The caller's own uid is a normal parameter: it is not the uid that is hashed before the parameters.
     let other = "15410773191172635989";
     client(&options).call("sandbox.echo", &*json!({ "uid": other }).to_string()).expect_ok();
     assert_eq!(sandbox.last()["params"]["uid"], other);
 }
 
 #[test]
-fn the_library_says_who_it_is() {
+fn the_library_sends_its_name_and_version() {
     let sandbox = Sandbox::start();
     client(&sandbox.options(json!({}))).call("friends.get", None).expect_ok();
     let last = sandbox.last();
@@ -213,7 +213,7 @@ fn public_pages_are_read_unsigned_and_reserve_no_name() {
         assert_eq!(session.public(path, None).expect("MAILRU_INVALID_ARGUMENT").error("argument"), "path", "{path:?}");
     }
     session.public("mail/demo", r#"{"a":1,"a":2}"#).expect("MAILRU_INVALID_ARGUMENT");
-    assert_eq!(sandbox.requests().len(), before, "what is refused is not sent");
+    assert_eq!(sandbox.requests().len(), before, "a refused call is not sent");
     for path in ["mail/no_such-person.1", "x", "..."] {
         assert_eq!(session.public(path, None).expect("MAILRU_HTTP_ERROR").error("http_status"), 404);
     }
@@ -224,7 +224,7 @@ fn public_pages_are_read_unsigned_and_reserve_no_name() {
 }
 
 #[test]
-fn a_file_goes_along_unsigned() {
+fn a_file_is_sent_unsigned() {
     let sandbox = Sandbox::start();
     let options = sandbox.options(json!({}));
     let bytes: Vec<u8> = (0..=255).cycle().take(70_000).collect();
@@ -255,9 +255,10 @@ fn a_file_goes_along_unsigned() {
     assert_eq!(sandbox.last()["files"][0]["size"], 0);
 }
 
-/// Two sessions of one application share its rate; a third, of another, does not; none waits beyond its time limit.
+/// Two sessions of one application share its rate; a session of another application does not; none waits beyond its
+/// time limit.
 #[test]
-fn calls_of_one_application_wait_their_turn() {
+fn calls_of_one_application_share_the_rate_limit() {
     let sandbox = Sandbox::start();
     let limited = sandbox.options(json!({ "max_calls_per_second": 10 }));
     let (one, other) = (client(&limited), server(&sandbox.options(json!({}))));
@@ -276,15 +277,15 @@ fn calls_of_one_application_wait_their_turn() {
     assert!(took >= std::time::Duration::from_millis(1900), "25 calls at 10 a second took {took:?}");
     let times: Vec<_> =
         sandbox.requests()[before..].iter().map(|request| request["at_ms"].as_u64().expect("a time")).collect();
-    // The sandbox sees them a little later or earlier than they began.
+    // The sandbox receives them slightly later or earlier than they began.
     assert!(times.windows(12).all(|window| window[11] - window[0] >= 850), "{times:?}");
-    // Public pages are no calls of the application.
+    // Public pages do not count as calls of the application.
     let begun = std::time::Instant::now();
     for _ in 0..20 {
         one.public("mail/demo", None).expect_ok();
     }
     assert!(begun.elapsed() < std::time::Duration::from_millis(1500), "{:?}", begun.elapsed());
-    // All turns of a second are taken at once; on a busy machine that may need more than one try.
+    // All calls allowed in a second begin at once; on a busy machine that may need more than one try.
     loop {
         std::thread::sleep(std::time::Duration::from_millis(1100));
         let begun = std::time::Instant::now();
@@ -304,7 +305,7 @@ fn calls_of_one_application_wait_their_turn() {
         answer.json
     );
     assert_eq!(sandbox.requests().len(), before);
-    // A wait for a turn can be cancelled like any other.
+    // This wait can be cancelled like any other.
     let cancel = mailru::ffi::mailru_cancel_new();
     std::thread::scope(|scope| {
         let waiting = scope.spawn(|| (0..30).fold("", |_, _| one.call_within("sandbox.echo", None, 0, cancel).name()));

@@ -1,5 +1,5 @@
-//! Secrets: every kind of failure is provoked with secrets that can be recognised, and none of them
-//! stands in a failure's JSON or in a log line.
+//! Secrets: every kind of failure is provoked with recognisable secrets, and no failure's JSON or log line contains
+//! one.
 
 use serde_json::{Value, json};
 
@@ -15,7 +15,7 @@ const CLIENT_SECRET: &str = "marked-client-secret";
 const PROXY: &str = "marked-proxy-password";
 const ALL: [&str; 8] = [PRIVATE, SECRET, TOKEN, REFRESH, CODE, WORD, CLIENT_SECRET, PROXY];
 
-/// One session of each kind, each with marked secrets wherever one fits.
+/// One session of each kind, with marked secrets in every argument.
 fn sessions(sandbox: &Sandbox, more: Value) -> Vec<Session> {
     let mut options = json!({ "retries": 1, "retry_delay_ms": 1, "timeout_ms": 150 });
     options.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
@@ -32,8 +32,8 @@ fn sessions(sandbox: &Sandbox, more: Value) -> Vec<Session> {
     CONSTRUCTORS.iter().map(|it| it.make(&given, Some(&sandbox.options(options.clone()))).expect(it.name)).collect()
 }
 
-/// Everything that can fail, on all these sessions at once: the codes' names. The harness looks into
-/// each failure and into the log.
+/// Everything that can fail, on all these sessions at once; returns the codes' names. The harness checks each failure
+/// and the log.
 fn provoke(sessions: &[Session]) -> Vec<&'static str> {
     on_threads(sessions.len(), |number| failures(&sessions[number]).map(|answer| answer.name())).concat()
 }
@@ -52,7 +52,7 @@ fn failures(session: &Session) -> [Answer; 8] {
 }
 
 #[test]
-fn no_failure_and_no_log_line_holds_one() {
+fn no_failure_and_no_log_line_contains_one() {
     for secret in ALL {
         watch::secret(secret);
     }
@@ -80,7 +80,7 @@ fn no_failure_and_no_log_line_holds_one() {
         if let Some(fault) = fault {
             sandbox.fault(json!({}), Value::Null, fault);
         } else {
-            // A server that quotes what it was sent.
+            // A server that quotes the request.
             for (grant, sent) in [("authorization_code", CODE), ("password", WORD), ("refresh_token", REFRESH)] {
                 let quoting = json!({ "kind": "answer", "status": 400, "body": echo(sent).to_string() });
                 sandbox.fault(json!({ "grant": grant }), Value::Null, quoting);
@@ -89,13 +89,13 @@ fn no_failure_and_no_log_line_holds_one() {
         let client_secret = json!({ "client_secret": CLIENT_SECRET, "max_response_bytes": 4000 });
         seen.extend(provoke(&sessions(&sandbox, client_secret)));
     }
-    // A session keeps also those keys to itself that it did not send.
+    // A key that was not sent is not shown either.
     sandbox.behave();
     let keys = json!({ "error": "x", "keys": [PRIVATE, SECRET] }).to_string();
     sandbox.fault(json!({ "path": "/oauth" }), Value::Null, json!({ "kind": "answer", "status": 400, "body": keys }));
     let session = session("password", &[("private_key", PRIVATE), ("secret_key", SECRET)], &sandbox.options(json!({})));
     session.authorize().expect("MAILRU_OAUTH_ERROR");
-    // No server at all, no such host, a proxy with a password, a certificate of nobody's.
+    // No server, an unknown host name, a proxy with a password, an untrusted certificate.
     let tls = Sandbox::start_with(&["--tls"]);
     let nowhere = format!("http://user:{PROXY}@127.0.0.1:9");
     for options in [
@@ -106,7 +106,7 @@ fn no_failure_and_no_log_line_holds_one() {
     ] {
         seen.extend(provoke(&sessions(&sandbox, options)));
     }
-    // Options and arguments that are refused.
+    // Refused options and arguments.
     for options in [
         json!({ "client_secret": [CLIENT_SECRET] }),
         json!({ "proxy": format!("http://user:{PROXY}@::") }),
@@ -122,7 +122,7 @@ fn no_failure_and_no_log_line_holds_one() {
     for params in [format!("{{\"a\":\"{TOKEN}\""), format!("[\"{TOKEN}\"]"), format!("{{\"sig\":\"{TOKEN}\"}}")] {
         session.call("friends.get", &*params).expect("MAILRU_INVALID_ARGUMENT");
     }
-    // A last look at the log; and all of this did happen.
+    // Checks the log, and that all of these failures occurred.
     watch::check("");
     for kind in [
         "MAILRU_INVALID_ARGUMENT",

@@ -1,4 +1,4 @@
-//! The shared object as it was built: what it exports, what it needs, how it is recorded.
+//! The built shared object: its exports, its dependencies, its SONAME.
 #![cfg(target_os = "linux")]
 
 use std::collections::BTreeSet;
@@ -15,10 +15,10 @@ use object::{Endianness, Object, ObjectSymbol};
 use crate::header;
 use crate::support::library_folder;
 
-/// The newest C library whose symbols may be needed: RHEL 9's. Ubuntu 22.04 and Debian 12 have later ones.
+/// The newest glibc version that may be required: RHEL 9's. Ubuntu 22.04 and Debian 12 have later ones.
 const NEWEST_GLIBC: [u32; 2] = [2, 34];
 
-/// The library that the tests' C programs are linked with.
+/// The library with which the tests' C programs are linked.
 struct Built(Vec<u8>);
 
 impl Built {
@@ -41,7 +41,7 @@ impl Built {
         table.iter().filter(|entry| entry.tag == tag).collect()
     }
 
-    /// The same as texts.
+    /// The entries with a tag, as texts.
     fn texts(&self, tag: i64) -> Vec<String> {
         let table = self.sections().dynamic_table(self.elf().endian(), &*self.0).expect("a dynamic section");
         let text = |entry| String::from_utf8_lossy(table.string(entry).expect("a text")).into_owned();
@@ -55,7 +55,7 @@ impl Built {
 }
 
 #[test]
-fn it_exports_the_headers_functions_and_nothing_else() {
+fn it_exports_only_the_headers_functions() {
     let built = Built::read();
     let elf = built.elf();
     let exported: BTreeSet<_> = elf
@@ -68,36 +68,36 @@ fn it_exports_the_headers_functions_and_nothing_else() {
 }
 
 #[test]
-fn it_is_recorded_under_the_abi_version() {
+fn its_soname_has_the_abi_version() {
     assert_eq!(Built::read().texts(DT_SONAME), [format!("libmailru.so.{MAILRU_ABI_VERSION}")]);
 }
 
-/// rustc optimizes across crates only if the package makes nothing that Rust programs link, and then plain
-/// `cargo build --release` makes the library that is installed.
+/// rustc optimizes across crates only if no Rust program can link the package. Then plain `cargo build --release`
+/// builds the same library that is installed.
 #[test]
-fn it_is_built_for_c_alone() {
+fn it_is_built_only_for_c() {
     let manifest = fs::read_to_string(header::root().join("Cargo.toml")).expect("the manifest");
     let library = manifest.split_once("\n[lib]\n").expect("a section").1.split("\n[").next().expect("its text");
     assert!(library.contains("crate-type = [\"cdylib\", \"staticlib\"]"), "{library}");
     assert!(manifest.contains("lto = \"fat\""), "profile.release");
 }
 
-/// Its threads and its fork hook outlive a dlclose; and its table of addresses is bound and made read-only at the
-/// start.
+/// It is never unloaded, because its threads and its fork hook outlive a dlclose; and its symbols are bound and made
+/// read-only at load time.
 #[test]
 fn it_stays_loaded_and_is_bound_at_once() {
     let built = Built::read();
     assert_ne!(built.flags(DT_FLAGS_1) & DF_1_NODELETE, 0, "-z nodelete");
     let now = built.flags(DT_FLAGS) & DF_BIND_NOW | built.flags(DT_FLAGS_1) & DF_1_NOW;
     assert!(now != 0 || !built.dynamic(DT_BIND_NOW).is_empty(), "-z now");
-    assert!(built.dynamic(DT_TEXTREL).is_empty(), "code that is changed when it is loaded");
+    assert!(built.dynamic(DT_TEXTREL).is_empty(), "text relocations");
     let elf = built.elf();
     let is_relro = |header: &ProgramHeader64<Endianness>| header.p_type(elf.endian()) == PT_GNU_RELRO;
     assert!(elf.elf_program_headers().iter().any(is_relro), "-z relro");
 }
 
 #[test]
-fn it_needs_the_c_library_and_nothing_else() {
+fn it_needs_only_the_c_library() {
     let built = Built::read();
     let allowed = ["libc.so.", "libgcc_s.so.", "ld-linux", "libm.so.", "libpthread.so.", "libdl.so.", "librt.so."];
     for needed in built.texts(DT_NEEDED) {
@@ -108,7 +108,7 @@ fn it_needs_the_c_library_and_nothing_else() {
 }
 
 #[test]
-fn it_runs_with_an_old_c_library() {
+fn it_runs_with_an_old_glibc() {
     let built = Built::read();
     let elf = built.elf();
     let endian = elf.endian();

@@ -1,4 +1,4 @@
-//! `mailru_sign`: the call as it would be sent, and what was hashed for its signature.
+//! `mailru_sign`: the call as it would be sent, and the text hashed for its signature.
 
 use std::sync::Arc;
 
@@ -6,14 +6,14 @@ use serde_json::{Value, json};
 
 use crate::support::*;
 
-/// A signed call without network: the default address is the service's own.
+/// A signed call without network, with the default address.
 fn signed(session: &Session, method: &str, params: &str) -> Value {
     let answer = session.sign(method, params);
     let value = answer.value();
     answer.expect_ok();
     let names: Vec<_> = value.as_object().expect("an object").keys().map(String::as_str).collect();
     assert_eq!(names, ["base", "circuit", "params", "sig", "url"]);
-    // What was hashed, with the key in its place, gives the signature.
+    // The hash of base, with the key inserted, is the signature.
     let base = value["base"].as_str().expect("text");
     let whole = match value["circuit"].as_str() {
         Some("client-server") => base.strip_suffix("<private_key>").map(|front| format!("{front}{PRIVATE_KEY}")),
@@ -61,7 +61,7 @@ fn the_guides_examples_and_further_vectors() {
 }
 
 #[test]
-fn what_is_shown_is_what_is_sent() {
+fn the_shown_call_is_the_one_sent() {
     let sandbox = Sandbox::start();
     let options = sandbox.options(json!({}));
     for session in [client(&options), server(&options), session("token", &[], &options)] {
@@ -72,7 +72,7 @@ fn what_is_shown_is_what_is_sent() {
             assert_eq!(shown["url"], format!("{}{}", sandbox.base(), sent["target"].as_str().unwrap()));
             assert_eq!(shown["params"], sent["params"]);
         }
-        // As GET, also where the call itself goes as a POST.
+        // As GET, even if the call itself is sent as a POST.
         let long = json!({ "text": "x".repeat(10_000) }).to_string();
         let shown = signed(&session, "sandbox.echo", &long);
         session.call("sandbox.echo", &*long).expect_ok();
@@ -85,7 +85,7 @@ fn what_is_shown_is_what_is_sent() {
 }
 
 #[test]
-fn keys_that_are_missing_leave_the_signature_undefined() {
+fn without_keys_the_signature_is_undefined() {
     let sandbox = Sandbox::start();
     for given in [vec![("secret_key", ""), ("uid", "")], vec![("secret_key", ""), ("private_key", "")]] {
         session("token", &given, "{}").sign("friends.get", None).expect("MAILRU_SIGNATURE_UNDEFINED");
@@ -93,7 +93,7 @@ fn keys_that_are_missing_leave_the_signature_undefined() {
     session("client", &[("uid", "")], "{}").sign("friends.get", None).expect("MAILRU_SIGNATURE_UNDEFINED");
     assert_eq!(signed(&session("token", &[("uid", "")], "{}"), "a", "{}")["circuit"], "server-server");
     assert_eq!(signed(&session("token", &[], "{}"), "a", "{}")["circuit"], "client-server");
-    // Before the grant there is nothing to sign with; after it there is, and nothing is sent for it.
+    // Before the grant there is no token to sign with; after it there is, and signing sends nothing.
     let code = sandbox.post("codes", json!({}))["code"].as_str().expect("a code").to_owned();
     let session = session("code", &[("code", &code)], &sandbox.options(json!({})));
     session.sign("friends.get", None).expect("MAILRU_SIGNATURE_UNDEFINED");
@@ -112,7 +112,7 @@ fn an_empty_access_token_is_not_signed() {
 }
 
 #[test]
-fn signing_never_waits_for_the_network() {
+fn signing_never_uses_the_network() {
     let sandbox = Sandbox::start();
     sandbox.fault(json!({}), Value::Null, json!({ "kind": "silent" }));
     let session = Arc::new(client(&sandbox.options(json!({}))));

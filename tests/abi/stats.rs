@@ -47,12 +47,12 @@ fn calls_attempts_and_connections() {
     }
     assert_eq!(after["failures"], json!({ "MAILRU_API_ERROR": 1 }));
     assert!(after["bytes_out"].as_u64() > shown["bytes_out"].as_u64().map(|bytes| bytes + 10_000), "{after}");
-    // Another session's numbers are its own, whatever connections they share.
+    // Another session has its own numbers, even if they share connections.
     expect(&stats(&client(&sandbox.options(json!({})))), &[]);
 }
 
 #[test]
-fn latency_stands_in_buckets_with_bounds() {
+fn latency_is_counted_in_buckets_with_bounds() {
     let sandbox = Sandbox::start();
     let session = client(&sandbox.options(json!({ "retries": 0 })));
     sandbox.fault(json!({ "method": "friends.get" }), json!(1), json!({ "kind": "delay", "ms": 120 }));
@@ -64,15 +64,15 @@ fn latency_stands_in_buckets_with_bounds() {
     let bounds: Vec<_> = buckets.iter().map(|bucket| bucket["le_ms"].as_u64().unwrap_or(0)).collect();
     assert_eq!(bounds, [5, 10, 25, 50, 100, 250, 500, 1000, 2500, 5000, 10_000, 30_000, 0]);
     let header = std::fs::read_to_string(crate::header::root().join("include/mailru.h")).expect("the header");
-    let told = bounds[..12].iter().map(u64::to_string).collect::<Vec<_>>().join(", ");
+    let documented = bounds[..12].iter().map(u64::to_string).collect::<Vec<_>>().join(", ");
     let header = header.split_whitespace().collect::<Vec<_>>().join(" ");
-    assert!(header.contains(&told), "the header tells other bounds than {told}");
+    assert!(header.contains(&documented), "the header has other bounds than {documented}");
     let counts: Vec<_> = buckets.iter().map(|bucket| bucket["calls"].as_u64().expect("a number")).collect();
     assert!(counts.is_sorted() && counts[4] == 0 && counts[12] == 1, "{counts:?}");
 }
 
 #[test]
-fn calls_in_flight_and_what_ended_them() {
+fn calls_in_flight_and_their_failures() {
     let sandbox = Sandbox::start();
     let session = client(&sandbox.options(json!({})));
     sandbox.fault(json!({ "method": "friends.get" }), Value::Null, json!({ "kind": "silent" }));
@@ -92,7 +92,7 @@ fn calls_in_flight_and_what_ended_them() {
 }
 
 #[test]
-fn tokens_that_were_granted_and_renewed() {
+fn grants_and_renewals() {
     let sandbox = Sandbox::start();
     let session =
         session_of("password", &[("email", "demo@mail.ru"), ("password", "demo")], &sandbox.options(json!({})));
@@ -113,7 +113,7 @@ fn tokens_that_were_granted_and_renewed() {
 }
 
 #[test]
-fn a_freed_session_has_none() {
+fn a_freed_session_has_no_statistics() {
     let session = client("{}");
     let number = session.0;
     drop(session);
@@ -121,20 +121,20 @@ fn a_freed_session_has_none() {
     Answer::of(|code| unsafe { mailru_stats(number, code) }).expect("MAILRU_INVALID_HANDLE");
 }
 
-/// The members that the manual names are there, and its program makes Prometheus' text of them.
+/// The members named in the manual exist, and its program converts them to the Prometheus format.
 #[test]
-fn the_manual_tells_the_members_and_how_they_become_prometheus_text() {
+fn the_manual_names_the_members_and_converts_them_for_prometheus() {
     let manual = std::fs::read_to_string(crate::header::root().join("include/manual.md")).expect("the manual");
     let section = manual.split_once("\n## Figures to watch\n").expect("a section").1;
     let section = section.split("\n## ").next().expect("its text");
     let shown = stats(&client("{}"));
     let rows = section.lines().filter(|line| line.starts_with("| `"));
     let cells = rows.filter_map(|row| row.trim_start_matches("| ").split(" | ").next());
-    let mut told: Vec<_> = cells.flat_map(|cell| cell.split(", ").map(|name| name.trim_matches('`'))).collect();
-    told.sort_unstable();
+    let mut documented: Vec<_> = cells.flat_map(|cell| cell.split(", ").map(|name| name.trim_matches('`'))).collect();
+    documented.sort_unstable();
     let mut members: Vec<_> = shown.as_object().expect("an object").keys().map(String::as_str).collect();
     members.sort_unstable();
-    assert_eq!(told, members);
+    assert_eq!(documented, members);
 
     if Command::new("jq").arg("--version").output().is_err() {
         return crate::programs::skip("the manual's program for Prometheus", "jq is not installed");
@@ -154,6 +154,6 @@ fn the_manual_tells_the_members_and_how_they_become_prometheus_text() {
         "mailru_latency_ms_bucket{le=\"+Inf\"} 0",
         "mailru_latency_ms_count 0",
     ] {
-        assert!(text.lines().any(|told| told == line), "{line} in {text}");
+        assert!(text.lines().any(|printed| printed == line), "{line} in {text}");
     }
 }

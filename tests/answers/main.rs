@@ -1,12 +1,12 @@
-//! What becomes of each answer: a table of raw bytes, and the code, members, requests and connection that they lead to.
+//! A table of raw answers and, for each, the expected code, error members, requests and connection.
 //!
-//! `table.txt` tells how a line of it is written. `json_test_suite.txt` holds the cases of JSONTestSuite, each of which
-//! is a body. All go through the C functions to a raw socket server.
+//! `table.txt` explains its format. `json_test_suite.txt` has the cases of JSONTestSuite as bodies. All cases use the C
+//! functions and a raw socket server.
 
 // The C functions are unsafe to call.
 #![allow(unsafe_code)]
 
-// The harness serves several test programs; none uses all of it.
+// The harness is shared by several test programs; none uses all of it.
 #[allow(dead_code, unused_imports)]
 #[path = "../abi/support/mod.rs"]
 mod support;
@@ -25,7 +25,7 @@ use self::row::{Row, Then};
 use self::server::{Identity, Server};
 use self::support::{Answer, Session, client, server as server_session};
 
-/// How many rows are tried side by side: some wait for a time limit.
+/// The number of rows tried in parallel, because some wait for a time limit.
 const SIDE_BY_SIDE: usize = 8;
 
 fn options(server: &Server, identity: &Identity, row: &Row) -> String {
@@ -49,14 +49,14 @@ fn call(session: &Session, kind: &str) -> Answer {
         "unknown" => session.call("new.method", None),
         "post" => session.call("friends.get", long.as_str()),
         "public" => session.public("mail/nick", None),
-        // More than the buffers of two sockets hold.
+        // More than the buffers of two sockets can hold.
         "big" => session.upload("photos.upload", "{}", "img_file", "a.jpg", &vec![7; 16_000_000]),
         "upload" => session.upload("photos.upload", "{}", "img_file", "a.jpg", &vec![7; 3_000_000]),
         _ => panic!("{kind} is no kind of call"),
     }
 }
 
-/// The error object of a failure. Halves of surrogate pairs, which a platform's error may hold, are left out.
+/// The error object of a failure, without halves of surrogate pairs, which a platform's error may contain.
 fn error_object(json: &str) -> Value {
     let mut text = json.to_owned();
     let is_half = |escape: &str| escape.starts_with("\\ud") || escape.starts_with("\\uD");
@@ -67,7 +67,7 @@ fn error_object(json: &str) -> Value {
     tree["error"].clone()
 }
 
-/// What differs from the row, if anything does.
+/// The difference from the row, if there is one.
 fn mismatch(row: &Row, is_secure: bool, identity: &Identity) -> Option<String> {
     let server = Server::start(row.script.clone(), is_secure.then(|| identity.clone()));
     let session = client(&options(&server, identity, row));
@@ -113,7 +113,7 @@ fn mismatch(row: &Row, is_secure: bool, identity: &Identity) -> Option<String> {
     (then != row.then).then(|| format!("the connection is {then:?}: {requests:?}, then {:?}", last.1))
 }
 
-/// Tries rows and fails with all that differ.
+/// Tries rows and fails with all differences.
 fn try_rows(rows: Vec<Row>) {
     let identity = Identity::new();
     let count = rows.len();
@@ -128,8 +128,8 @@ fn try_rows(rows: Vec<Row>) {
                 while let Some((row, is_secure)) = { tries.lock().expect("no panic").pop_front() } {
                     if let Some(difference) = mismatch(&row, is_secure, &identity) {
                         let over = if is_secure { " over TLS" } else { "" };
-                        let told = format!("line {}, {}{over}: {difference}", row.line, row.name);
-                        wrong.lock().expect("no panic").push(told);
+                        let message = format!("line {}, {}{over}: {difference}", row.line, row.name);
+                        wrong.lock().expect("no panic").push(message);
                     }
                 }
             });
@@ -152,7 +152,7 @@ fn every_text_of_json_test_suite() {
     try_rows(row::json_test_suite(include_str!("json_test_suite.txt")));
 }
 
-/// A session of the other circuit is served alike.
+/// A session of the other circuit has the same outcomes.
 #[test]
 fn the_server_circuit_too() {
     let script = script::parse(r"<200><body:{\x22error\x22:{\x22error_code\x22:102},\x22\\ud800\x22:1}>");

@@ -7,26 +7,26 @@ use crate::script::{self, Step};
 /// The connection of the next call.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Then {
-    /// The one of the last request.
+    /// The connection of the last request.
     Kept,
-    /// Another.
+    /// A new one.
     New,
 }
 
-/// One answer, and what is to become of it.
+/// One answer and its expected outcome.
 #[derive(Debug, Clone)]
 pub struct Row {
     pub line: usize,
     pub name: &'static str,
     ways: &'static [bool],
-    /// Whether a first call made a connection that the row's call finds kept.
+    /// Whether an earlier call left a kept connection.
     pub is_warm: bool,
     pub call: &'static str,
     pub code: String,
     pub options: Map<String, Value>,
-    /// What the error object holds.
+    /// The expected members of the error object.
     pub members: Map<String, Value>,
-    /// What is handed over as a success.
+    /// The expected JSON of a success.
     pub body: String,
     pub requests: usize,
     pub then: Then,
@@ -34,7 +34,7 @@ pub struct Row {
 }
 
 impl Row {
-    /// Whether it is tried over TLS, in plain text, or both.
+    /// Whether it is tried over TLS, over plain http, or both.
     pub fn ways(&self) -> &'static [bool] {
         self.ways
     }
@@ -48,7 +48,7 @@ pub fn table(text: &'static str) -> Vec<Row> {
 
 fn row(line: usize, text: &'static str) -> Row {
     let columns: Vec<_> = text.splitn(7, '|').map(str::trim).collect();
-    let [name, how, code, told, requests, then, script] = columns[..] else { panic!("line {line}: {text}") };
+    let [name, how, code, outcome, requests, then, script] = columns[..] else { panic!("line {line}: {text}") };
     let mut words = how.split_whitespace();
     let call = words.next().expect("a kind of call");
     let words: Vec<_> = words.collect();
@@ -69,12 +69,12 @@ fn row(line: usize, text: &'static str) -> Row {
         call,
         code: format!("MAILRU_{code}"),
         options: words.iter().find_map(|word| word.strip_prefix("with=")).map(object).unwrap_or_default(),
-        members: if is_ok { Map::new() } else { object(told) },
-        body: match told.strip_prefix('=') {
+        members: if is_ok { Map::new() } else { object(outcome) },
+        body: match outcome.strip_prefix('=') {
             Some(script) => String::from_utf8(script::flat(script)).expect("UTF-8"),
             None => {
                 if is_ok {
-                    told.to_owned()
+                    outcome.to_owned()
                 } else {
                     String::new()
                 }
@@ -90,8 +90,8 @@ fn row(line: usize, text: &'static str) -> Row {
     }
 }
 
-/// Reads the cases of JSONTestSuite: what must be accepted (`y`), refused (`n`), or is left open (`i`, followed by what
-/// this library does).
+/// Reads the cases of JSONTestSuite: `y` must be accepted, `n` must be refused, `i` may be either, followed by what
+/// this library does.
 pub fn json_test_suite(text: &'static str) -> Vec<Row> {
     let lines = text.lines().enumerate().filter(|(_, line)| !line.is_empty() && !line.starts_with('#'));
     lines
@@ -116,7 +116,7 @@ pub fn json_test_suite(text: &'static str) -> Vec<Row> {
                 _ => panic!("{line}: {verdict}"),
             };
             let mut all = format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n", body.len()).into_bytes();
-            let told = String::from_utf8_lossy(trimmed).into_owned();
+            let outcome = String::from_utf8_lossy(trimmed).into_owned();
             all.extend(&body);
             Row {
                 line: number + 1,
@@ -127,7 +127,7 @@ pub fn json_test_suite(text: &'static str) -> Vec<Row> {
                 code: code.to_owned(),
                 options: [("max_response_bytes".to_owned(), Value::from(1_000_000))].into_iter().collect(),
                 members: Map::new(),
-                body: told,
+                body: outcome,
                 requests: 1,
                 then: Then::Kept,
                 script: vec![Step::Bytes(all)],

@@ -1,28 +1,28 @@
-//! What a server says: bytes, and what it does between them.
+//! The script of a server: bytes to send, and actions between them.
 
 use std::io::Write;
 
 use flate2::Compression;
 use flate2::write::GzEncoder;
 
-/// One step of a server's.
+/// One step of a server.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Step {
     /// Sends bytes.
     Bytes(Vec<u8>),
-    /// Waits so many milliseconds.
+    /// Waits this number of milliseconds.
     Pause(u64),
-    /// Ends the connection; over TLS without saying so within it.
+    /// Closes the connection; over TLS without close_notify.
     Fin,
-    /// Ends the connection over TLS as TLS wants it.
+    /// Closes the connection over TLS with close_notify.
     CloseNotify,
-    /// Breaks the connection.
+    /// Resets the connection.
     Rst,
-    /// Says nothing more, and keeps the connection open.
+    /// Sends nothing more, and keeps the connection open.
     Silent,
-    /// Answers before the request's body was read, and reads no more of it. Stands first.
+    /// Answers before the request's body was read, and reads no more of it. Must be the first step.
     Early,
-    /// What follows is for the next request.
+    /// The following steps are for the next request.
     Next,
 }
 
@@ -56,12 +56,12 @@ pub fn parse(text: &str) -> Vec<Step> {
 
 fn push(steps: &mut Vec<Step>, step: Step) {
     match (steps.last_mut(), step) {
-        (Some(Step::Bytes(former)), Step::Bytes(more)) => former.extend(more),
+        (Some(Step::Bytes(previous)), Step::Bytes(more)) => previous.extend(more),
         (_, step) => steps.push(step),
     }
 }
 
-/// Where the step that begins the text ends.
+/// The end of the step at the beginning of the text.
 fn closing(text: &str) -> usize {
     let mut depth = 0;
     for (at, character) in text.char_indices() {

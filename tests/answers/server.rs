@@ -1,4 +1,4 @@
-//! A raw socket server, plain or within TLS, that answers by a script.
+//! A raw socket server, plain or with TLS, that answers by a script.
 
 use std::io::{self, Read, Write};
 use std::net::{Ipv4Addr, Shutdown, TcpListener, TcpStream};
@@ -12,7 +12,7 @@ use rustls::{ServerConfig, ServerConnection, StreamOwned};
 
 use crate::script::Step;
 
-/// What the server shows over TLS, and the file of the authority to trust.
+/// The server's certificate, and the file of the authority to trust.
 #[derive(Clone)]
 pub struct Identity {
     config: Arc<ServerConfig>,
@@ -37,7 +37,7 @@ impl Identity {
     }
 }
 
-/// A server on a port of its own. Its threads end with the test program.
+/// A server on a free port. Its threads end with the test program.
 pub struct Server {
     port: u16,
     pub is_secure: bool,
@@ -45,7 +45,7 @@ pub struct Server {
 }
 
 struct Shared {
-    /// What it does for the first request, for the second, and so on; the last serves all further ones.
+    /// The scripts of the first request, the second, and so on; the last is used for all further ones.
     scripts: Vec<Vec<Step>>,
     /// The connection of each request.
     requests: Mutex<Vec<usize>>,
@@ -80,12 +80,12 @@ impl Server {
         format!("{}://127.0.0.1:{}{path}", if self.is_secure { "https" } else { "http" }, self.port)
     }
 
-    /// From now on it answers as it should.
+    /// From now on it answers correctly.
     pub fn behave(&self) {
         self.shared.behaves.store(true, Ordering::SeqCst);
     }
 
-    /// Makes requests that it answers as it should, and does not count them.
+    /// Runs requests that it answers correctly and does not count.
     pub fn warm(&self, requests: impl FnOnce()) {
         self.behave();
         requests();
@@ -93,13 +93,13 @@ impl Server {
         self.shared.requests.lock().expect("no panic").clear();
     }
 
-    /// On which connection each request came.
+    /// The connection of each request.
     pub fn requests(&self) -> Vec<usize> {
         self.shared.requests.lock().expect("no panic").clone()
     }
 }
 
-/// A connection, plain or within TLS.
+/// A connection, plain or with TLS.
 enum Peer {
     Plain(TcpStream),
     Secure(Box<StreamOwned<ServerConnection, TcpStream>>),
@@ -164,7 +164,7 @@ impl Shared {
                 skip(&mut peer, body)?;
             }
             for step in steps {
-                play(step, &mut peer)?;
+                perform(step, &mut peer)?;
                 if matches!(step, Step::Fin | Step::CloseNotify | Step::Rst) {
                     return Ok(());
                 }
@@ -173,7 +173,7 @@ impl Shared {
     }
 }
 
-fn play(step: &Step, peer: &mut Peer) -> io::Result<()> {
+fn perform(step: &Step, peer: &mut Peer) -> io::Result<()> {
     match step {
         Step::Bytes(bytes) => {
             peer.write_all(bytes)?;
@@ -189,7 +189,7 @@ fn play(step: &Step, peer: &mut Peer) -> io::Result<()> {
             peer.socket().shutdown(Shutdown::Both)?;
         }
         Step::Rst => {
-            // The other side has read what was sent before, or the break would overtake it.
+            // The client must have read the sent bytes first, because the reset would discard them.
             thread::sleep(Duration::from_millis(30));
             socket2::SockRef::from(peer.socket()).set_linger(Some(Duration::ZERO))?;
         }
@@ -199,7 +199,7 @@ fn play(step: &Step, peer: &mut Peer) -> io::Result<()> {
     Ok(())
 }
 
-/// Reads a request's head, and tells how long its body is.
+/// Reads a request's head, and returns the length of its body.
 fn read_head(peer: &mut Peer) -> io::Result<usize> {
     let mut head = Vec::new();
     let mut byte = [0];

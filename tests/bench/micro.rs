@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_main};
 use mailru::ffi::{mailru_queue_fd, mailru_queue_free, mailru_queue_new};
-use mailru::http::answer::{Answer, Verdict};
+use mailru::http::answer::{Answer, BodyKind};
 use mailru::params::{self, Parameters};
 use mailru::secret::Secret;
 use mailru::signature::{Circuit, Signer};
@@ -99,10 +99,10 @@ fn answers(criterion: &mut Criterion) {
             })
             .collect();
         let body = format!("[{}]", users.join(",")).into_bytes();
-        assert_eq!(Answer::judge(200, body.clone()).verdict, Verdict::Json);
+        assert_eq!(Answer::classify(200, body.clone()).kind, BodyKind::Json);
         group.throughput(Throughput::Bytes(body.len() as u64));
         group.bench_function(name, |bench| {
-            bench.iter_batched(|| body.clone(), |body| Answer::judge(200, black_box(body)), BatchSize::SmallInput);
+            bench.iter_batched(|| body.clone(), |body| Answer::classify(200, black_box(body)), BatchSize::SmallInput);
         });
     }
     group.finish();

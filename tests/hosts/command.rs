@@ -183,6 +183,42 @@ fn parameters_are_pairs_or_json() {
     }
 }
 
+/// Parameters that are called like members of the answer, and texts that JSON escapes, confuse nobody.
+#[test]
+fn signatures_are_explained_for_any_parameter() {
+    let (sandbox, at) = (Sandbox::start(), place("signatures"));
+    let sign = format!("mailru --sandbox={} sign sandbox.echo", sandbox.base());
+    let text = "\"q\" \\ \u{1} Ж 🎈";
+    let (output, error, status) = run(&format!("{sign} url=u base=b circuit=c 'text={text}'"), &at);
+    assert_eq!(status, 0, "{error}");
+    let address = format!("url      {}/platform/api?", sandbox.base());
+    for line in ["  base=b", "  circuit=c", "  url=u", &format!("  text={text}"), &address, "  <private_key>"] {
+        assert!(output.lines().any(|told| told.starts_with(line)), "{line} in {output}");
+    }
+    // What another program hashed, by the usual mistakes.
+    let sum = |base: &str| {
+        let script = format!("printf %s '{base}' | md5sum | cut -d ' ' -f 1");
+        run(&script, &at).0.trim().to_owned()
+    };
+    let [private, secret, token] = KEYS;
+    let user = "1324730981306483817";
+    let params = |text: &str| format!("app_id=423004method=sandbox.echosession_key={token}text={text}");
+    for (base, told) in [
+        (format!("{user}{}{private}", params("a b")), "is this one"),
+        (format!("{user}{}{secret}", params("a b")), "secret key in place of the private key"),
+        (format!("{user}{}{private}", params("a%20b")), "percent-encoded"),
+        (
+            format!("{user}app_id=423004format=jsonmethod=sandbox.echosession_key={token}text=a b{private}"),
+            "format=json",
+        ),
+        (format!("{user}app_id=423004method=sandbox.echotext=a b{private}"), "without session_key"),
+        ("something else".to_owned(), "another text"),
+    ] {
+        let (output, error, _) = run(&format!("{sign} 'text=a b' --sig {}", sum(&base)), &at);
+        assert!(output.lines().last().is_some_and(|line| line.contains(told)), "{told} in {output}{error}");
+    }
+}
+
 #[test]
 fn logins_fill_the_token_file() {
     let (sandbox, at) = (Sandbox::start(), place("logins"));

@@ -17,7 +17,8 @@ has() {
 
 if has apt-get; then
     missing=
-    for package in curl jq pkg-config ruby ruby-ffi php-cli composer luajit lua-cjson luarocks mono-mcs mono-runtime python3-venv; do
+    for package in curl jq pkg-config ruby ruby-ffi php-cli composer luajit lua-cjson luarocks mono-mcs mono-runtime \
+        libnewtonsoft-json5.0-cil nuget python3-venv; do
         dpkg -s "$package" >/dev/null 2>&1 || missing="$missing $package"
     done
     if [ -n "$missing" ]; then
@@ -42,6 +43,11 @@ fi
 if has npm && ! { [ -d "$tools/node_modules/koffi" ] && [ -d "$tools/node_modules/express" ] &&
     [ -d "$tools/node_modules/typescript" ] && [ -d "$tools/node_modules/@types/node" ]; }; then
     npm install --silent --no-audit --no-fund --prefix "$tools" koffi@3 express@5 typescript@5 @types/node@20
+fi
+
+# C#: Json.NET, where Debian has it.
+if [ -f /usr/lib/cli/Newtonsoft.Json-5.0/Newtonsoft.Json.dll ]; then
+    cp /usr/lib/cli/Newtonsoft.Json-5.0/Newtonsoft.Json.dll "$tools"
 fi
 
 # Java: JNA and Gson.

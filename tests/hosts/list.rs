@@ -88,10 +88,14 @@ pub const HOSTS: &[Host] = &[
     Host {
         name: "csharp",
         folder: "csharp",
-        tools: "mono --version && mcs --version",
-        build: r#"mcs -warnaserror -langversion:7 -out:"$BUILD/Conformance.exe" "$SOURCE"/*.cs"#,
+        tools: r#"mono --version && mcs --version && test -f "$TOOLS/Newtonsoft.Json.dll""#,
+        build: r#"cp "$TOOLS/Newtonsoft.Json.dll" "$BUILD"
+            mcs -warnaserror -langversion:7 -target:library -r:"$BUILD/Newtonsoft.Json.dll" -out:"$BUILD/Mailru.dll" \
+                "$SOURCE"/../../../src/bindings/csharp/*.cs
+            mcs -warnaserror -langversion:7 -r:"$BUILD/Newtonsoft.Json.dll" -r:"$BUILD/Mailru.dll" \
+                -out:"$BUILD/Conformance.exe" "$SOURCE/Conformance.cs""#,
         run: r#"mono "$BUILD/Conformance.exe""#,
-        performs_all: false,
+        performs_all: true,
     },
     Host {
         name: "ruby",

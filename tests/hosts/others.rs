@@ -199,6 +199,38 @@ END
     assert!(output.contains("15410773191172635989"), "{output}");
 }
 
+#[test]
+fn csharp_keeps_its_promises() {
+    keeps(
+        "csharp",
+        r#"cp "$TOOLS/Newtonsoft.Json.dll" "$BUILD"
+        mcs -warnaserror -langversion:7 -target:library -r:"$BUILD/Newtonsoft.Json.dll" -out:"$BUILD/Mailru.dll" \
+            "$BINDINGS"/*.cs
+        mcs -warnaserror -langversion:7 -r:"$BUILD/Newtonsoft.Json.dll" -r:"$BUILD/Mailru.dll" \
+            -out:"$BUILD/Behaviour.exe" "$SOURCE/Behaviour.cs"
+        mono "$BUILD/Behaviour.exe""#,
+        &[
+            "no finalizer frees a session under its call",
+            "a listener that mentions its session does not keep it",
+            "what a listener throws is reported and the answer kept",
+            "limits and texts are whole",
+            "a cancellation token and an interrupt end their call alone",
+            "tokens are told before they are used",
+            "exit does not wait and a missing library is named",
+        ],
+    );
+}
+
+#[test]
+fn the_nuget_package_is_made() {
+    let script = r#"
+        rm -rf "$BUILD/package" && cp -R "$BINDINGS" "$BUILD/package" && cd "$BUILD/package" && mkdir bin
+        mcs -langversion:7 -target:library -r:"$TOOLS/Newtonsoft.Json.dll" -out:bin/Mailru.dll *.cs
+        nuget pack Mailru.nuspec && unzip -l Mailru.0.1.0.nupkg"#;
+    let Some(output) = run("csharp", "command -v nuget && unzip -v", script) else { return };
+    assert!(output.contains("lib/net45/Mailru.dll"), "{output}");
+}
+
 /// What the header declares, each declaration in one line and with single spaces.
 fn declarations() -> Vec<String> {
     let header = fs::read_to_string(root().join("include/mailru.h")).expect("the header");
@@ -250,7 +282,7 @@ const DONE_BY_REQUESTS: [&str; 6] =
 fn the_wrappers_have_every_function_of_the_header() {
     let functions = functions();
     assert!(functions.len() > 50 && functions.contains(&"mailru_verify_query".to_owned()), "{functions:?}");
-    for language in ["ruby", "php", "luajit", "java"] {
+    for language in ["ruby", "php", "luajit", "java", "csharp"] {
         let text = sources(&root().join("src/bindings").join(language));
         let declares = ["php", "luajit"].contains(&language);
         if declares {

@@ -1,4 +1,4 @@
-//! Cancellation: in every phase of a call, by every means, within 50 ms, and nothing else with it.
+//! Cancellation: in every phase of a call, by every means, within 50 ms, without effect on other calls.
 
 use std::thread;
 use std::time::{Duration, Instant};
@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use crate::support::*;
 use crate::tools::*;
 
-/// How a host ends a call.
+/// The ways in which a host can end a call.
 #[derive(Debug, Clone, Copy, PartialEq)]
 enum Means {
     Cancel,
@@ -26,10 +26,10 @@ pub struct Stuck<'a> {
     pub works: &'a dyn Fn(&Session),
 }
 
-/// Ends hanging calls by each means, and checks what comes of it.
+/// Ends hanging calls by each means, and checks the outcomes.
 pub fn ends_in_time<'a>(phase: &str, make: impl Fn() -> Stuck<'a>) {
     for means in [Means::Cancel, Means::Fire, Means::Free] {
-        // Three tries at most: the machine may be busy with other things for 50 ms.
+        // At most three tries, because the machine may be busy for 50 ms.
         let mut latencies = Vec::new();
         while latencies.len() < 3 && latencies.last().is_none_or(|last| *last > ms(50)) {
             latencies.push(end(means, make()));
@@ -40,12 +40,12 @@ pub fn ends_in_time<'a>(phase: &str, make: impl Fn() -> Stuck<'a>) {
     }
 }
 
-/// Ends one hanging call; how long that took.
+/// Ends one hanging call; returns how long that took.
 fn end(means: Means, stuck: Stuck<'_>) -> Duration {
     let cancel = mailru_cancel_new();
     let Stuck { session, call, works } = stuck;
     let took = thread::scope(|scope| {
-        // A cancellation before the call's beginning would not be for it.
+        // A cancellation before the call begins would not affect it.
         let running = hanging(scope, || {
             let answer = call(&session, cancel);
             (Instant::now(), answer)
@@ -85,7 +85,7 @@ pub fn public_page(session: &Session) {
     session.public("mail/demo", None).expect_ok();
 }
 
-/// A call that hangs again shows by its own end that the cancellation is over.
+/// A second call that hangs until its time limit shows that the cancellation has ended.
 fn hangs_again(session: &Session) {
     session.call_within("friends.get", None, 100, 0).expect("MAILRU_TIMEOUT");
 }
@@ -98,7 +98,7 @@ fn while_connecting() {
 }
 
 #[test]
-fn while_shaking_hands() {
+fn during_the_tls_handshake() {
     let (sandbox, silent) = (Sandbox::start(), RawServer::silent());
     let options = sandbox.options(json!({ "api_url": format!("https://127.0.0.1:{}/", silent.port) }));
     ends_in_time("TLS handshake", || Stuck { session: client(&options), call: &friends, works: &public_page });
@@ -145,7 +145,7 @@ fn over_tls_as_well() {
 }
 
 #[test]
-fn while_a_file_goes_out() {
+fn while_a_file_is_sent() {
     let (sandbox, silent) = (Sandbox::start(), RawServer::silent());
     let options = sandbox.options(json!({ "api_url": format!("http://127.0.0.1:{}/", silent.port) }));
     let file = vec![0; 20 << 20];
@@ -175,14 +175,14 @@ fn while_a_file_goes_out() {
 }
 
 #[test]
-fn in_the_pause_before_a_repetition() {
+fn in_the_pause_before_a_retry() {
     let sandbox = Sandbox::start();
     sandbox.fault(json!({"path":"/platform/api"}), Value::Null, json!({"kind":"platform_error","code":3}));
     let options = sandbox.options(json!({ "retry_delay_ms": 20_000, "timeout_ms": 60_000 }));
     ends_in_time("back-off", || Stuck { session: client(&options), call: &friends, works: &public_page });
 }
 
-/// Both who began the renewal and who only waits for it; the renewal itself goes on.
+/// Both the call that began the renewal and those that only wait for it; the renewal itself continues.
 #[test]
 fn while_waiting_for_a_renewal() {
     let sandbox = Sandbox::start();
@@ -192,7 +192,7 @@ fn while_waiting_for_a_renewal() {
     ends_in_time("another thread's renewal", || {
         let session = client(&options);
         let number = session.0;
-        // Began the renewal and left.
+        // The call that began the renewal and stopped waiting.
         session.call_within("friends.get", None, 30, 0).expect("MAILRU_TIMEOUT");
         assert_eq!(session.0, number);
         Stuck { session, call: &friends, works: &public_page }
@@ -202,7 +202,7 @@ fn while_waiting_for_a_renewal() {
 }
 
 #[test]
-fn nobody_else_is_disturbed() {
+fn other_calls_continue() {
     let sandbox = Sandbox::start();
     sandbox.fault(json!({"path":"/platform/api"}), Value::Null, json!({"kind":"delay","ms":800}));
     let (one, other) = (client(&sandbox.options(json!({}))), client(&sandbox.options(json!({}))));
@@ -222,7 +222,7 @@ fn nobody_else_is_disturbed() {
         }
         let (cancelled, untouched) = (call(one, kept), call(other, kept));
         eventually("two more", || sandbox.requests().len() == 6);
-        // A handle that is let go of ends nothing.
+        // Freeing a handle cancels nothing.
         mailru_cancel_free(kept);
         assert_eq!(mailru_session_cancel(one.0), MAILRU_OK);
         cancelled.join().expect("no panic").expect("MAILRU_CANCELLED");
@@ -233,7 +233,7 @@ fn nobody_else_is_disturbed() {
     one.call_within("friends.get", None, 0, fired).expect("MAILRU_INVALID_HANDLE");
 }
 
-/// One cancellation ends everything that a session does, and a cancelled connection is not used again.
+/// One cancellation ends all calls of a session, and a cancelled connection is not used again.
 #[test]
 fn many_calls_at_once() {
     let sandbox = Sandbox::start();
@@ -256,8 +256,7 @@ fn many_calls_at_once() {
     eventually("the 50 connections are closed", || sandbox.get("stats")["connections_open"].as_u64() <= Some(2));
 }
 
-/// The moment between the beginning of a connection attempt and the wait for it is short; a
-/// cancellation that falls into it counts as well.
+/// A cancellation also works in the short time between the start of a connection attempt and the wait for it.
 #[test]
 fn at_any_moment_of_connecting() {
     let hole = BlackHole::open();
@@ -286,6 +285,6 @@ fn at_any_moment_of_connecting() {
         .collect();
     latencies.sort();
     println!("measured: 400 cancellations at any moment of connecting: at most {:?}", latencies[399]);
-    // One that is lost would end after connect_timeout_ms, 10 s.
+    // A lost cancellation would end after connect_timeout_ms, 10 s.
     assert!(latencies[300] <= ms(50) && latencies[399] < ms(3000), "{:?}", &latencies[300..]);
 }

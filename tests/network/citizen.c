@@ -1,4 +1,4 @@
-/* What a host may do to a thread that is inside the library, or in a callback of it. */
+/* What a host may do with a thread that is inside the library or in a callback. */
 
 #include <pthread.h>
 #include <setjmp.h>
@@ -194,7 +194,7 @@ static void switch_context(void *unused, int32_t level, const char *message)
         setcontext(&context);
 }
 
-/* Nothing tells the library that its frames are gone; the log goes on all the same. */
+/* The library does not learn that its stack frames are gone; the log still continues. */
 static void abandoned(void)
 {
     mailru_session session = client();
@@ -224,11 +224,11 @@ static void counted(mailru_log_callback log)
         fail("not a line for each call", NULL);
 }
 
-/* Memory that cannot be had, by a limit to the address space. */
+/* Failed allocations, by a limit of the address space. */
 
 enum { TEXT = 256 << 10 };
 
-/* A JSON object of about that size, made of a repeated part. */
+/* A JSON object of about this size, made of a repeated part. */
 static char *object(const char *before, const char *part, const char *after)
 {
     char *text = malloc(TEXT + 64);
@@ -241,7 +241,7 @@ static char *object(const char *before, const char *part, const char *after)
     return text;
 }
 
-/* As many parameters as fit, each with a name of its own. */
+/* As many parameters as fit, each with another name. */
 static char *many_members(void)
 {
     char *text = malloc(TEXT + 64);
@@ -286,12 +286,12 @@ static int32_t use(int how, const char *text)
     return code;
 }
 
-/* The code with so much memory besides what is in use, from a child, which must not die. */
+/* The code of a call with this much additional memory, from a child process, which must not crash. */
 static int32_t limited(int how, const char *text, size_t room)
 {
     pid_t child = fork();
     if (child == 0) {
-        /* What every process needs once is had before. */
+        /* Perform the first-use initialisation before the limit. */
         use(how, "{}");
         struct rlimit limit = {address_space() + room, RLIM_INFINITY};
         setrlimit(RLIMIT_AS, &limit);
@@ -306,7 +306,7 @@ static int32_t limited(int how, const char *text, size_t room)
     return WEXITSTATUS(status);
 }
 
-/* Nobody listens where the options lead: what a call needs before it is sent is what counts. */
+/* Nothing listens at the address of the options: this tests the memory needed before a call is sent. */
 static void memory(void)
 {
     char *texts[] = {object("{\"a\":\"", "text", "\"}"),  object("{\"a\":\"", "\xd1\x8f", "\"}"),
@@ -328,7 +328,7 @@ static void memory(void)
         fail("the limits hit nothing", NULL);
 }
 
-/* The environment: the library finds this function in place of the C library's. */
+/* The environment: this function replaces the C library's. */
 
 extern char **environ;
 static const char *names_read[256];
@@ -345,7 +345,7 @@ char *getenv(const char *name)
     return NULL;
 }
 
-/* Prints each name that was read since the last time. */
+/* Prints each name that was read since the last call. */
 static void print_reads(const char *in)
 {
     for (unsigned i = 0; i < reads; i++)

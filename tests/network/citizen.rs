@@ -1,4 +1,4 @@
-//! What a host may do to a thread that is inside the library, and what ends the process.
+//! What a host may do with a thread that is inside the library, and what ends the process.
 
 use std::collections::BTreeSet;
 use std::os::unix::process::ExitStatusExt;
@@ -10,8 +10,8 @@ use crate::host::{compiled, text};
 use crate::support::*;
 use crate::tools::*;
 
-/// Runs one situation of a program of this folder against a sandbox that answers some requests late.
-fn situation(source: &str, name: &str) -> Option<Output> {
+/// Runs one case of a program of this folder against a sandbox that answers some requests late.
+fn run_case(source: &str, name: &str) -> Option<Output> {
     let host = compiled(source)?;
     let sandbox = Sandbox::start();
     sandbox.fault(json!({ "method": "friends.get" }), Value::Null, json!({ "kind": "delay", "ms": 300 }));
@@ -30,8 +30,8 @@ fn memory_that_cannot_be_had_is_a_failure() {
     assert_eq!(errors(&output), "");
 }
 
-/// The header's word on the environment: constructors look at the proxy variables, a first connection by TLS at those
-/// of the system's certificates.
+/// As the header says: constructors read the proxy variables, and a first TLS connection reads those of the system's
+/// certificates.
 #[test]
 fn the_environment_is_read_as_the_header_says() {
     let Some(host) = compiled("citizen.c") else { return };
@@ -55,7 +55,7 @@ fn the_environment_is_read_as_the_header_says() {
     assert_eq!(others.collect::<Vec<_>>(), ["call: SSL_CERT_DIR", "call: SSL_CERT_FILE"]);
 }
 
-/// The header's 64 KiB, for the library as it ships; what the tests build needs more.
+/// The header's 64 KiB, for the released library; a debug build needs more.
 #[test]
 fn a_call_needs_no_more_stack_than_the_header_says() {
     let Some(host) = compiled("stack.c") else { return };
@@ -69,16 +69,16 @@ fn a_call_needs_no_more_stack_than_the_header_says() {
 }
 
 #[track_caller]
-fn goes_on(name: &str) {
-    let Some(output) = situation("citizen.c", name) else { return };
+fn succeeds(name: &str) {
+    let Some(output) = run_case("citizen.c", name) else { return };
     assert!(output.status.success(), "{name}: {}: {}{}", output.status, text(&output), errors(&output));
     assert_eq!((text(&output).trim(), errors(&output).as_str()), (name, ""));
 }
 
-/// By SIGABRT, with a line that says why.
+/// Checks that the process ends by SIGABRT, with a line that says why.
 #[track_caller]
 fn ends(source: &str, name: &str, why: &str) {
-    let Some(output) = situation(source, name) else { return };
+    let Some(output) = run_case(source, name) else { return };
     assert_eq!(output.status.signal(), Some(libc::SIGABRT), "{name}: {}: {}", output.status, text(&output));
     assert_eq!(text(&output), "", "{name}");
     assert!(errors(&output).contains(why), "{name}: {}", errors(&output));
@@ -86,7 +86,7 @@ fn ends(source: &str, name: &str, why: &str) {
 
 #[test]
 fn a_thread_inside_the_library_is_cancelled_afterwards() {
-    goes_on("cancel");
+    succeeds("cancel");
 }
 
 #[test]
@@ -95,18 +95,18 @@ fn a_callback_that_does_not_return_ends_the_process() {
         ends("citizen.c", name, "libmailru: a callback was left");
     }
     for name in ["log", "release"] {
-        // Whose words they are depends on how the library was optimized.
+        // The text comes from Rust or the C library, depending on the optimization.
         ends("citizen.cpp", name, "");
     }
 }
 
 #[test]
 fn a_callback_may_jump_within_itself_and_call_the_library() {
-    goes_on("jump within");
-    goes_on("nested");
+    succeeds("jump within");
+    succeeds("nested");
 }
 
 #[test]
-fn the_log_goes_on_after_a_callback_was_left_unnoticed() {
-    goes_on("setcontext");
+fn the_log_continues_after_a_callback_was_left_unnoticed() {
+    succeeds("setcontext");
 }

@@ -1,4 +1,4 @@
-//! Forks: parent and children go on with the same session, and nobody hangs or gets another's answer.
+//! Forks: parent and children continue to use the same session, and no call hangs or gets another call's answer.
 
 use std::process::Command;
 
@@ -50,37 +50,36 @@ fn pythons_multiprocessing() {
     assert_eq!(text(&output).trim(), "7000 calls, 0 wrong");
 }
 
-/// A child can call whatever the parent's other threads were in the middle of: calls, grants,
-/// cancellations, handles, the log, the very first use.
+/// A child can call the library whatever the parent's other threads were doing: calls, grants, cancellations, handles,
+/// the log, the first use.
 #[test]
-fn forks_in_the_middle_of_everything() {
+fn forks_during_every_operation() {
     let Some(host) = compiled("host.c") else { return };
-    for (situation, forks) in [("storm", "250"), ("first", "20"), ("first", "20"), ("first", "20")] {
+    for (case, forks) in [("storm", "250"), ("first", "20"), ("first", "20"), ("first", "20")] {
         let sandbox = Sandbox::start();
         sandbox.post("settings", json!({ "record": false }));
-        let (took, output) =
-            timed(|| run(Command::new(host.path()).args([situation, &sandbox.options(json!({})), forks])));
-        assert!(output.status.success(), "{situation}: {}: {}", output.status, text(&output));
+        let (took, output) = timed(|| run(Command::new(host.path()).args([case, &sandbox.options(json!({})), forks])));
+        assert!(output.status.success(), "{case}: {}: {}", output.status, text(&output));
         assert_eq!(errors(&output), "");
-        if situation == "storm" {
-            println!("measured: {forks} forks in the middle of calls and grants in {took:?}");
+        if case == "storm" {
+            println!("measured: {forks} forks during calls and grants in {took:?}");
         }
     }
 }
 
-/// A code works once. The parent has sent it, so the child must not, and says what to do instead.
+/// A code works once. The parent has sent it, so the child must not send it, and its error says what to do.
 #[test]
-fn a_code_that_the_parent_is_trading_is_not_sent_by_the_child() {
+fn a_code_that_the_parent_is_exchanging_is_not_sent_by_the_child() {
     let Some(host) = compiled("fork_with_code.c") else { return };
     let sandbox = Sandbox::start();
     let code = sandbox.post("codes", json!({ "redirect_uri": "http://localhost/cb" }))["code"].clone();
     sandbox.fault(json!({ "path": "/oauth/token" }), json!(null), json!({ "kind": "delay", "ms": 1500 }));
     let output = run(Command::new(host.path()).args([&sandbox.options(json!({})), code.as_str().expect("a code")]));
-    let told = text(&output);
-    let lines: Vec<_> = told.lines().collect();
-    assert_eq!(lines.len(), 3, "{told}");
-    assert!(lines[0].starts_with("child: MAILRU_OAUTH_ERROR") && lines[0].contains("get a new one"), "{told}");
-    assert_eq!(lines[1..], ["child: MAILRU_OAUTH_ERROR", "parent: MAILRU_OK"], "{told}");
+    let printed = text(&output);
+    let lines: Vec<_> = printed.lines().collect();
+    assert_eq!(lines.len(), 3, "{printed}");
+    assert!(lines[0].starts_with("child: MAILRU_OAUTH_ERROR") && lines[0].contains("get a new code"), "{printed}");
+    assert_eq!(lines[1..], ["child: MAILRU_OAUTH_ERROR", "parent: MAILRU_OK"], "{printed}");
     let stats = sandbox.get("stats");
     assert_eq!((&stats["token_requests"]["authorization_code"], &stats["spent_codes_seen"]), (&json!(1), &json!(0)));
 }
@@ -104,7 +103,8 @@ fn parent_and_child_use_different_boundaries() {
     assert_eq!(boundaries.len(), 3, "{boundaries:?}");
 }
 
-/// A child has the parent's lock open, too, and lets go of it: else nobody could renew once the parent is dead.
+/// A child inherits the parent's open lock file and must close it: otherwise no process could renew after the parent
+/// has ended.
 #[test]
 fn a_lock_does_not_outlive_the_parent_that_held_it() {
     let Some(host) = compiled("fork_with_lock.c") else { return };

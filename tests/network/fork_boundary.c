@@ -1,4 +1,4 @@
-/* Uploads of a process and of its child after a fork: nothing that the child draws at random is the parent's. */
+/* Uploads of a process and of its child after a fork: the child's random boundaries differ from the parent's. */
 #include <mailru.h>
 #include <stdio.h>
 #include <sys/wait.h>
@@ -6,7 +6,7 @@
 
 static mailru_session session;
 
-/* The name says which of the three it is. */
+/* The name identifies one of the three uploads. */
 static int upload(const char *name)
 {
     int32_t code;
@@ -21,7 +21,7 @@ int main(int count, char **arguments)
     if (count != 2) return 1;
     session = mailru_client_session_new("423004", "7815696ecbf1c96e6894b779456d330e",
                                         "be6ef89965d58e56dec21acb9b62bdaa", "1324730981306483817", arguments[1], NULL);
-    /* Whatever is made at the first use is made before the fork. */
+    /* Perform the first-use initialisation before the fork. */
     if (upload("before") != MAILRU_OK) return 1;
     pid_t child = fork();
     if (child == 0) _exit(upload("child"));

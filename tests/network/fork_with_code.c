@@ -1,4 +1,4 @@
-/* A host that forks while another of its threads trades a code for tokens: the code is the parent's. */
+/* A host that forks while another thread exchanges a code for tokens: only the parent may use the code. */
 
 #include <pthread.h>
 #include <stdio.h>

@@ -1,4 +1,4 @@
-/* A host that forks while another of its threads renews under a lock, and whose parent then dies: the lock is free. */
+/* A host that forks while another thread renews with the lock held; when the parent ends, the lock must be free. */
 
 #include <pthread.h>
 #include <signal.h>
@@ -36,7 +36,7 @@ int main(int argc, char **argv)
         if (fork() == 0) {
             char byte;
             close(ends[1]);
-            if (read(ends[0], &byte, 1) != 0) /* until the parent is dead */
+            if (read(ends[0], &byte, 1) != 0) /* until the parent has ended */
                 _exit(1);
             char *json = mailru_call(session, "friends.get", NULL, &code);
             printf("%s %s\n", mailru_code_name(code), json);

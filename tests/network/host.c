@@ -1,4 +1,4 @@
-/* A host process in one of the situations that `host.rs` and `fork.rs` ask for. */
+/* A host process for one of the cases of `host.rs` and `fork.rs`. */
 
 #include <dirent.h>
 #include <errno.h>
@@ -38,7 +38,7 @@ static mailru_session session_new(void)
     return session;
 }
 
-/* A call whose answer must hold what only this caller sent. Returns the code. */
+/* A call whose answer must contain the text that only this caller sent. Returns the code. */
 static int32_t echo(mailru_session session, const char *who, int number)
 {
     char params[160], wanted[128];
@@ -123,7 +123,7 @@ static int descriptors(void)
     return count;
 }
 
-/* inherit: a child lets go of the parent's idle connections, and the parent keeps them. */
+/* inherit: a child closes the parent's idle connections, and the parent keeps them. */
 static int inherit(int unused)
 {
     (void)unused;
@@ -176,7 +176,7 @@ static void on_log(void *unused, int32_t level, const char *message)
     (void)unused, (void)level, (void)message;
 }
 
-/* Whatever else takes locks: handles, cancellation, the log, the table of names being looked up. */
+/* Other operations that take locks: handles, cancellation, the log, name look-ups. */
 static void *tinkerer(void *unused)
 {
     while (!stop) {
@@ -194,7 +194,7 @@ static void *tinkerer(void *unused)
     return unused;
 }
 
-/* storm N: N forks while threads are in the middle of everything; each child makes calls. */
+/* storm N: N forks during all kinds of operations of other threads; each child makes calls. */
 static int storm(int forks)
 {
     pthread_t threads[8];
@@ -214,7 +214,7 @@ static int storm(int forks)
             mailru_session own = session_new();
             echo(own, "own", i);
             mailru_session_free(own);
-            /* The grandchild inherits from a child that has used the library. */
+            /* A grandchild, forked from a child that has used the library. */
             if (i % 10 == 0) {
                 pid_t grandchild = fork();
                 if (grandchild == 0) {
@@ -237,7 +237,7 @@ static int storm(int forks)
     return 0;
 }
 
-/* first N: forks while other threads use the library for the very first time. */
+/* first N: forks while other threads use the library for the first time. */
 static int first(int unused)
 {
     pthread_t threads[4];
@@ -285,14 +285,14 @@ static int leave(int how)
     return 0;
 }
 
-/* late: calls from a thread that is ending, after its thread-local data is gone, and at exit. */
+/* late: calls from a thread that is ending, after its thread-local data was destroyed, and at exit. */
 static pthread_key_t key;
 static int rounds;
 
 static void at_the_end(void *value)
 {
     echo(shared, "late", rounds);
-    /* Again, behind every destructor that came meanwhile. */
+    /* Again, to run after every destructor that was added meanwhile. */
     if (++rounds < 3)
         pthread_setspecific(key, value);
 }
@@ -327,7 +327,7 @@ static void on_alarm(int unused)
     (void)unused;
 }
 
-/* signals N: calls, and one that hits its limit, under a timer that fires every half millisecond. */
+/* signals N: calls, and one that reaches its time limit, with a timer signal every half millisecond. */
 static int signals(int count)
 {
     struct sigaction action = {.sa_handler = on_alarm};

@@ -1,5 +1,5 @@
-//! What a host process may do to the library, and the library may not do to it. The hosts are C
-//! programs of this folder.
+//! What a host process may do with the library, and what the library must not do to it. The hosts are C programs of
+//! this folder.
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
@@ -35,8 +35,8 @@ pub fn compiled(source: &str) -> Option<Program> {
         .arg(here(source))
         .arg(format!("-I{}/include", env!("CARGO_MANIFEST_DIR")))
         .arg(format!("-L{}", library.display()))
-        // The old kind of search path comes before LD_LIBRARY_PATH, in which cargo names the folder of
-        // `cargo build` as well, where an older library may lie.
+        // DT_RPATH comes before LD_LIBRARY_PATH, in which cargo also has the folder of `cargo build` with a perhaps
+        // older library.
         .arg(format!("-Wl,--disable-new-dtags,-rpath,{}", library.display()))
         .args(["-lmailru", "-ldl"]));
     assert!(output.status.success(), "{source}: {}", errors(&output));
@@ -47,7 +47,7 @@ pub fn text(output: &Output) -> String {
     String::from_utf8_lossy(&output.stdout).into_owned()
 }
 
-/// Success, and not a byte on the host's streams besides what the host itself prints.
+/// Checks for success, and that only the host itself prints to its streams.
 #[track_caller]
 fn quiet(output: &Output, prints: &str) {
     assert!(output.status.success(), "{}: {}{}", output.status, text(output), errors(output));
@@ -71,7 +71,7 @@ fn exit_with_calls_in_flight() {
     }
 }
 
-/// A write to a connection that the server has closed must not kill the host by SIGPIPE.
+/// A write to a connection that the server has closed must not end the host by SIGPIPE.
 #[test]
 fn broken_connections_raise_no_signal() {
     let Some(host) = compiled("host.c") else { return };
@@ -84,7 +84,7 @@ fn broken_connections_raise_no_signal() {
     quiet(&run(Command::new(host.path()).args(["pipes", &options, "1"])), "");
 }
 
-/// The library works where the standard streams are closed, so that its sockets take their numbers.
+/// The library works with closed standard streams, whose numbers its sockets then get.
 #[test]
 fn closed_standard_streams() {
     let Some(host) = compiled("host.c") else { return };
@@ -101,7 +101,7 @@ fn closed_standard_streams() {
     assert_eq!(sandbox.requests().len(), 15);
 }
 
-/// A call from a destructor of the host's at the end of a thread, when thread-local data is gone.
+/// A call from one of the host's destructors at the end of a thread, after thread-local data was destroyed.
 #[test]
 fn calls_at_the_end_of_a_thread() {
     let Some(host) = compiled("host.c") else { return };
@@ -111,9 +111,9 @@ fn calls_at_the_end_of_a_thread() {
     }
 }
 
-/// Signals of the host's interrupt system calls; neither answers nor time limits suffer.
+/// The host's signals interrupt system calls, without effect on answers and time limits.
 #[test]
-fn a_storm_of_signals() {
+fn many_signals() {
     let Some(host) = compiled("host.c") else { return };
     let (plain, tls) = (Sandbox::start(), TlsSandbox::start(&[]));
     for (sandbox, options) in [(&plain, plain.options(json!({}))), (&tls.sandbox, tls.options(json!({})))] {
@@ -122,7 +122,7 @@ fn a_storm_of_signals() {
     }
 }
 
-/// No descriptor is left for a connection: a failure like any other, until there are some again.
+/// Without a free descriptor for a connection a call fails, and works again when there is one.
 #[test]
 fn no_descriptors() {
     alone("host::no_descriptors", &[], || {
@@ -144,7 +144,7 @@ fn no_descriptors() {
         }
         limit(1024);
         session.call("friends.get", None).expect_ok();
-        // A kept connection needs none.
+        // A kept connection needs no new descriptor.
         limit(3);
         session.call("friends.get", None).expect_ok();
         limit(1024);
@@ -160,7 +160,7 @@ fn unloading_with_calls_in_flight() {
     quiet(&run(Command::new(host.path()).arg(library).arg(sandbox.options(json!({})))), "12 calls");
 }
 
-/// On a kept connection: one write, one read, and one look whether it still stands.
+/// On a kept connection: one write, one read, and one check whether it is still open.
 #[test]
 fn a_call_costs_three_system_calls() {
     let (Some(host), Some(strace)) = (compiled("host.c"), program("strace")) else { return };
@@ -175,11 +175,11 @@ fn a_call_costs_three_system_calls() {
         let names: Vec<_> = lines
             .lines()
             .filter_map(|line| line.split_once(' ')?.1.trim().split_once('(').map(|(name, _)| name.to_owned()))
-            // The host's own; and one now and then, where a call took so long that the socket's limit must be set anew.
+            // The host's own calls, and sometimes one that sets the socket's time limit anew.
             .filter(|name| name != "getpid" && name != "setsockopt")
             .collect();
         let last = names.iter().rposition(|name| name == "recvfrom").expect("a read");
-        // The last five calls of twelve: what is done once lies behind them.
+        // The last five calls of twelve, after the first-use initialisation.
         let each = &names[last + 1 - 15..=last];
         println!("measured: the system calls of a call, {kind}: {:?}", &each[12..]);
         for call in each.chunks(3) {

@@ -1,4 +1,4 @@
-//! Answers that no honest server gives: each gets a clear code, and the next call is fine.
+//! Invalid and hostile answers: each gets a clear code, and the next call works.
 
 use std::io::Write;
 use std::sync::Arc;
@@ -10,17 +10,17 @@ use serde_json::{Value, json};
 use crate::support::*;
 use crate::tools::*;
 
-/// What becomes of the connection after the answer.
+/// The connection of the next call.
 #[derive(Clone, Copy, PartialEq)]
 enum Then {
-    /// The next call uses it again.
+    /// The same.
     Kept,
-    /// The next call makes a new one.
+    /// A new one.
     Dropped,
 }
 use Then::{Dropped, Kept};
 
-/// On which connection each of the last two requests came.
+/// The connections of the last two requests.
 fn last_two_connections(sandbox: &Sandbox) -> [Value; 2] {
     let requests = sandbox.requests();
     let last = requests.last_chunk::<2>().expect("two requests");
@@ -165,7 +165,7 @@ fn answers_below_and_beside_http() {
         ("NUL in the body", format!("{ok}Content-Length: 3\r\n\r\n[\0]"), malformed),
         ("a byte order mark", format!("{ok}Content-Length: 5\r\n\r\n\u{feff}[]"), malformed),
     ] {
-        // The server ends after its first answer; after that it is honest.
+        // The server closes after its first answer, and later answers normally.
         let was_hostile = AtomicBool::new(false);
         let good = sized(ok);
         let server = RawServer::start(move |mut stream| {
@@ -181,7 +181,7 @@ fn answers_below_and_beside_http() {
         let answer = session.call("friends.get", None);
         assert_eq!(answer.name(), code, "{name}: {}", answer.json);
         no_secret(&answer);
-        // The end of the connection may still be on its way.
+        // The close of the connection may still be in transit.
         let mut next = session.call("friends.get", None);
         for _ in 0..3 {
             if next.name() == "MAILRU_NETWORK_ERROR" {
@@ -193,7 +193,7 @@ fn answers_below_and_beside_http() {
     }
 }
 
-/// What no end of the connection cuts short, the time limit does.
+/// Answers without an end are ended by the time limit.
 #[test]
 fn endless_answers_end_in_time() {
     let endless: [(&'static str, &'static str); 5] = [
@@ -203,7 +203,7 @@ fn endless_answers_end_in_time() {
         ("X: y\r\n", "trailers"),
         ("", "nothing"),
     ];
-    // Side by side, for each takes its time.
+    // In parallel, because each lasts until its time limit.
     let workers = endless.map(|(piece, name)| {
         thread::spawn(move || {
             let begin = match name {
@@ -227,7 +227,7 @@ fn endless_answers_end_in_time() {
     workers.into_iter().for_each(|worker| worker.join().expect("as expected"));
 }
 
-/// Bytes that nobody asked for are no answer to the next call.
+/// Unrequested bytes are not the answer to the next call.
 #[test]
 fn unasked_bytes_are_never_the_next_answer() {
     const ANSWERS: [&[u8]; 2] =
@@ -260,7 +260,7 @@ fn unasked_bytes_are_never_the_next_answer() {
     }
 }
 
-/// Memory follows the limit, not what a bomb unpacks to or a head announces.
+/// Memory use depends on the limit, not on the decompressed or announced size.
 #[test]
 fn a_bomb_does_not_fill_the_memory() {
     alone("hostile::a_bomb_does_not_fill_the_memory", &[], || {

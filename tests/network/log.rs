@@ -1,5 +1,5 @@
-//! The log: a line for each request, repetition and renewal, never a secret, and no harm from
-//! whatever its callback does. The log is one for the process, so each test has a process.
+//! The log: a line for each request, retry and renewal, never a secret, and no harm from anything its callback does.
+//! The log is common to the process, so each test runs in a separate one.
 
 use std::collections::HashSet;
 use std::ffi::{CStr, c_char, c_void};
@@ -19,7 +19,7 @@ static RELEASED: AtomicUsize = AtomicUsize::new(0);
 
 unsafe extern "C" fn keep(user_data: *mut c_void, level: i32, message: *const c_char) {
     assert_eq!(user_data as usize, 7, "the host's own data");
-    // SAFETY: a string that is valid during the call.
+    // SAFETY: the string is valid during the call.
     let line = unsafe { CStr::from_ptr(message) }.to_str().expect("UTF-8").to_owned();
     LINES.lock().expect("no panic").push((level, line));
 }
@@ -33,7 +33,7 @@ fn log_to(callback: mailru_log_callback, level: i32) {
     assert_eq!(unsafe { mailru_set_log(callback, 7 as *mut c_void, Some(release), level) }, MAILRU_OK);
 }
 
-/// A value of a line that stands in no quotation marks.
+/// An unquoted value of a line.
 fn value<'a>(line: &'a str, name: &str) -> Option<&'a str> {
     line.split(' ').find_map(|pair| pair.strip_prefix(name)?.strip_prefix('='))
 }
@@ -43,8 +43,8 @@ fn lines() -> Vec<(i32, String)> {
 }
 
 #[test]
-fn each_request_repetition_and_renewal_has_its_line() {
-    alone("log::each_request_repetition_and_renewal_has_its_line", &[], || {
+fn each_request_retry_and_renewal_has_its_line() {
+    alone("log::each_request_retry_and_renewal_has_its_line", &[], || {
         let sandbox = Sandbox::start();
         let tokens = sandbox.post("tokens", json!({}));
         let refresh = tokens["refresh_token"].as_str().expect("a token");
@@ -55,9 +55,9 @@ fn each_request_repetition_and_renewal_has_its_line() {
         log_to(Some(keep), 4);
 
         session.call("friends.get", r#"{"ext":1}"#).expect_ok();
-        let told = lines();
-        assert_eq!(told.len(), 1, "{told:?}");
-        let (level, line) = &told[0];
+        let logged = lines();
+        assert_eq!(logged.len(), 1, "{logged:?}");
+        let (level, line) = &logged[0];
         assert_eq!(*level, 4);
         let of = |name: &str| value(line, name).unwrap_or_else(|| panic!("no {name}: {line}"));
         assert_eq!(of("event"), "answer");
@@ -68,40 +68,40 @@ fn each_request_repetition_and_renewal_has_its_line() {
 
         sandbox.fault(json!({}), json!(2), json!({"kind":"platform_error","code":3}));
         session.call("stream.post", r#"{"text":"hunter2"}"#);
-        let told = lines();
-        let levels: Vec<_> = told.iter().map(|(level, _)| *level).collect();
-        assert_eq!(levels, [4, 2, 4, 2, 4], "attempt, repetition, attempt, repetition, attempt: {told:?}");
-        assert_eq!(told.iter().map(|(_, line)| value(line, "call")).collect::<HashSet<_>>().len(), 1, "{told:?}");
-        let retry = &told[1].1;
+        let logged = lines();
+        let levels: Vec<_> = logged.iter().map(|(level, _)| *level).collect();
+        assert_eq!(levels, [4, 2, 4, 2, 4], "attempt, retry, attempt, retry, attempt: {logged:?}");
+        assert_eq!(logged.iter().map(|(_, line)| value(line, "call")).collect::<HashSet<_>>().len(), 1, "{logged:?}");
+        let retry = &logged[1].1;
         assert_eq!(
             ["event", "attempt", "most"].map(|name| value(retry, name)),
             ["retry", "2", "3"].map(Some),
             "{retry}"
         );
         assert!(value(retry, "pause_ms").is_some(), "{retry}");
-        let second = &told[2].1;
+        let second = &logged[2].1;
         let expected = ["answer", "2", "503", "3"].map(Some);
         assert_eq!(["event", "attempt", "status", "error"].map(|name| value(second, name)), expected, "{second}");
 
         sandbox.fault(json!({}), json!(1), json!({"kind":"reset"}));
         session.call("stream.post", "{}").expect("MAILRU_NETWORK_ERROR");
-        let told = lines();
-        assert_eq!(told.len(), 1, "{told:?}");
-        let (level, line) = &told[0];
+        let logged = lines();
+        assert_eq!(logged.len(), 1, "{logged:?}");
+        let (level, line) = &logged[0];
         let expected = ["failure", "MAILRU_NETWORK_ERROR", "true"].map(Some);
         assert_eq!((*level, ["event", "code", "sent"].map(|name| value(line, name))), (2, expected), "{line}");
         assert!(line.contains("reset"), "{line}");
 
         sandbox.fault(json!({"method":"friends.get"}), json!(1), json!({"kind":"expire_token"}));
         session.call("friends.get", None).expect_ok();
-        let told = lines();
+        let logged = lines();
         assert!(
-            told.iter().any(|(level, line)| *level == 4 && line.contains("method=refresh_token attempt=1")),
-            "{told:?}"
+            logged.iter().any(|(level, line)| *level == 4 && line.contains("method=refresh_token attempt=1")),
+            "{logged:?}"
         );
         assert!(
-            told.iter().any(|(level, line)| *level == 3 && line.starts_with("event=new_tokens session=")),
-            "{told:?}"
+            logged.iter().any(|(level, line)| *level == 3 && line.starts_with("event=new_tokens session=")),
+            "{logged:?}"
         );
 
         sandbox.fault(
@@ -110,14 +110,14 @@ fn each_request_repetition_and_renewal_has_its_line() {
             json!({"kind":"oauth_error","error":"invalid_grant","description":SECRET_KEY}),
         );
         session.authorize().expect("MAILRU_OAUTH_ERROR");
-        let told = lines();
+        let logged = lines();
         assert!(
-            told.iter().any(|(level, line)| *level == 1
+            logged.iter().any(|(level, line)| *level == 1
                 && line.starts_with("event=no_tokens session=")
                 && line.contains("invalid_grant")),
-            "{told:?}"
+            "{logged:?}"
         );
-        assert!(!format!("{told:?}").contains(SECRET_KEY), "{told:?}");
+        assert!(!format!("{logged:?}").contains(SECRET_KEY), "{logged:?}");
 
         for (level, most) in [(3, 0), (2, 0), (1, 0), (0, 0)] {
             log_to(Some(keep), level);
@@ -127,7 +127,7 @@ fn each_request_repetition_and_renewal_has_its_line() {
         log_to(None, 4);
         session.public("mail/demo", None).expect_ok();
         assert_eq!(lines(), []);
-        assert_eq!(RELEASED.load(Ordering::SeqCst), 6, "each replaced or refused one, once");
+        assert_eq!(RELEASED.load(Ordering::SeqCst), 6, "each replaced or refused callback, once");
         for level in [-1, 5, i32::MIN, i32::MAX] {
             // SAFETY: the callbacks take any data.
             let code = unsafe { mailru_set_log(Some(keep), null_mut(), Some(release), level) };
@@ -137,7 +137,7 @@ fn each_request_repetition_and_renewal_has_its_line() {
     });
 }
 
-/// What a server says stays within its quotation marks, whatever it is made of.
+/// Text from a server stays within quotation marks, whatever it contains.
 #[test]
 fn no_server_can_forge_a_line() {
     alone("log::no_server_can_forge_a_line", &[], || {
@@ -151,21 +151,21 @@ fn no_server_can_forge_a_line() {
             json!({"kind":"oauth_error","error":"invalid_grant","description":forged}),
         );
         session.call("friends.get", None).expect("MAILRU_OAUTH_ERROR");
-        let told = lines();
-        let (_, line) = told.iter().find(|(level, _)| *level == 1).expect("a line");
+        let logged = lines();
+        let (_, line) = logged.iter().find(|(level, _)| *level == 1).expect("a line");
         assert!(line.contains(r#"x\nevent=answer session=1\r\u0000\u001b[2K\"\\ \u2028\u202e"#), "{line}");
-        assert!(told.iter().all(|(_, line)| !line.chars().any(char::is_control)), "{told:?}");
+        assert!(logged.iter().all(|(_, line)| !line.chars().any(char::is_control)), "{logged:?}");
     });
 }
 
-/// The level and the callback of one caller, never those of two.
+/// The level and the callback of one caller are never combined with those of another.
 #[test]
 fn level_and_callback_change_together() {
     unsafe extern "C" fn coarse(_: *mut c_void, level: i32, _: *const c_char) {
         assert_eq!(level, 1, "this callback asked for errors only");
     }
     unsafe extern "C" fn fine(_: *mut c_void, _: i32, _: *const c_char) {
-        TOLD.fetch_add(1, Ordering::SeqCst);
+        LINES_RECEIVED.fetch_add(1, Ordering::SeqCst);
     }
     alone("log::level_and_callback_change_together", &[], || {
         let sandbox = Sandbox::start();
@@ -190,7 +190,7 @@ fn level_and_callback_change_together() {
     });
 }
 
-/// Everything that can go wrong, with secrets in every place where a secret can be.
+/// All kinds of failures, with secrets in every place where a secret can be.
 #[test]
 fn no_line_and_no_error_shows_a_secret() {
     alone("log::no_line_and_no_error_shows_a_secret", &[], || {
@@ -223,9 +223,9 @@ fn no_line_and_no_error_shows_a_secret() {
                 }
             }
         }
-        let told = lines();
-        assert!(told.len() >= answers.len(), "{} lines", told.len());
-        let text = format!("{told:?} {answers:?}");
+        let logged = lines();
+        assert!(logged.len() >= answers.len(), "{} lines", logged.len());
+        let text = format!("{logged:?} {answers:?}");
         for secret in [
             SESSION_KEY,
             PRIVATE_KEY,
@@ -244,18 +244,18 @@ fn no_line_and_no_error_shows_a_secret() {
 }
 
 static SESSION: AtomicUsize = AtomicUsize::new(0);
-static TOLD: AtomicUsize = AtomicUsize::new(0);
+static LINES_RECEIVED: AtomicUsize = AtomicUsize::new(0);
 
-/// Calls back into the library, on the thread that is being logged.
-unsafe extern "C" fn meddle(_: *mut c_void, _: i32, _: *const c_char) {
-    let told = TOLD.fetch_add(1, Ordering::SeqCst);
+/// Calls the library on the thread that logs.
+unsafe extern "C" fn call_the_library(_: *mut c_void, _: i32, _: *const c_char) {
+    let received = LINES_RECEIVED.fetch_add(1, Ordering::SeqCst);
     let session = SESSION.load(Ordering::SeqCst) as mailru_session;
     let (method, mut code) = (c("friends.get"), 0);
     // SAFETY: a valid string and a local variable; the answer is freed once.
     unsafe { mailru_string_free(mailru_call(session, method.as_ptr(), std::ptr::null(), &mut code)) };
     assert!(matches!(name(code), "MAILRU_OK" | "MAILRU_CANCELLED"), "{}", name(code));
-    match told % 4 {
-        0 => log_to(Some(meddle), 4),
+    match received % 4 {
+        0 => log_to(Some(call_the_library), 4),
         1 => drop(mailru_session_cancel(session)),
         2 => mailru_cancel_free(mailru_cancel_new()),
         _ => {}
@@ -268,7 +268,7 @@ fn a_callback_may_use_the_library_and_replace_itself() {
         let sandbox = Sandbox::start();
         let session = client(&sandbox.options(json!({})));
         SESSION.store(session.0 as usize, Ordering::SeqCst);
-        log_to(Some(meddle), 4);
+        log_to(Some(call_the_library), 4);
         thread::scope(|scope| {
             for _ in 0..4 {
                 scope.spawn(|| {
@@ -279,30 +279,30 @@ fn a_callback_may_use_the_library_and_replace_itself() {
                 });
             }
         });
-        let told = TOLD.load(Ordering::SeqCst);
-        assert_eq!(told, 200, "a line for each call of the host's; what its own callback does is not told to it");
+        let received = LINES_RECEIVED.load(Ordering::SeqCst);
+        assert_eq!(received, 200, "a line for each call of the host; calls made in the callback are not logged");
         log_to(None, 0);
-        assert_eq!(RELEASED.load(Ordering::SeqCst), 2 + told / 4, "each of the callbacks that were set");
+        assert_eq!(RELEASED.load(Ordering::SeqCst), 2 + received / 4, "each of the callbacks that were set");
     });
 }
 
-/// Lines come on many threads at once, while others set and reset the log: each data is released
-/// once, and after its last use.
+/// Many threads log at once while others set and reset the log: each callback's data is released once, after its last
+/// use.
 #[test]
-fn the_log_is_replaced_under_fire() {
+fn the_log_is_replaced_while_it_is_used() {
     static USERS: [AtomicUsize; 200] = [const { AtomicUsize::new(0) }; 200];
     const GONE: usize = 1 << 32;
     unsafe extern "C" fn used(user_data: *mut c_void, _: i32, _: *const c_char) {
-        let former = USERS[user_data as usize].fetch_add(1, Ordering::SeqCst);
-        assert!(former < GONE, "used after its release");
+        let previous = USERS[user_data as usize].fetch_add(1, Ordering::SeqCst);
+        assert!(previous < GONE, "used after its release");
         thread::yield_now();
         assert!(USERS[user_data as usize].load(Ordering::SeqCst) < GONE, "released while in use");
     }
     unsafe extern "C" fn gone(user_data: *mut c_void) {
-        let former = USERS[user_data as usize].fetch_add(GONE, Ordering::SeqCst);
-        assert!(former < GONE, "released twice");
+        let previous = USERS[user_data as usize].fetch_add(GONE, Ordering::SeqCst);
+        assert!(previous < GONE, "released twice");
     }
-    alone("log::the_log_is_replaced_under_fire", &[], || {
+    alone("log::the_log_is_replaced_while_it_is_used", &[], || {
         let sandbox = Sandbox::start();
         let session = client(&sandbox.options(json!({})));
         thread::scope(|scope| {

@@ -1,9 +1,9 @@
-//! Whatever the network, the server or the host process does: a call ends in time with a truthful
-//! answer, and no write happens twice. All through the C functions, over real sockets.
+//! Failures of the network, the server and the host process: every call ends in time with a correct outcome, and no
+//! write happens twice. All tests use the C functions and real sockets.
 // The C functions are unsafe to call.
 #![allow(unsafe_code)]
 
-// The harness serves two test programs; neither uses all of it.
+// The harness is shared by several test programs; none uses all of it.
 #[allow(dead_code, unused_imports)]
 #[path = "../abi/support/mod.rs"]
 mod support;

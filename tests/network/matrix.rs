@@ -1,6 +1,5 @@
-//! The matrix: each phase of a call against each way in which it can go wrong. For each cell a
-//! method that only reads and one that may write: the code, the time, the requests that reached the
-//! server, and whether the next call uses the same connection.
+//! The matrix: each phase of a call with each kind of failure. For each cell, for a method that reads and one that
+//! writes: the code, the time, the requests that reached the server, and the connection of the next call.
 
 use std::fmt::Write as _;
 use std::sync::Mutex;
@@ -16,22 +15,22 @@ use crate::tools::*;
 
 const READ: &str = "friends.get";
 const WRITE: &str = "sandbox.echoWrite";
-/// The limit of each call, in milliseconds, and what a busy machine may add.
+/// The time limit of each call, and the tolerance for a busy machine, in milliseconds.
 const LIMIT: u64 = 700;
 const GRACE: u64 = 100;
 
-/// Where a call goes wrong.
+/// Where a call fails.
 #[derive(Clone)]
 enum Place {
-    /// The name server plays what the name says.
+    /// The name server has the fault that the name says.
     Name(&'static str),
-    /// A port where something other than a server is.
+    /// A port without a server.
     Port(u16),
-    /// The sandbox plays a fault on each new connection; over TLS or not.
+    /// The sandbox injects a fault into each new connection; over TLS or not.
     Connection { tls: bool, fault: Value },
-    /// The sandbox plays a fault on each request.
+    /// The sandbox injects a fault into each request.
     Request { tls: bool, fault: Value },
-    /// A server whose certificate is not for us.
+    /// A server with an invalid certificate.
     Certificate(&'static [&'static str]),
 }
 
@@ -39,7 +38,7 @@ struct Cell {
     phase: &'static str,
     fault: &'static str,
     place: Place,
-    /// The code, and how many requests reach the server, for reading and for writing.
+    /// The code, and the number of requests that reach the server, for reading and for writing.
     read: (&'static str, usize),
     write: (&'static str, usize),
     /// Whether the next call uses the same connection.
@@ -116,7 +115,7 @@ fn cells(with_names: bool, black_hole: u16, refused: u16) -> Vec<Cell> {
     cells
 }
 
-/// What came of one call.
+/// The outcome of one call.
 struct Seen {
     code: &'static str,
     took: Duration,
@@ -124,7 +123,7 @@ struct Seen {
     kept: Option<bool>,
 }
 
-fn play(place: &Place, method: &str) -> Seen {
+fn run_call(place: &Place, method: &str) -> Seen {
     let limits = json!({ "timeout_ms": LIMIT, "retry_delay_ms": 1 });
     let (plain, mut secure) = (Sandbox::start(), None);
     if let Place::Connection { tls: true, .. } | Place::Request { tls: true, .. } = place {
@@ -167,15 +166,15 @@ fn play(place: &Place, method: &str) -> Seen {
     Seen { code: answer.name(), took, requests, kept }
 }
 
-/// Plays a cell; the lines of the table, and what is not as it should be.
+/// Runs a cell; returns the lines of the table, and the differences from the expectation.
 fn run_cell(cell: &Cell) -> (String, Vec<String>) {
     let (mut line, mut wrong) = (format!("{:<12} {:<15}", cell.phase, cell.fault), Vec::new());
     for (kind, method, (code, requests)) in [("read", READ, cell.read), ("write", WRITE, cell.write)] {
-        let mut seen = play(&cell.place, method);
-        // The machine may have been busy: twice more.
+        let mut seen = run_call(&cell.place, method);
+        // Two more tries, because the machine may have been busy.
         for _ in 0..2 {
             if seen.took > ms(LIMIT + GRACE) {
-                seen = play(&cell.place, method);
+                seen = run_call(&cell.place, method);
             }
         }
         let Seen { code: was, took, requests: made, kept } = seen;
@@ -222,7 +221,7 @@ fn matrix(with_names: bool) {
     let mut outcomes = outcomes.into_inner().expect("no panic");
     outcomes.sort_by_key(|outcome| outcome.0);
     let mut table = format!(
-        "Limit {LIMIT} ms, 2 repetitions. Time, requests that reached the server, and the connection of the next call.\n"
+        "Limit {LIMIT} ms, 2 retries. Time, requests that reached the server, and the connection of the next call.\n"
     );
     let mut wrong = Vec::new();
     for (_, (line, problems)) in outcomes {

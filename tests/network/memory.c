@@ -1,9 +1,9 @@
 /*
- * A host that uses secrets, frees what used them and looks for them in its own memory.
+ * A host that uses secrets, frees what used them and searches its own memory for them.
  *
- * Each line of the input is a secret's name and the secret. The program itself keeps them masked, and wipes what it
- * needed in plain text. Its arguments are a session's options and what to do: "grants" uses every kind of secret,
- * each other word sends a session key in one way.
+ * Each line of the input is a secret's name and the secret. The program itself keeps them masked, and wipes its
+ * plain-text copies. Its arguments are a session's options and what to do: "grants" uses every kind of secret,
+ * each other word sends an access token in one way.
  */
 
 #include <dirent.h>
@@ -63,7 +63,7 @@ static void look(const char *bytes, const char *region, unsigned long base, size
     }
 }
 
-/* Blocks are looked at when they are freed, and move when they grow: glibc's own functions do the rest. */
+/* Searches blocks when they are freed, and moves them when they grow; glibc's own functions do the rest. */
 void __libc_free(void *block);
 void *__libc_realloc(void *block, size_t size);
 
@@ -76,18 +76,18 @@ void free(void *block)
 
 void *realloc(void *block, size_t size)
 {
-    size_t former = block ? malloc_usable_size(block) : 0;
-    if (size <= former)
+    size_t previous = block ? malloc_usable_size(block) : 0;
+    if (size <= previous)
         return __libc_realloc(block, size);
     void *larger = malloc(size);
     if (larger && block) {
-        memcpy(larger, block, former);
+        memcpy(larger, block, previous);
         free(block);
     }
     return larger;
 }
 
-/* The secret of this name in plain text, which `wipe` ends. */
+/* The secret of this name in plain text, until `wipe`. */
 static const char *reveal(const char *name, size_t place)
 {
     for (size_t row = 0; row < known; row++) {
@@ -134,7 +134,7 @@ static void keep_tokens(const char *json)
     }
 }
 
-static void told(void *user_data, const char *tokens_json)
+static void on_tokens(void *user_data, const char *tokens_json)
 {
     (void)user_data;
     keep_tokens(tokens_json);
@@ -148,7 +148,7 @@ static void use(mailru_session session, const char *kind)
         printf("no %s session\n", kind);
         exit(1);
     }
-    mailru_session_on_token(session, told, NULL, NULL);
+    mailru_session_on_token(session, on_tokens, NULL, NULL);
     for (int turn = 0; turn < 4; turn++) {
         mailru_string_free(mailru_call(session, methods[turn % 2], "{\"text\":\"x\"}", &code));
         mailru_string_free(mailru_authorize(session, &code));
@@ -181,7 +181,7 @@ static void use_all(const char *options)
     wipe();
 }
 
-/* Parameters with one of so many letters; each takes two bytes, and six in an address. */
+/* Parameters with a text of `count` letters; each takes two bytes, and six in an address. */
 static const char *letters(size_t count)
 {
     static char json[8 << 20];
@@ -270,7 +270,7 @@ static void give_others(mailru_session session)
     expect_ok("mailru_tokens", tokens, code);
 }
 
-/* Sends the session key in one way. */
+/* Sends the access token in one way. */
 static void send_key(const char *how, const char *options)
 {
     mailru_session session = mailru_token_session_new("777", reveal("private_key", 0), NULL, reveal("access_given", 1),
@@ -309,7 +309,7 @@ static void send_key(const char *how, const char *options)
     mailru_session_free(session);
 }
 
-/* The library's threads end by themselves. */
+/* Waits until the library's threads have ended. */
 static void wait_for_threads(void)
 {
     for (int turn = 0; turn < 200; turn++) {

@@ -1,4 +1,4 @@
-//! After everything was freed, no secret stands in the process's memory.
+//! After everything was freed, no secret is left in the process's memory.
 
 use std::io::Write;
 use std::process::{Command, Stdio};
@@ -9,7 +9,7 @@ use crate::host::{Program, compiled, text};
 use crate::support::*;
 use crate::tools::*;
 
-/// What the program found of the secrets that it used and freed, a line each, and its last word.
+/// The secrets that the program found in its memory, one a line, and its summary.
 fn looked_for(host: &Program, options: &str, what: &str, secrets: &[(&str, String)]) -> String {
     let mut process = Command::new(host.path())
         .args([options, what])
@@ -55,7 +55,7 @@ fn left_by_grants(host: &Program, sandbox: &Sandbox, options: &str) -> String {
         ("refresh_used", token(sandbox, "refresh_token")),
         ("refresh_stored", token(sandbox, "refresh_token")),
     ];
-    // Some answers refuse, and one is lost.
+    // Some answers are refusals, and one is lost.
     sandbox.post("settings", json!({ "expires_in": 1 }));
     let cut = json!({ "kind": "truncate" });
     sandbox.post("faults", json!({ "on": { "path": "/oauth" }, "skip": 5, "times": 1, "fault": cut }));
@@ -123,10 +123,10 @@ fn no_secret_is_left_in_memory() {
     assert!(found.contains("nothing of "), "{found}");
 }
 
-/// The TLS library does not wipe what it decrypted, as include/manual.md says: tokens that came remain, and nothing that was
-/// sent.
+/// The TLS library does not wipe what it decrypted, as `include/manual.md` says: received tokens remain, but nothing
+/// that was sent.
 #[test]
-fn within_tls_only_tokens_that_came_are_left_in_memory() {
+fn over_tls_only_received_tokens_are_left_in_memory() {
     let Some(host) = compiled("memory.c") else { return };
     let tls = TlsSandbox::start(&[]);
     let found = left_by_grants(&host, &tls.sandbox, &tls.options(json!({ "retry_delay_ms": 1 })));

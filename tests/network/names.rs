@@ -1,5 +1,5 @@
-//! Host names: their look-up is bounded, can be left, costs no thread per call, and happens for new
-//! connections only. The name server is the test's own, in a mount namespace of the test's own.
+//! Host names: look-ups are limited in time, cancellable, share threads, and happen only for new connections. The test
+//! runs its own name server, in its own mount namespace.
 
 use std::collections::HashMap;
 use std::net::{Ipv4Addr, UdpSocket};
@@ -14,7 +14,7 @@ use crate::cancel::{Stuck, ends_in_time, friends};
 use crate::support::*;
 use crate::tools::*;
 
-/// A name server that plays what the first label of a name asks for.
+/// A name server whose behaviour depends on the first label of a name.
 pub struct NameServer {
     asked: Arc<Mutex<HashMap<String, usize>>>,
 }
@@ -31,7 +31,7 @@ impl NameServer {
             let mut packet = [0; 512];
             while let Ok((length, client)) = socket.recv_from(&mut packet) {
                 let Some((name, kind)) = question(&packet[..length]) else { continue };
-                // Each look-up asks for both families.
+                // Each look-up has a question for each address family.
                 if kind == 1 {
                     *counted.lock().expect("no panic").entry(name.clone()).or_default() += 1;
                 }
@@ -75,7 +75,7 @@ fn reply(packet: &[u8], name: &str, kind: u16) -> Option<(Duration, Vec<u8>)> {
     };
     let mut reply = packet[..2].to_vec();
     reply.extend([0x81, 0x80 | code, 0, 1, 0, if code == 0 { found.len() as u8 } else { 0 }, 0, 0, 0, 0]);
-    // The question again, without what may follow it.
+    // The question again, without additional records.
     let end = 12 + packet[12..].iter().position(|byte| *byte == 0)? + 5;
     reply.extend_from_slice(&packet[12..end]);
     if code == 0 {
@@ -87,16 +87,16 @@ fn reply(packet: &[u8], name: &str, kind: u16) -> Option<(Duration, Vec<u8>)> {
     Some((pause, reply))
 }
 
-/// Runs a test where nothing but its own name server answers; `false` if that is not possible here.
+/// Runs a test with only its own name server; `false` if that is not possible here.
 pub fn with_name_server(name: &str, body: impl FnOnce(NameServer)) -> bool {
     let permitted = run(std::process::Command::new("unshare").args(["-m", "true"])).status.success();
     if !permitted {
-        skip("a mount namespace of the test's own is not permitted");
+        skip("a mount namespace is not permitted");
         return false;
     }
     let folder = tempfile::tempdir().expect("a folder");
     let file: PathBuf = folder.path().join("resolv.conf");
-    // An address of this test's own, so that tests may run side by side.
+    // A separate address for each test, so that tests may run in parallel.
     let hash = name.bytes().fold(std::process::id(), |hash, byte| hash.wrapping_mul(31).wrapping_add(byte.into()));
     let [_, a, b, c] = hash.to_be_bytes();
     let text = format!("nameserver 127.{a}.{b}.{}\noptions timeout:2 attempts:1\n", c | 2);
@@ -106,7 +106,7 @@ pub fn with_name_server(name: &str, body: impl FnOnce(NameServer)) -> bool {
     true
 }
 
-/// Options that lead calls to the sandbox by a name.
+/// Options that direct calls to the sandbox by a name.
 pub fn named(sandbox: &Sandbox, name: &str, more: Value) -> String {
     let port = sandbox.base().rsplit(':').next().expect("a port");
     let mut options = json!({ "api_url": format!("http://{name}:{port}/platform/api"), "allow_http": true });
@@ -115,8 +115,8 @@ pub fn named(sandbox: &Sandbox, name: &str, more: Value) -> String {
 }
 
 #[test]
-fn a_dead_name_server_holds_up_no_call_and_leaves_no_thread() {
-    with_name_server("names::a_dead_name_server_holds_up_no_call_and_leaves_no_thread", |names| {
+fn a_silent_name_server_delays_no_call_and_leaves_no_thread() {
+    with_name_server("names::a_silent_name_server_delays_no_call_and_leaves_no_thread", |names| {
         let sandbox = Sandbox::start();
         let resolvers = || threads().iter().filter(|name| *name == "mailru-resolve").count();
         for (limits, limit) in
@@ -135,21 +135,21 @@ fn a_dead_name_server_holds_up_no_call_and_leaves_no_thread() {
                 });
             }
         });
-        println!("measured: 200 timed-out calls to a dead name server left {} thread(s)", resolvers());
-        assert!(resolvers() <= 1, "one for the name, whoever waits for it");
+        println!("measured: 200 timed-out calls to a silent name server left {} thread(s)", resolvers());
+        assert!(resolvers() <= 1, "one for the name, however many calls wait for it");
         assert!(names.asked("dead.sandbox.test") <= 5, "not one question for each call");
         eventually("the system's resolver gives up", || resolvers() == 0);
-        // Who waits long enough learns what it was.
+        // A call that waits long enough gets the resolver's error.
         let patient = client(&named(&sandbox, "dead.sandbox.test", json!({"retries":0})));
         let answer = patient.call("friends.get", None).expect("MAILRU_NETWORK_ERROR");
         assert!(answer.error("error_msg").as_str().is_some_and(|text| text.contains("name")), "{}", answer.json);
     });
 }
 
-/// However many names wait for a dead name server, few threads do; and another name still gets its turn.
+/// However many names wait for a silent name server, there are few threads, and another name is still looked up.
 #[test]
-fn many_dead_names_share_a_few_threads() {
-    with_name_server("names::many_dead_names_share_a_few_threads", |_| {
+fn many_unanswered_names_share_a_few_threads() {
+    with_name_server("names::many_unanswered_names_share_a_few_threads", |_| {
         let sandbox = Sandbox::start();
         let resolvers = || threads().iter().filter(|name| *name == "mailru-resolve").count();
         let most = Mutex::new(0);
@@ -168,7 +168,7 @@ fn many_dead_names_share_a_few_threads() {
             }
         });
         let most = most.into_inner().expect("no panic");
-        println!("measured: 301 names at a dead name server took {most} threads");
+        println!("measured: 301 names at a silent name server used {most} threads");
         assert!(most <= 32, "{most} threads");
         let patient = client(&named(&sandbox, "good.sandbox.test", json!({"timeout_ms":10000})));
         patient.call("friends.get", None).expect_ok();
@@ -176,10 +176,10 @@ fn many_dead_names_share_a_few_threads() {
     });
 }
 
-/// An address that takes no packets costs a quarter of a second once, not each time.
+/// An unreachable address costs a quarter of a second once, not each time.
 #[test]
-fn a_black_hole_among_the_addresses_is_passed_by_and_remembered() {
-    with_name_server("names::a_black_hole_among_the_addresses_is_passed_by_and_remembered", |_| {
+fn an_unreachable_address_is_skipped_and_remembered() {
+    with_name_server("names::an_unreachable_address_is_skipped_and_remembered", |_| {
         // The system's resolver puts 127.0.0.1 before 127.0.0.99 (RFC 6724).
         let hole = BlackHole::open();
         let server = RawServer::start_at((Ipv4Addr::new(127, 0, 0, 99), hole.port), |mut stream| {
@@ -201,19 +201,19 @@ fn a_black_hole_among_the_addresses_is_passed_by_and_remembered() {
             answer.expect_ok();
             took.push(later);
         }
-        println!("measured: past a black hole {first:?}, then {took:?}");
+        println!("measured: with an unreachable address first {first:?}, then {took:?}");
         assert!(took.iter().filter(|took| **took < ms(200)).count() >= 2, "{took:?}");
         assert_eq!(server.connections(), 4);
     });
 }
 
 #[test]
-fn names_that_do_not_lead_anywhere() {
-    with_name_server("names::names_that_do_not_lead_anywhere", |_| {
+fn names_without_an_address() {
+    with_name_server("names::names_without_an_address", |_| {
         let sandbox = Sandbox::start();
         for (name, code) in [
             ("none.sandbox.test", "MAILRU_NETWORK_ERROR"),
-            // Garbage is no answer to the system's resolver, which goes on waiting.
+            // The system's resolver ignores garbage and continues to wait.
             ("garbage.sandbox.test", "MAILRU_TIMEOUT"),
         ] {
             let session = client(&named(&sandbox, name, json!({"timeout_ms":300,"retries":0})));
@@ -226,8 +226,8 @@ fn names_that_do_not_lead_anywhere() {
 }
 
 #[test]
-fn names_are_looked_up_for_new_connections_only_and_once_for_all() {
-    with_name_server("names::names_are_looked_up_for_new_connections_only_and_once_for_all", |names| {
+fn names_are_looked_up_only_for_new_connections_and_once_for_all_calls() {
+    with_name_server("names::names_are_looked_up_only_for_new_connections_and_once_for_all_calls", |names| {
         let sandbox = Sandbox::start();
         let session = client(&named(&sandbox, "slow-300.sandbox.test", json!({})));
         let (took, answer) = timed(|| session.call("friends.get", None));
@@ -250,10 +250,10 @@ fn names_are_looked_up_for_new_connections_only_and_once_for_all() {
 }
 
 #[test]
-fn a_dead_address_gives_way_to_the_next() {
-    with_name_server("names::a_dead_address_gives_way_to_the_next", |_| {
+fn after_a_failed_address_the_next_is_tried() {
+    with_name_server("names::after_a_failed_address_the_next_is_tried", |_| {
         let sandbox = Sandbox::start();
-        // Nobody listens at the first of the two addresses.
+        // Nothing listens at the first of the two addresses.
         client(&named(&sandbox, "two.sandbox.test", json!({"retries":0}))).call("friends.get", None).expect_ok();
     });
 }
@@ -271,11 +271,11 @@ fn cancellation_while_a_name_is_looked_up() {
     });
 }
 
-/// Plain http is allowed to `localhost`, so nobody else may answer for that name.
+/// Plain http is allowed to `localhost`, so that name must not be looked up.
 #[test]
 fn localhost_is_this_machine_whoever_says_otherwise() {
     if !run(std::process::Command::new("unshare").args(["-m", "true"])).status.success() {
-        return skip("a mount namespace of the test's own is not permitted");
+        return skip("a mount namespace is not permitted");
     }
     let folder = tempfile::tempdir().expect("a folder");
     let file = folder.path().join("hosts");
@@ -291,7 +291,7 @@ fn localhost_is_this_machine_whoever_says_otherwise() {
     });
 }
 
-/// Addresses by number need no name server, in either family.
+/// IP addresses of both families need no name server.
 #[test]
 fn addresses_by_number() {
     let Ok(listener) = std::net::TcpListener::bind(("::1", 0)) else {

@@ -1,4 +1,4 @@
-/* What a host does with signals and forks around the library. */
+/* A host that uses signals and forks. */
 
 #include <dlfcn.h>
 #include <errno.h>
@@ -55,7 +55,7 @@ static void load(const char *path, const char *options)
         fail("session", error);
 }
 
-/* Calls a method that echoes a text; whether the answer is this call's own. */
+/* Calls a method that echoes a text; returns whether the answer belongs to this call. */
 static int echo(const char *who, int number)
 {
     char params[96], expected[64];
@@ -87,7 +87,7 @@ static void reap(pid_t child)
         fail("child", WIFSIGNALED(status) ? "killed" : "failed");
 }
 
-/* A signal that the host takes by sigtimedwait is not delivered to a thread of the library's. */
+/* A signal that the host receives by sigtimedwait is not delivered to a thread of the library. */
 static void sigwait_host(void)
 {
     uint64_t queue = mailru_queue_new(4, 16, NULL);
@@ -115,7 +115,7 @@ static pid_t fork_without_hooks(int raw)
     return (pid_t)syscall(SYS_clone, SIGCHLD, NULL, NULL, NULL, NULL);
 }
 
-/* A fork that runs no pthread_atfork hooks is noticed. */
+/* A fork without pthread_atfork hooks is noticed. */
 static void without_hooks(int raw)
 {
     calls("before", 3);
@@ -141,7 +141,7 @@ static void handler_child(void)
     handler_calls += echo("child handler", handler_calls);
 }
 
-/* Handlers that are older than the library run while its own have shut the gate. */
+/* Atfork handlers registered before the library's run while the library's have closed the gate. */
 static void older_handlers(void)
 {
     for (int turn = 0; turn < 20; turn++) {
@@ -183,7 +183,7 @@ static void *load_thread(void *count)
     return NULL;
 }
 
-/* A fork in a signal handler that interrupted the library does not wait for what it interrupted. */
+/* A fork in a signal handler does not wait for the library code that the signal interrupted. */
 static void alarm_host(void)
 {
     struct sigaction action = {0};
@@ -210,7 +210,7 @@ int main(int count, char **arguments)
     if (count != 4)
         return 2;
     const char *what = arguments[1];
-    /* A deadlock is a failure, not a wait. */
+    /* A deadlock must fail the test, not hang it. */
     if (strcmp(what, "alarm") != 0)
         alarm(60);
     if (strcmp(what, "handlers") == 0)

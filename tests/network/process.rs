@@ -1,5 +1,4 @@
-//! Signals and forks of the host: none of its signals reaches a thread of the library's, and a fork is noticed
-//! however it was made.
+//! Signals and forks of the host: no signal reaches a thread of the library, and every kind of fork is noticed.
 
 use std::process::Command;
 
@@ -9,13 +8,13 @@ use crate::host::{compiled, text};
 use crate::support::*;
 use crate::tools::*;
 
-/// Runs one situation of `process.c`, which loads the library by hand, against a sandbox.
-fn situation(name: &str, variable: Option<(&str, &str)>) {
+/// Runs one case of `process.c`, which loads the library by dlopen, against a sandbox.
+fn run_case(name: &str, variable: Option<(&str, &str)>) {
     let Some(host) = compiled("process.c") else { return };
     let sandbox = Sandbox::start();
     let library = library_folder().join("libmailru.so");
     let options = sandbox.options(json!({}));
-    // A host that never ends is a failure.
+    // A host that does not end fails the test.
     let mut command = Command::new("timeout");
     command.args(["-s", "KILL", "120"]).arg(host.path()).args([name, library.to_str().expect("UTF-8"), &options]);
     let output = run(command.envs(variable));
@@ -25,26 +24,26 @@ fn situation(name: &str, variable: Option<(&str, &str)>) {
 
 #[test]
 fn a_signal_that_the_host_waits_for_reaches_no_thread_of_the_library() {
-    situation("sigwait", None);
+    run_case("sigwait", None);
 }
 
 #[test]
 fn a_fork_that_runs_no_hooks_is_noticed() {
-    situation("_Fork", None);
-    situation("clone", None);
+    run_case("_Fork", None);
+    run_case("clone", None);
 }
 
 #[test]
 fn fork_handlers_older_than_the_library_may_call_it() {
-    situation("handlers", None);
+    run_case("handlers", None);
 }
 
 #[test]
 fn a_fork_in_a_signal_handler_does_not_wait_for_what_it_interrupted() {
-    situation("alarm", None);
+    run_case("alarm", None);
 }
 
 #[test]
-fn threads_have_a_stack_size_of_their_own() {
-    situation("queue", Some(("RUST_MIN_STACK", "16384")));
+fn threads_have_their_own_stack_size() {
+    run_case("queue", Some(("RUST_MIN_STACK", "16384")));
 }

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use crate::support::*;
 use crate::tools::*;
 
-/// The names that programs give a proxy by; a test that reads them clears them all first.
+/// The environment variables for proxies; a test that uses them clears all of them first.
 const VARIABLES: [&str; 8] =
     ["ALL_PROXY", "all_proxy", "HTTPS_PROXY", "https_proxy", "HTTP_PROXY", "http_proxy", "NO_PROXY", "no_proxy"];
 
@@ -38,7 +38,7 @@ fn microsocks(login: Option<(&str, &str)>) -> Option<(Service, u16)> {
     Some((Service::start(&mut command, port), port))
 }
 
-/// Options that lead to a sandbox by an address that is this machine's, but not known to be.
+/// Options that direct calls to a sandbox at an address of this machine that is not a loopback address.
 fn elsewhere(sandbox: &Sandbox, more: Value) -> String {
     let address = format!("{}/platform/api", sandbox.base().replace("127.0.0.1", "0.0.0.0"));
     let mut options = json!({ "api_url": address, "allow_http": true });
@@ -46,7 +46,7 @@ fn elsewhere(sandbox: &Sandbox, more: Value) -> String {
     sandbox.options(options)
 }
 
-/// Calls and an upload by way of a proxy.
+/// Calls and an upload through a proxy.
 fn works_through(proxy: &str) {
     let (plain, tls) = (Sandbox::start(), TlsSandbox::start(&[]));
     for (sandbox, options) in
@@ -58,11 +58,11 @@ fn works_through(proxy: &str) {
             assert!(echoed.contains(&number.to_string()), "{echoed}");
         }
         session.upload("photos.upload", r#"{"aid":"1"}"#, "img_file", "a.jpg", &vec![1; 1_000_000]).expect_ok();
-        assert_eq!(sandbox.get("stats")["connections_platform"], 1, "the way through {proxy} is kept");
+        assert_eq!(sandbox.get("stats")["connections_platform"], 1, "the connection through {proxy} is kept");
     }
 }
 
-/// The text of a failure at the proxy, which must not show the password.
+/// The message of a failure at the proxy; checks that it does not show the password.
 #[track_caller]
 fn refused(options: Value) -> String {
     let answer = client(&options.to_string()).call("friends.get", None).expect("MAILRU_NETWORK_ERROR");
@@ -91,19 +91,19 @@ fn microsocks_with_and_without_a_login() {
     let Some((_service, port)) = microsocks(None) else { return };
     works_through(&format!("socks5://127.0.0.1:{port}"));
     works_through(&format!("socks5h://127.0.0.1:{port}"));
-    // Whom the proxy cannot reach.
+    // A server that the proxy cannot reach.
     let text = refused(json!({ "api_url": "https://127.0.0.1:9/", "proxy": format!("socks5://127.0.0.1:{port}") }));
     assert!(text.contains("refused by the server"), "{text}");
     let Some((_service, port)) = microsocks(Some(("us%er", "hunter2:/@"))) else { return };
     works_through(&format!("socks5://us%25er:hunter2%3A%2F%40@127.0.0.1:{port}"));
-    for (login, reason) in [("", "wants a user name"), ("us%25er:hunter2@", "refused the user name")] {
+    for (login, reason) in [("", "requires a user name"), ("us%25er:hunter2@", "refused the user name")] {
         let proxy = format!("socks5://{login}127.0.0.1:{port}");
         let text = refused(json!({ "api_url": "https://127.0.0.1:9/", "proxy": proxy, "retries": 0 }));
         assert!(text.contains(reason), "{text}");
     }
 }
 
-/// What a proxy is asked for, byte by byte, and that it looks up the name.
+/// The bytes of the request to a proxy, which looks up the name itself.
 #[test]
 fn the_proxy_looks_up_the_name() {
     let heard = Arc::new(Mutex::new(Vec::new()));
@@ -140,9 +140,9 @@ fn the_proxy_looks_up_the_name() {
 #[test]
 fn proxies_that_misbehave() {
     let closing = RawServer::start(drop);
-    let garbage = RawServer::blurting("\x05\x05\x05\x05 what?\r\n\r\n");
-    let teapot = RawServer::blurting("HTTP/1.1 418 No\r\nContent-Length: 0\r\n\r\n");
-    let broken = RawServer::blurting("HTTP/1.1 502 No\r\nContent-Length: 0\r\n\r\n");
+    let garbage = RawServer::answering("\x05\x05\x05\x05 what?\r\n\r\n");
+    let teapot = RawServer::answering("HTTP/1.1 418 No\r\nContent-Length: 0\r\n\r\n");
+    let broken = RawServer::answering("HTTP/1.1 502 No\r\nContent-Length: 0\r\n\r\n");
     let endless = RawServer::start(|mut stream| {
         let _ = stream.write_all(b"HTTP/1.1 200 OK\r\n");
         while stream.write_all(&[b'x'; 4096]).is_ok() {}
@@ -195,7 +195,7 @@ fn the_option_is_checked_and_its_password_not_shown() {
     }
 }
 
-/// The environment is read if the option says so, and only then.
+/// The environment is used only if the option says so.
 #[test]
 fn the_environment_counts_only_where_asked_for() {
     alone("proxy::the_environment_counts_only_where_asked_for", &[], || {
@@ -210,10 +210,10 @@ fn the_environment_counts_only_where_asked_for() {
                 unsafe { std::env::set_var(name, value) };
             }
         };
-        // Whether a call by https, and one by plain http, goes to the proxy.
+        // Whether an https call, and a plain http call, uses the proxy.
         let proxied = |variables: &[(&str, &str)], option: Value| {
             [true, false].map(|secure| {
-                let proxy = RawServer::blurting("HTTP/1.1 418 No\r\n\r\n");
+                let proxy = RawServer::answering("HTTP/1.1 418 No\r\n\r\n");
                 let port = proxy.port.to_string();
                 let values: Vec<_> = variables.iter().map(|it| (it.0, it.1.replace("PORT", &port))).collect();
                 set(&values.iter().map(|(name, value)| (*name, value.as_str())).collect::<Vec<_>>());
@@ -242,14 +242,14 @@ fn the_environment_counts_only_where_asked_for() {
                 assert_eq!(proxied(&[(name, value)], json!("env")), expected, "{name}={value}");
             }
         }
-        assert_eq!(proxied(&[("NO_PROXY", "*")], json!("env")), [false, false], "no proxy is named");
-        // The scheme's own comes before the one for all.
+        assert_eq!(proxied(&[("NO_PROXY", "*")], json!("env")), [false, false], "no proxy is used");
+        // The variable of the scheme has priority over ALL_PROXY.
         for (one, all) in [("HTTPS_PROXY", "ALL_PROXY"), ("https_proxy", "all_proxy")] {
             let used = "http://127.0.0.1:PORT";
             let variables = [(one, used), ("http_proxy", used), (all, "http://127.0.0.1:1")];
             assert_eq!(proxied(&variables, json!("env")), [true, true], "{one} before {all}");
         }
-        // The exceptions count, for either kind.
+        // The exceptions apply to both schemes.
         for scheme in ["http", "socks5"] {
             let proxy = format!("{scheme}://127.0.0.1:PORT");
             let port = tls.sandbox.base().rsplit(':').next().expect("a port").to_owned();
@@ -271,12 +271,11 @@ fn the_environment_counts_only_where_asked_for() {
                 }
             }
         }
-        // In a program that a web server runs, HTTP_PROXY comes from a stranger's header.
-        // SAFETY: as above.
+        // In a CGI program HTTP_PROXY comes from a header of the request. SAFETY: as above.
         unsafe { std::env::set_var("REQUEST_METHOD", "GET") };
         assert_eq!(proxied(&[("HTTP_PROXY", "http://127.0.0.1:PORT")], json!("env")), [false, false]);
         assert_eq!(proxied(&[("http_proxy", "http://127.0.0.1:PORT")], json!("env")), [false, true]);
-        // What is named but cannot be used is no reason to go without.
+        // An invalid proxy in the environment is an error, not ignored.
         for unusable in ["https://user:hunter2@127.0.0.1:1", "socks4://127.0.0.1", "http://"] {
             set(&[("HTTPS_PROXY", unusable)]);
             let options = c(r#"{"proxy":"env"}"#);
@@ -289,12 +288,12 @@ fn the_environment_counts_only_where_asked_for() {
     });
 }
 
-/// A session key in plain http stays on this machine, whatever proxy is asked for.
+/// An access token in plain http never leaves this machine, whatever the proxy option says.
 #[test]
 fn plain_http_to_this_machine_goes_past_any_proxy() {
     let sandbox = Sandbox::start();
     for scheme in ["http", "socks5"] {
-        let proxy = RawServer::blurting("HTTP/1.1 418 No\r\n\r\n");
+        let proxy = RawServer::answering("HTTP/1.1 418 No\r\n\r\n");
         let option = json!(format!("{scheme}://127.0.0.1:{}", proxy.port));
         for host in ["127.0.0.1", "localhost"] {
             let base = sandbox.base().replace("127.0.0.1", host);
@@ -309,7 +308,7 @@ fn plain_http_to_this_machine_goes_past_any_proxy() {
             session.public("mail/demo", None).expect_ok();
         }
         assert_eq!(proxy.connections(), 0, "{scheme}");
-        // https would go through it.
+        // https would use the proxy.
         let options = json!({ "proxy": option, "api_url": "https://127.0.0.1:9/", "retries": 0 }).to_string();
         client(&options).call("friends.get", None).expect("MAILRU_NETWORK_ERROR");
         assert!(proxy.connections() > 0, "{scheme}");

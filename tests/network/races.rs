@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use crate::support::*;
 use crate::tools::*;
 
-/// Waits without giving the processor away: races are won by microseconds.
+/// Waits without yielding the processor, because races are decided within microseconds.
 fn spin(length: Duration) {
     let until = Instant::now() + length;
     while Instant::now() < until {
@@ -19,12 +19,12 @@ fn spin(length: Duration) {
     }
 }
 
-/// What a pair of threads is about: one calls, the other ends the call at a random moment.
+/// The state of a pair of threads: one calls, the other ends the call at a random moment.
 #[derive(Default)]
 struct Pair {
     session: AtomicU64,
     cancel: AtomicU64,
-    /// Raised by the caller as it begins; lowered by the other when it has done its part.
+    /// Set by the caller when it begins; cleared by the other thread when it is done.
     begun: AtomicBool,
     over: AtomicBool,
 }
@@ -73,7 +73,7 @@ fn run_pair(options: &str, races: usize, counts: &[(&str, AtomicUsize)]) {
             let own = if fastrand::u8(0..4) == 0 { Some(client(options)) } else { None };
             let session = own.as_ref().unwrap_or(&shared);
             pair.session.store(session.0, Ordering::SeqCst);
-            // 0 tells the other thread to free the session.
+            // 0 makes the other thread free the session.
             pair.cancel.store(if own.is_some() { 0 } else { cancel }, Ordering::SeqCst);
             pair.begun.store(true, Ordering::SeqCst);
             let mark = format!("{:?}-{number}", thread::current().id());

@@ -1,4 +1,4 @@
-//! Repetitions: exactly where the contract allows them, and a write never twice.
+//! Retries: exactly where the contract allows them, and never a write twice.
 
 use std::io::Write;
 use std::sync::Arc;
@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use crate::support::*;
 use crate::tools::*;
 
-/// Known to only read; known to write; not in the catalogue.
+/// A method that reads, one that writes, and one that is not in the catalogue.
 const READ: &str = "friends.get";
 const WRITE: &str = "guestbook.post";
 const UNKNOWN: &str = "sandbox.echo.unknown";
@@ -20,7 +20,7 @@ fn quick(sandbox: &Sandbox, more: Value) -> Session {
     client(&sandbox.options(options))
 }
 
-/// How many requests one call makes.
+/// The number of requests of one call.
 fn requests_of(sandbox: &Sandbox, call: impl FnOnce() -> Answer) -> (usize, Answer) {
     let before = sandbox.requests().len();
     let answer = call();
@@ -28,7 +28,7 @@ fn requests_of(sandbox: &Sandbox, call: impl FnOnce() -> Answer) -> (usize, Answ
 }
 
 #[test]
-fn what_is_repeated_and_what_is_not() {
+fn what_is_retried_and_what_is_not() {
     let sandbox = Sandbox::start();
     let platform = |code: i64| json!({"kind":"platform_error","code":code});
     let status = |status: u16| json!({"kind":"status","status":status});
@@ -39,7 +39,7 @@ fn what_is_repeated_and_what_is_not() {
         (platform(100), "MAILRU_API_ERROR", [1, 1, 1]),
         (platform(102), "MAILRU_API_ERROR", [1, 1, 1]),
         (platform(201), "MAILRU_API_ERROR", [1, 1, 1]),
-        // The platform's own word counts more than the status that a gateway may have put over it.
+        // The platform's error has priority over the status, which a gateway may have set.
         (json!({"kind":"platform_error","code":100,"status":503}), "MAILRU_API_ERROR", [1, 1, 1]),
         (json!({"kind":"platform_error","code":3,"status":200}), "MAILRU_API_ERROR", [3, 3, 3]),
         (cut("reset", "before"), "MAILRU_NETWORK_ERROR", [3, 1, 1]),
@@ -65,7 +65,7 @@ fn what_is_repeated_and_what_is_not() {
             let session = quick(&sandbox, json!({}));
             let (made, answer) = requests_of(&sandbox, || session.call(method, r#"{"a":"1"}"#));
             assert_eq!((answer.name(), made), (code, expected), "{fault}, {method}: {}", answer.json);
-            // A longer call goes as a POST, and an upload too; what may be repeated is the same.
+            // A longer call and an upload are sent as a POST; the same rules for retries apply.
             if method == READ {
                 let long = json!({ "a": "x".repeat(5000) }).to_string();
                 let (made, _) = requests_of(&sandbox, || session.call(method, long.as_str()));
@@ -85,9 +85,9 @@ fn what_is_repeated_and_what_is_not() {
     }
 }
 
-/// Until the request leaves, nothing can be done twice.
+/// Until the request is sent, a retry cannot do anything twice.
 #[test]
-fn whatever_was_not_sent_is_repeated() {
+fn an_unsent_request_is_retried() {
     let tls = TlsSandbox::start(&[]);
     for kind in ["reset", "close"] {
         for method in [READ, WRITE, UNKNOWN] {
@@ -104,7 +104,7 @@ fn whatever_was_not_sent_is_repeated() {
             tls.sandbox.behave();
         }
     }
-    // Nobody listens: refused at once, and after two pauses told.
+    // Nothing listens: refused at once, and reported after two pauses.
     let session = client(&json!({"api_url":"http://127.0.0.1:9/","retry_delay_ms":100}).to_string());
     let (took, answer) = timed(|| session.call(WRITE, None));
     let answer = answer.expect("MAILRU_NETWORK_ERROR");
@@ -113,7 +113,7 @@ fn whatever_was_not_sent_is_repeated() {
 }
 
 #[test]
-fn the_number_of_repetitions_is_an_option() {
+fn the_number_of_retries_is_an_option() {
     let sandbox = Sandbox::start();
     for (retries, failures, code, made) in [
         (0, 1, "MAILRU_API_ERROR", 1),
@@ -128,7 +128,7 @@ fn the_number_of_repetitions_is_an_option() {
         assert_eq!((answer.name(), requests), (code, made), "retries {retries}, {failures} failures");
         sandbox.behave();
     }
-    // With pass_error the host gets the last error as it came, after the same repetitions.
+    // With pass_error the host gets the last error unchanged, after the same retries.
     let session = quick(&sandbox, json!({ "pass_error": true }));
     sandbox.fault(json!({}), Value::Null, json!({"kind":"platform_error","code":3}));
     let (requests, answer) = requests_of(&sandbox, || session.call(READ, None));
@@ -155,9 +155,9 @@ fn pauses_grow_and_differ() {
     assert!(firsts.iter().any(|pause| *pause != firsts[0]), "no jitter: {firsts:?}");
 }
 
-/// A connection that the server closed while it was idle is no failure, nor a repetition.
+/// A connection that the server closed while it was idle causes neither a failure nor a retry.
 #[test]
-fn connections_closed_while_idle_cost_no_call() {
+fn connections_closed_while_idle_fail_no_call() {
     let closed = Arc::new(AtomicUsize::new(0));
     let counted = Arc::clone(&closed);
     let server = RawServer::start(move |mut stream| {
@@ -176,10 +176,9 @@ fn connections_closed_while_idle_cost_no_call() {
     assert_eq!(server.connections(), 50);
 }
 
-/// One that is closed just as the request leaves cannot be told from a failure: reads are
-/// repeated, of a write the host is told the truth.
+/// A close just when the request is sent cannot be distinguished from a failure: a read is retried, a write fails.
 #[test]
-fn connections_closed_under_a_request() {
+fn connections_closed_during_a_request() {
     let sandbox = Sandbox::start();
     sandbox.fault(json!({}), Value::Null, json!({"kind":"close_after","ms":0}));
     let session = quick(&sandbox, json!({}));
@@ -200,12 +199,12 @@ fn connections_closed_under_a_request() {
         assert!(if *ok { times == 1 } else { times <= 1 }, "{tag}: {times} times, answered {ok}");
     }
     let failed = done.iter().filter(|(_, ok)| !ok).count();
-    println!("measured: of 300 writes on connections closed under them, {failed} failed, none was done twice");
-    // News of a close may be late on a busy machine; without a watch for it a third of them failed.
+    println!("measured: of 300 writes on connections closed meanwhile, {failed} failed, none was done twice");
+    // On a busy machine a close may arrive late; without watching for it a third of them failed.
     assert!(failed <= 15, "{failed} failed");
 }
 
-/// Nothing but writes, one after the other: a server that keeps its connections sees one of them.
+/// Only writes, one after the other: a server that keeps its connections gets one connection.
 #[test]
 fn writes_share_a_connection_that_the_server_keeps() {
     let sandbox = Sandbox::start();
@@ -216,9 +215,9 @@ fn writes_share_a_connection_that_the_server_keeps() {
     assert_eq!(sandbox.get("stats")["connections_platform"], 1);
 }
 
-/// A write does not go out on a connection that the server said it would have closed by then.
+/// A write does not use a connection that the server announced to close by then.
 #[test]
-fn a_write_leaves_a_connection_alone_that_is_about_to_end() {
+fn a_write_does_not_use_a_connection_that_is_about_to_close() {
     let server = RawServer::start(|mut stream| {
         while read_head(&mut stream).is_some() {
             let answer = b"HTTP/1.1 200 OK\r\nKeep-Alive: timeout=1\r\nContent-Length: 2\r\n\r\n[]";
@@ -234,18 +233,18 @@ fn a_write_leaves_a_connection_alone_that_is_about_to_end() {
     assert_eq!(server.connections(), 1);
     std::thread::sleep(ms(600));
     session.call(WRITE, None).expect_ok();
-    assert_eq!(server.connections(), 2, "half of the announced second was over");
+    assert_eq!(server.connections(), 2, "half of the announced second had passed");
 }
 
-/// Kept connections that a firewall has forgotten, say: one time-out tells enough of all of them.
+/// For example kept connections that a firewall has dropped: after one timeout all of them are closed.
 #[test]
-fn kept_connections_that_went_silent_cost_one_time_out() {
+fn kept_connections_that_became_silent_cost_one_timeout() {
     let (silent, opened) = (Arc::new(AtomicUsize::new(usize::MAX)), Arc::new(AtomicUsize::new(0)));
     let (until, number) = (Arc::clone(&silent), Arc::clone(&opened));
     let server = RawServer::start(move |mut stream| {
         let number = number.fetch_add(1, Ordering::SeqCst);
         while read_head(&mut stream).is_some() {
-            // Long enough that all of the first calls are under way at once.
+            // Long enough that all of the first calls run at once.
             std::thread::sleep(ms(50));
             let is_forgotten = until.load(Ordering::SeqCst) == 0 && number < 16;
             if !is_forgotten && stream.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n[]").is_err() {
@@ -269,9 +268,9 @@ fn kept_connections_that_went_silent_cost_one_time_out() {
     }
 }
 
-/// A write whose answer is lost was done once, and the host is told that it may have been.
+/// A write whose answer is lost was carried out once, and the failure says that it may have been.
 #[test]
-fn a_write_whose_answer_is_lost_is_not_done_again() {
+fn a_write_whose_answer_is_lost_is_not_retried() {
     for tls in [false, true] {
         let (plain, secure) = (Sandbox::start(), TlsSandbox::start(&[]));
         let sandbox = if tls { &secure.sandbox } else { &plain };
@@ -298,9 +297,9 @@ fn a_write_whose_answer_is_lost_is_not_done_again() {
     }
 }
 
-/// What a grant trades works once, so that only an unsent request is made again.
+/// The credential of a grant works once, so only an unsent request is retried.
 #[test]
-fn grants_are_not_repeated_once_sent() {
+fn grants_are_not_retried_once_sent() {
     let sandbox = Sandbox::start();
     for fault in [
         json!({"kind":"reset"}),

@@ -1,4 +1,4 @@
-//! Memory that runs out: a large allocation that fails is a code, and the session works on.
+//! Lack of memory: a large allocation that fails is a code, and the session still works afterwards.
 
 use mailru::ffi::{mailru_call, mailru_public};
 use serde_json::json;
@@ -6,7 +6,7 @@ use serde_json::json;
 use crate::support::*;
 use crate::tools::*;
 
-/// Lets this process have so many more bytes of addresses than it has now, or as many as it likes.
+/// Limits this process to `more` bytes of address space beyond its current use; `None` removes the limit.
 fn allow(more: Option<u64>) {
     let limit = more.map_or(libc::RLIM_INFINITY, |more| memory("VmSize") as u64 * 1024 + more);
     let limit = libc::rlimit { rlim_cur: limit, rlim_max: libc::RLIM_INFINITY };
@@ -19,13 +19,13 @@ fn large_allocations_that_fail_are_a_code() {
     alone("shortage::large_allocations_that_fail_are_a_code", &[], || {
         let sandbox = Sandbox::start();
         let session = client(&sandbox.options(json!({ "max_response_bytes": 200_000_000, "retries": 2 })));
-        // Made before memory is short.
+        // Made before memory is limited.
         let large = c(&json!({ "text": "\"".repeat(30_000_000) }).to_string());
         let (method, path) = (c("friends.get"), c("mail/demo"));
-        // Larger than what is free already, and not given back.
+        // Larger than the memory that is already free in the process.
         let file = vec![7; 300_000_000];
         let queue = Queue::new(1, 4);
-        // What is made once is made before.
+        // Initialise what is made on first use.
         session.call("friends.get", None).expect_ok();
         queue.submit(&session, "friends.get", None, 1).expect("MAILRU_OK");
         queue.next(10_000).expect("a completion");
@@ -36,7 +36,7 @@ fn large_allocations_that_fail_are_a_code() {
             answer
         };
 
-        // An answer: it was sent, and is not repeated.
+        // An answer: the request was sent, and is not retried.
         sandbox.fault(json!({ "path": "/platform/api" }), json!(1), json!({ "kind": "huge", "bytes": 100_000_000 }));
         allow(Some(20_000_000));
         let answer = session.call("friends.get", None);
@@ -46,7 +46,7 @@ fn large_allocations_that_fail_are_a_code() {
         assert_eq!((answer.error("sent"), sandbox.requests().len()), (json!(true), requests + 1));
         session.call("friends.get", None).expect_ok();
 
-        // Parameters, which go nowhere.
+        // Parameters: nothing is sent.
         let requests = sandbox.requests().len();
         allow(Some(20_000_000));
         // SAFETY: the strings outlive the calls.

@@ -1,4 +1,4 @@
-/* How much of its stack a thread of the host's needs for each kind of call: stack OPTIONS [SIZE]. */
+/* Measures how much stack a thread of the host needs for each kind of call: stack OPTIONS [SIZE]. */
 
 #include <pthread.h>
 #include <stdio.h>
@@ -125,14 +125,14 @@ static void *helpers(void *unused)
     return unused;
 }
 
-/* How many bytes of the stack a thread that does this has touched. */
+/* The number of stack bytes that a thread with this work has used. */
 static size_t touched(void *(*work)(void *), size_t size)
 {
     pthread_attr_t attributes;
     pthread_t thread;
     unsigned char *stack =
         mmap(NULL, size + 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-    /* What lies beyond the stack is not to be touched. */
+    /* Memory beyond the stack must not be used. */
     mprotect(stack, 4096, PROT_NONE);
     stack += 4096;
     memset(stack, PAINT, size);

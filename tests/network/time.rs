@@ -1,4 +1,4 @@
-//! Time limits: of the whole call, whatever it is made of, and of making one connection.
+//! Time limits: of the whole call, and of making one connection.
 
 use std::thread;
 
@@ -8,12 +8,12 @@ use crate::support::*;
 use crate::tools::*;
 
 #[test]
-fn the_limit_covers_repetitions_and_pauses() {
+fn the_limit_includes_retries_and_pauses() {
     let sandbox = Sandbox::start();
     let options =
         |limit: u64, delay: u64| sandbox.options(json!({"timeout_ms":limit,"retries":100,"retry_delay_ms":delay}));
     sandbox.fault(json!({}), Value::Null, json!({"kind":"status","status":503}));
-    // The pause that does not fit into the time left is not taken: the last failure comes at once.
+    // A pause that does not fit into the time left is not made: the last failure is returned at once.
     let session = client(&options(2000, 4000));
     let (took, answer) = timed(|| session.call("friends.get", None));
     answer.expect("MAILRU_HTTP_ERROR");
@@ -23,7 +23,7 @@ fn the_limit_covers_repetitions_and_pauses() {
     answer.expect("MAILRU_HTTP_ERROR");
     assert!(took < ms(1600), "{took:?}");
     assert!(sandbox.requests().len() >= 5);
-    // Each attempt is well within the limit, all together are not.
+    // Each attempt is well within the limit, but not all together.
     let slow = RawServer::start(|mut stream| {
         while read_head(&mut stream).is_some() {
             thread::sleep(ms(150));
@@ -37,20 +37,20 @@ fn the_limit_covers_repetitions_and_pauses() {
 }
 
 #[test]
-fn the_limit_covers_the_renewal_of_the_token() {
+fn the_limit_includes_the_renewal_of_the_token() {
     let sandbox = Sandbox::start();
     sandbox.fault(json!({"path":"/oauth/token"}), Value::Null, json!({"kind":"silent"}));
     let options = |more: Value| sandbox.options(more);
     let expired = client(&options(json!({"timeout_ms":300,"refresh_token":"r","expires_in":0})));
     in_time(300, "MAILRU_TIMEOUT", || expired.call("friends.get", None));
-    // Refused in the middle of a call, which then waits for the renewal.
+    // The token is rejected, and the call waits for the renewal.
     sandbox.fault(json!({"path":"/platform/api"}), Value::Null, json!({"kind":"platform_error","code":102}));
     let refused = client(&options(json!({"timeout_ms":300,"refresh_token":"r"})));
     in_time(300, "MAILRU_TIMEOUT", || refused.call("friends.get", None));
 }
 
 #[test]
-fn a_call_may_have_a_limit_of_its_own() {
+fn a_call_may_have_its_own_limit() {
     let sandbox = Sandbox::start();
     sandbox.fault(json!({}), Value::Null, json!({"kind":"delay","ms":400}));
     let hasty = client(&sandbox.options(json!({"timeout_ms":100})));
@@ -85,14 +85,14 @@ fn each_connection_has_a_limit() {
         let session = client(&options(200, 5_000));
         in_time(200, "MAILRU_TIMEOUT", || session.call("friends.get", None));
     }
-    // The limit is for making the connection, not for using it.
+    // The limit applies to making the connection, not to using it.
     let sandbox = Sandbox::start();
     sandbox.fault(json!({}), Value::Null, json!({"kind":"delay","ms":300}));
     client(&sandbox.options(json!({"connect_timeout_ms":100}))).call("friends.get", None).expect_ok();
 }
 
 #[test]
-fn a_file_that_nobody_takes_ends_in_time() {
+fn an_upload_that_is_never_read_ends_in_time() {
     let silent = RawServer::silent();
     let session = client(&silent.options(json!({"timeout_ms":300})));
     let file = vec![0; 20 << 20];

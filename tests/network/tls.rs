@@ -1,4 +1,4 @@
-//! TLS: whom to trust is an option, the name is checked, and a refusal says why.
+//! TLS: the trusted authorities are an option, the name is checked, and a refusal says why.
 
 use std::process::Command;
 
@@ -7,7 +7,7 @@ use serde_json::json;
 use crate::support::*;
 use crate::tools::*;
 
-/// The text of a refusal by TLS.
+/// The message of a TLS failure.
 #[track_caller]
 fn refusal(answer: Answer) -> String {
     let answer = answer.expect("MAILRU_TLS_ERROR");
@@ -27,10 +27,10 @@ fn the_named_authority_is_trusted_and_no_other() {
         session.call("friends.get", None).expect_ok();
     }
     assert_eq!(tls.sandbox.get("stats")["connections_platform"], 1, "TLS connections are kept");
-    // By number as well, for the certificate holds that, too.
+    // By IP address as well, because the certificate contains it too.
     let by_number = format!("https://127.0.0.1:{}/platform/api", port(&tls.sandbox));
     client(&tls.options(json!({ "api_url": by_number }))).call("friends.get", None).expect_ok();
-    // Neither the built-in list nor the system's holds this authority.
+    // Neither the built-in list nor the system's contains this authority.
     for roots in ["webpki", "system"] {
         let session = client(&tls.options(json!({ "ca_file": null, "tls_roots": roots })));
         let text = refusal(session.call("friends.get", None));
@@ -52,12 +52,12 @@ fn the_name_and_the_time_are_checked() {
     assert!(text.contains("expired"), "{text}");
     for sandbox in [&other_name.sandbox, &expired.sandbox] {
         assert!(sandbox.requests().is_empty());
-        assert_eq!(sandbox.get("stats")["connections_accepted"], 1, "a refused certificate is not tried again");
+        assert_eq!(sandbox.get("stats")["connections_accepted"], 1, "a refused certificate is not retried");
     }
 }
 
 #[test]
-fn what_is_no_tls() {
+fn servers_without_tls() {
     let plain = Sandbox::start();
     let address = format!("https://127.0.0.1:{}/platform/api", port(&plain));
     let text = refusal(client(&json!({ "api_url": address }).to_string()).call("friends.get", None));
@@ -67,13 +67,13 @@ fn what_is_no_tls() {
     let session = client(&tls.options(json!({})));
     refusal(session.call("friends.get", None));
     session.call("friends.get", None).expect_ok();
-    // Plain HTTP to a server that speaks TLS: an answer that is none.
+    // Plain HTTP to a TLS server: the answer is not HTTP.
     let address = format!("http://127.0.0.1:{}/platform/api", port(&tls.sandbox));
     let answer = client(&json!({ "api_url": address }).to_string()).call("friends.get", None);
     assert!(matches!(answer.name(), "MAILRU_MALFORMED_RESPONSE" | "MAILRU_NETWORK_ERROR"), "{}", answer.json);
 }
 
-/// `system` reads what the host's environment names, as every program on the machine does.
+/// `system` uses the certificates that the host's environment names.
 #[test]
 fn the_systems_roots() {
     alone("tls::the_systems_roots", &["env", "SSL_CERT_DIR=/nowhere"], || {
@@ -86,13 +86,13 @@ fn the_systems_roots() {
         unsafe { std::env::set_var("SSL_CERT_FILE", "/nowhere/at/all.pem") };
         let text = refusal(client(&options).call("friends.get", None));
         assert!(text.contains("system"), "{text}");
-        // The built-in list does not look there.
+        // The built-in list ignores the environment.
         let session = client(&tls.options(json!({ "ca_file": null })));
         assert!(refusal(session.call("friends.get", None)).contains("unknown issuer"));
     });
 }
 
-/// Grants and public pages go through the same checks.
+/// Grants and public pages have the same checks.
 #[test]
 fn every_address_of_a_session_is_checked() {
     let (trusted, foreign) = (TlsSandbox::start(&[]), TlsSandbox::start(&[]));
@@ -132,9 +132,9 @@ fn files_of_authorities_are_read_strictly() {
     }
 }
 
-/// Certificates as people make them by mistake: each is refused with a sentence and its remedy, never in Rust's words.
+/// Invalid certificates as made by mistake: each is refused with a message and its remedy, without Rust's names.
 #[test]
-fn certificates_that_are_made_wrong() {
+fn invalid_certificates_are_explained() {
     let Some(openssl) = program("openssl") else { return };
     let folder = tempfile::tempdir().expect("a folder");
     let path = |name: &str| folder.path().join(name).to_str().expect("UTF-8").to_owned();
@@ -153,21 +153,21 @@ fn certificates_that_are_made_wrong() {
         ("version1", ec("P-256"), "", "X.509 version 1"),
     ];
     let mut cases = Vec::new();
-    for (name, key, extensions, told) in requests {
+    for (name, key, extensions, expected) in requests {
         call(&format!("req {key} -subj /CN=localhost -keyout {name}.key -out {name}.csr"));
         let extensions = if extensions.is_empty() { String::new() } else { format!("-extfile {extensions}") };
         call(&format!(
             "x509 -req -days 30 -in {name}.csr -CA ca.pem -CAkey ca.key -CAcreateserial -out {name}.pem {extensions}"
         ));
-        cases.push((name, "ca.pem", told));
+        cases.push((name, "ca.pem", expected));
     }
-    // What `openssl req -x509` makes is marked as an issuer's, and cannot be a server's, too.
+    // A certificate made by `openssl req -x509` is an issuer's, and cannot also be a server's.
     call(&format!(
         "req -x509 -days 30 {} -subj /CN=localhost -addext subjectAltName=DNS:localhost -keyout own.key -out own.pem",
         ec("P-256")
     ));
     cases.push(("own", "own.pem", "CA:FALSE"));
-    for (name, ca_file, told) in cases {
+    for (name, ca_file, expected) in cases {
         let port = free_port();
         let mut server = Command::new(&openssl);
         server.args([
@@ -184,12 +184,12 @@ fn certificates_that_are_made_wrong() {
         let address = format!("https://localhost:{port}/platform/api");
         let session = client(&json!({ "api_url": address, "ca_file": path(ca_file) }).to_string());
         let text = refusal(session.call("friends.get", None));
-        assert!(text.contains(told) && text.contains(&format!("localhost:{port}")), "{name}: {text}");
+        assert!(text.contains(expected) && text.contains(&format!("localhost:{port}")), "{name}: {text}");
         println!("measured: {name}: {text}");
     }
 }
 
-/// nginx in front: another TLS server than the sandbox's, with its own way of ending connections.
+/// With nginx as another TLS server, which closes connections in its own way.
 #[test]
 fn behind_nginx() {
     let Some(nginx) = program("nginx") else { return };
@@ -222,14 +222,14 @@ fn behind_nginx() {
         "ca_file": path("cert.pem"), "retries": 0,
     });
     let session = client(&options.to_string());
-    // More calls than nginx lets one connection have: it closes, and no call notices.
+    // More calls than nginx allows on one connection: it closes, without effect on a call.
     for number in 0..20 {
         let echoed = session.call("sandbox.echo", format!("{{\"n\":{number}}}").as_str()).expect_ok();
         assert!(echoed.contains(&number.to_string()), "{echoed}");
     }
     let large = vec![7; 900_000];
     session.upload("photos.upload", r#"{"aid":"1"}"#, "img_file", "a.jpg", &large).expect_ok();
-    // Larger than nginx takes, which says so before it has the whole.
+    // Larger than nginx accepts; it answers before it has received all of it.
     let larger = vec![7; 3_000_000];
     let answer = session.upload("photos.upload", r#"{"aid":"1"}"#, "img_file", "a.jpg", &larger);
     assert_eq!(answer.expect("MAILRU_HTTP_ERROR").error("http_status"), 413);

@@ -1,5 +1,5 @@
-//! What the network tests share: servers that misbehave below HTTP, a look at this process, and
-//! processes of a test's own.
+//! Shared by the network tests: servers that misbehave below HTTP, inspection of this process, separate processes for
+//! tests.
 
 use std::fs;
 use std::io::{Read, Write};
@@ -15,7 +15,7 @@ use socket2::{Domain, Socket, Type};
 
 use crate::support::{Answer, Sandbox, watch};
 
-/// A server whose every connection is handled by a function of the test's.
+/// A server whose connections are handled by a function of the test.
 pub struct RawServer {
     pub port: u16,
     connections: Arc<AtomicUsize>,
@@ -43,8 +43,8 @@ impl RawServer {
         RawServer { port, connections }
     }
 
-    /// A proxy that answers with these bytes, whichever protocol it is spoken to in, and ends.
-    pub fn blurting(bytes: impl Into<Vec<u8>>) -> RawServer {
+    /// A proxy that answers any request with these bytes and closes.
+    pub fn answering(bytes: impl Into<Vec<u8>>) -> RawServer {
         let bytes = bytes.into();
         RawServer::start(move |mut stream| {
             let mut first = [0];
@@ -57,23 +57,23 @@ impl RawServer {
         })
     }
 
-    /// A server that takes connections and says nothing.
+    /// A server that accepts connections and sends nothing.
     pub fn silent() -> RawServer {
         RawServer::start(|stream| {
-            // Not even read: what is sent here fills the network's buffers.
+            // It does not read either, so that sent data fills the network's buffers.
             thread::sleep(ms(120_000));
             drop(stream);
         })
     }
 
-    /// Options that lead a session's calls here.
+    /// Options that direct a session's calls here.
     pub fn options(&self, more: serde_json::Value) -> String {
         let mut options = serde_json::json!({ "api_url": format!("http://127.0.0.1:{}/platform/api", self.port) });
         options.as_object_mut().expect("an object").extend(more.as_object().expect("options").clone());
         options.to_string()
     }
 
-    /// How many connections came.
+    /// The number of accepted connections.
     pub fn connections(&self) -> usize {
         self.connections.load(Ordering::SeqCst)
     }
@@ -107,7 +107,7 @@ impl TlsSandbox {
         TlsSandbox { sandbox, ca_file, _folder: folder }
     }
 
-    /// Options that lead a session here and trust this sandbox alone, unless told otherwise.
+    /// Options that direct a session here and, by default, trust only this sandbox.
     pub fn options(&self, more: serde_json::Value) -> String {
         let mut all = serde_json::json!({ "ca_file": self.ca_file });
         all.as_object_mut().expect("an object").extend(more.as_object().expect("options").clone());
@@ -115,13 +115,13 @@ impl TlsSandbox {
     }
 }
 
-/// A port that nobody listens on at the moment.
+/// A port on which nothing listens at the moment.
 pub fn free_port() -> u16 {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a free port");
     listener.local_addr().expect("bound").port()
 }
 
-/// A program that serves on a port; it ends when dropped.
+/// A server program on a port; it ends when dropped.
 pub struct Service(Child);
 
 impl Service {
@@ -135,13 +135,13 @@ impl Service {
 
 impl Drop for Service {
     fn drop(&mut self) {
-        // Its own worker processes end with it where it is asked rather than killed.
+        // SIGTERM also ends its worker processes, SIGKILL would not.
         let _ = Command::new("kill").arg(self.0.id().to_string()).status();
         let _ = self.0.wait();
     }
 }
 
-/// An address that takes no connection and refuses none: the listener's queue is full.
+/// An address that neither accepts nor refuses a connection, because the listener's queue is full.
 pub struct BlackHole {
     pub port: u16,
     _kept: Vec<Socket>,
@@ -171,15 +171,15 @@ impl BlackHole {
     }
 }
 
-/// How long something took, and what came of it.
+/// The duration and the result of a function.
 pub fn timed<T>(work: impl FnOnce() -> T) -> (Duration, T) {
     let begun = Instant::now();
     let value = work();
     (begun.elapsed(), value)
 }
 
-/// Makes a call that must end with this code, not before its limit if that is a time-out, and not
-/// later than 100 ms after it: in one of three tries, for the machine may be busy.
+/// Makes a call that must end with this code, not before its limit in the case of a timeout, and at most 100 ms after
+/// it: in one of three tries, because the machine may be busy.
 #[track_caller]
 pub fn in_time(limit: u64, code: &str, call: impl Fn() -> Answer) -> Answer {
     let mut tries = Vec::new();
@@ -199,7 +199,7 @@ pub fn ms(milliseconds: u64) -> Duration {
     Duration::from_millis(milliseconds)
 }
 
-/// Waits until something holds, as long as it may take on a busy machine.
+/// Waits until a condition is true, long enough for a busy machine.
 #[track_caller]
 pub fn eventually(what: &str, mut holds: impl FnMut() -> bool) {
     let until = Instant::now() + ms(10_000);
@@ -209,17 +209,17 @@ pub fn eventually(what: &str, mut holds: impl FnMut() -> bool) {
     }
 }
 
-/// Runs something that hangs on a thread of the scope, and comes back when it does: when that thread is asleep at three
-/// looks in succession, which on a busy machine is later.
+/// Runs a function that hangs on a thread of the scope, and returns when it hangs: when the thread sleeps in three
+/// consecutive checks.
 #[track_caller]
 pub fn hanging<'scope, 'env, T: Send + 'scope>(
     scope: &'scope thread::Scope<'scope, 'env>,
     work: impl FnOnce() -> T + Send + 'scope,
 ) -> thread::ScopedJoinHandle<'scope, T> {
-    let (tell, number) = mpsc::channel();
+    let (send, number) = mpsc::channel();
     let running = scope.spawn(move || {
-        // SAFETY: the function takes nothing and cannot fail.
-        tell.send(unsafe { libc::gettid() }).expect("it is waited for");
+        // SAFETY: the function has no arguments and cannot fail.
+        send.send(unsafe { libc::gettid() }).expect("it is waited for");
         work()
     });
     let status = format!("/proc/self/task/{}/stat", number.recv().expect("the thread begins"));
@@ -241,7 +241,7 @@ pub fn threads() -> Vec<String> {
     tasks.filter_map(|task| Some(fs::read_to_string(task.path().join("comm")).ok()?.trim().to_owned())).collect()
 }
 
-/// How many descriptors this process has open.
+/// The number of open descriptors of this process.
 pub fn descriptors() -> usize {
     fs::read_dir("/proc/self/fd").expect("proc is mounted").count()
 }
@@ -253,12 +253,12 @@ pub fn memory(line: &str) -> usize {
     line.trim().trim_end_matches(" kB").parse().expect("a number")
 }
 
-/// Runs the test of this name in a process of its own, for what concerns a whole process: its
-/// environment, threads, descriptors, log. `wrapper` is a command to run it under.
+/// Runs the test of this name in a separate process, for tests of the environment, threads, descriptors or the log.
+/// `wrapper` is a command that runs it.
 pub fn alone(name: &str, wrapper: &[&str], body: impl FnOnce()) {
     const MARK: &str = "MAILRU_TEST_ALONE";
     if std::env::var(MARK).is_ok_and(|marked| marked == name) {
-        // The harness keeps every line of the log, which would count as the library's memory.
+        // The harness keeps every log line, which would count as the library's memory.
         watch::begin();
         // SAFETY: no callback is given.
         unsafe { mailru::ffi::mailru_set_log(None, std::ptr::null_mut(), None, 0) };
@@ -286,7 +286,7 @@ pub fn errors(output: &Output) -> String {
     String::from_utf8_lossy(&output.stderr).into_owned()
 }
 
-/// Where a program is; without it the test is skipped, or fails where every host is required.
+/// The path of a program; without it the test is skipped, or fails if every host is required.
 pub fn program(name: &str) -> Option<PathBuf> {
     let folders = std::env::var("PATH").unwrap_or_default();
     let found = std::env::split_paths(&folders)
@@ -299,7 +299,7 @@ pub fn program(name: &str) -> Option<PathBuf> {
     found
 }
 
-/// Says that a test cannot run here.
+/// Reports that a test cannot run here.
 pub fn skip(reason: &str) {
     let required = std::env::var("MAILRU_REQUIRE_HOSTS").is_ok_and(|hosts| hosts == "all");
     assert!(!required, "{reason}, and MAILRU_REQUIRE_HOSTS is all");

@@ -1,4 +1,4 @@
-/* A host that loads the library by hand, and lets go of it with calls in flight. */
+/* A host that loads the library by dlopen and unloads it with calls in flight. */
 
 #include <dlfcn.h>
 #include <pthread.h>
@@ -29,7 +29,7 @@ static void *load(const char *path, const char *options)
     if (!library)
         return NULL;
     session_new make;
-    /* POSIX's way from a data pointer to a function. */
+    /* The POSIX conversion of a data pointer to a function pointer. */
     *(void **)&make = dlsym(library, "mailru_client_session_new");
     *(void **)&mailru_call = dlsym(library, "mailru_call");
     *(void **)&mailru_string_free = dlsym(library, "mailru_string_free");
@@ -54,7 +54,7 @@ int main(int argc, char **argv)
         struct timespec a_moment = {0, 50 * 1000 * 1000};
         nanosleep(&a_moment, NULL);
         dlclose(library);
-        /* The fork hook outlives the handle, too. */
+        /* The fork hook outlives the handle too. */
         pid_t child = fork();
         if (child == 0)
             _exit(0);

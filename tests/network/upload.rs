@@ -7,7 +7,7 @@ use serde_json::json;
 use crate::support::*;
 use crate::tools::*;
 
-/// Takes a request with a body of any size, keeping none of it, and answers with its size.
+/// A server that reads and discards a request's body of any size, and answers with its size.
 fn sink() -> RawServer {
     RawServer::start(|mut stream| {
         while let Some(head) = read_head(&mut stream) {
@@ -31,7 +31,7 @@ fn sink() -> RawServer {
     })
 }
 
-/// The file goes out from the host's own memory.
+/// The file is sent from the host's own memory.
 #[test]
 fn a_large_file_is_not_copied() {
     alone("upload::a_large_file_is_not_copied", &[], || {
@@ -51,7 +51,7 @@ fn a_large_file_is_not_copied() {
 }
 
 #[test]
-fn files_go_over_tls_too() {
+fn files_are_sent_over_tls_too() {
     let tls = TlsSandbox::start(&[]);
     let file: Vec<u8> = (0..3_000_000).map(|at: u32| (at / 251) as u8).collect();
     let session = client(&tls.options(json!({})));
@@ -59,9 +59,9 @@ fn files_go_over_tls_too() {
     assert_eq!(echoed["files"][0]["md5"], format!("{:x}", md5::compute(&file)));
 }
 
-/// A server that says that the file is too large and does not wait for the rest of it.
+/// A server that answers that the file is too large without reading the rest of it.
 #[test]
-fn an_answer_before_the_whole_file_is_the_answer() {
+fn an_answer_before_the_end_of_the_file_is_used() {
     let body = r#"{"error":{"error_code":501,"error_msg":"Image is incorrect"}}"#;
     for (status, code) in [("413 Payload Too Large", "MAILRU_HTTP_ERROR"), ("400 Bad Request", "MAILRU_API_ERROR")] {
         let body = if status.starts_with("413") { "too large" } else { body };
@@ -76,15 +76,15 @@ fn an_answer_before_the_whole_file_is_the_answer() {
             let answer = session.upload("photos.upload", r#"{"aid":"1"}"#, "img_file", "a.jpg", &file);
             assert_eq!(answer.name(), code, "{}", answer.json);
         }
-        assert_eq!(server.connections(), 10, "a connection that refused is not used again");
+        assert_eq!(server.connections(), 10, "a connection with a refused upload is not used again");
     }
 }
 
 #[test]
-fn files_of_every_size_and_name_arrive_as_they_are() {
+fn files_of_every_size_and_name_arrive_unchanged() {
     let sandbox = Sandbox::start();
     let session = client(&sandbox.options(json!({})));
-    // Around the sizes of the buffers, and what could be taken for a part's end.
+    // Around the sizes of the buffers, and with content that looks like the end of a part.
     let sizes = [0, 1, 4095, 8191, 8192, 8193, 32_767, 32_768, 32_769, 1_000_003];
     for (number, size) in sizes.into_iter().enumerate() {
         let file: Vec<u8> = b"\r\n--mailru-\r\n".iter().copied().cycle().take(size).collect();
@@ -126,7 +126,7 @@ fn public_pages_have_plain_paths() {
     assert_eq!(sandbox.requests().len(), sent, "nothing is sent");
 }
 
-/// What makes a request's head long: each is an option or a parameter of the host's.
+/// Long parts of a request's head: each is an option or a parameter.
 #[test]
 fn long_addresses_and_agents_fit() {
     let sandbox = Sandbox::start();

@@ -1,11 +1,11 @@
-//! An answer before it is on the wire, and the platform's errors.
+//! An answer before it is sent, and the platform's errors.
 
 use axum::body::{Body, Bytes};
 use hyper::{Response, StatusCode};
 use serde::Serialize;
 use serde_json::Value;
 
-/// What the platform labels its JSON as.
+/// The media type that the platform gives its JSON.
 pub const SCRIPT: &str = "text/javascript; charset=utf-8";
 const HTML: &str = "text/html; charset=utf-8";
 
@@ -19,7 +19,7 @@ pub struct Answer {
     pub outcome: String,
     /// Whether a write took effect.
     pub applied: bool,
-    /// For the journal: which key came as client_secret.
+    /// For the journal: the key that was received as client_secret.
     pub client_secret: Option<&'static str>,
 }
 
@@ -64,8 +64,8 @@ impl Answer {
         self
     }
 
-    /// The head as hyper would send it, for faults that write it themselves. `framing` is the header that says where
-    /// the body ends.
+    /// The head as hyper would send it, for faults that write it themselves. `framing` is the header for the end of the
+    /// body.
     pub fn head(&self, framing: &str) -> String {
         let status = StatusCode::from_u16(self.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
         let reason = status.canonical_reason().unwrap_or("Unknown");
@@ -86,7 +86,7 @@ impl Answer {
         for (name, value) in &self.headers {
             response = response.header(name, value);
         }
-        // What a fault rule asked for may not be a header; say so instead of dying.
+        // A fault rule may contain an invalid header; report that instead of panicking.
         response.body(body).unwrap_or_else(|error| {
             let mut response = Response::new(Body::from(format!("sandbox: cannot answer this way: {error}\n")));
             *response.status_mut() = StatusCode::INTERNAL_SERVER_ERROR;

@@ -1,4 +1,4 @@
-//! The control API: what a test asks for and is told. It is not recorded and no fault touches it.
+//! The control API for tests. Its requests are not recorded and have no faults.
 
 use std::io;
 
@@ -18,10 +18,10 @@ use crate::oauth;
 use crate::params::Params;
 use crate::state::{SharedState, Spelling};
 
-/// What can be left out of a token answer.
+/// The members that can be left out of a token answer.
 const MEMBERS: [&str; 5] = ["access_token", "refresh_token", "expires_in", "token_type", "x_mailru_vid"];
 
-/// Why a control request is refused: status and reason.
+/// The refusal of a control request: status and reason.
 type Refusal = (u16, String);
 type Answered = Result<Value, Refusal>;
 
@@ -108,7 +108,7 @@ struct NewSettings {
     detect_reuse: Option<bool>,
     end_former: Option<bool>,
     check_ids: Option<bool>,
-    /// `null` is told from absent: it lifts the fixed scope.
+    /// `null` differs from absent: it removes the fixed scope.
     #[serde(default, deserialize_with = "given")]
     scope: Option<Option<String>>,
 }
@@ -193,7 +193,7 @@ fn tokens(sandbox: &SharedState, new: NewTokens) -> Answered {
     let mut state = sandbox.state();
     let expires_in = new.expires_in.unwrap_or(state.settings.expires_in);
     let issued = state.grants.issue(consent(new.uid, new.app_id, new.scope), expires_in, Family::New);
-    // Whole, whatever the settings leave out of the authorization server's answers.
+    // Complete, regardless of the members that the settings leave out of the authorization server's answers.
     Ok(Value::Object(oauth::members(&issued, &Default::default())))
 }
 

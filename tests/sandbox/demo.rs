@@ -1,5 +1,5 @@
-//! What the methods answer: the demo users's data, in the shapes of the platform. Where the real shape was never
-//! seen, the smallest plausible one.
+//! The answers of the methods: the demo users' data, in the platform's shapes. If the real shape is unknown, the
+//! smallest plausible one.
 
 use serde_json::{Map, Value, json};
 
@@ -8,10 +8,10 @@ use crate::params::Params;
 use crate::platform::Call;
 use crate::state::SharedState;
 
-/// A day in November 2015, the time of everything that happened in the demo.
+/// A time in November 2015, used for all events of the demo.
 const THEN: u64 = 1_448_281_935;
 
-/// The answer to a call; `write` counts the writes so far, this one included, and makes the ids of new things.
+/// The answer to a call; `write` is the number of writes so far, with this one, and makes the ids of new objects.
 pub fn answer(sandbox: &SharedState, call: &Call, write: u64) -> Value {
     let params = call.params;
     let me = call.uid.as_deref().unwrap_or_default();
@@ -29,12 +29,14 @@ pub fn answer(sandbox: &SharedState, call: &Call, write: u64) -> Value {
         }
         "users.hasAppPermission" => permissions(call),
         "users.getBalance" => json!({ "balance": "120" }),
-        "friends.get" => crowd(demo_users::friends(whose("uid2")), params, me),
-        "friends.getAppUsers" => {
-            crowd(demo_users::friends(me).into_iter().filter(|friend| friend.app_installed).collect(), params, me)
-        }
+        "friends.get" => ids_or_users(demo_users::friends(whose("uid2")), params, me),
+        "friends.getAppUsers" => ids_or_users(
+            demo_users::friends(me).into_iter().filter(|friend| friend.app_installed).collect(),
+            params,
+            me,
+        ),
         "friends.getOnline" => {
-            crowd(demo_users::friends(me).into_iter().filter(|friend| friend.online).collect(), params, me)
+            ids_or_users(demo_users::friends(me).into_iter().filter(|friend| friend.online).collect(), params, me)
         }
         "friends.getInvitationsCount" => json!({ "count": 2 }),
         "messages.getUnreadCount" => json!({ "count": 3 }),
@@ -85,7 +87,7 @@ pub fn answer(sandbox: &SharedState, call: &Call, write: u64) -> Value {
         "achievements.groups" => {
             json!([{ "group_id": "1", "description": "Первые шаги", "achievements": achievements() }])
         }
-        // Writes that make something, and writes that change something.
+        // Writes that create an object, and writes that change one.
         "achievements.add" | "achievements.group_add" | "titles.add" => json!({ "id": id(write) }),
         _ => json!({ "status": 1 }),
     }
@@ -121,7 +123,7 @@ fn page_of(items: Value, params: &Params) -> Value {
     }
 }
 
-/// Those whose `key` is in the comma list, where one is given.
+/// The items whose `key` is in the comma-separated list, if one is given.
 fn chosen(items: Vec<Value>, key: &str, wanted: Option<&str>) -> Value {
     let wanted: Option<Vec<_>> = wanted.filter(|list| !list.is_empty()).map(|list| list.split(',').collect());
     let is_wanted = |item: &Value| {
@@ -131,8 +133,8 @@ fn chosen(items: Vec<Value>, key: &str, wanted: Option<&str>) -> Value {
     items.into_iter().filter(is_wanted).collect()
 }
 
-/// Ids, or with ext=1 user objects.
-fn crowd(users: Vec<User>, params: &Params, me: &str) -> Value {
+/// Ids, or user objects with ext=1.
+fn ids_or_users(users: Vec<User>, params: &Params, me: &str) -> Value {
     let extended = params.get("ext") == Some("1");
     let one = |user: User| {
         if extended { user.to_json(me) } else { json!(user.uid) }

@@ -1,4 +1,4 @@
-//! The users of the demo: the session user, friends and a stranger.
+//! The users of the demo: the session user, friends, and a user who is not a friend.
 
 use serde_json::{Value, json};
 
@@ -44,12 +44,12 @@ pub fn known() -> Vec<User> {
     ROWS.iter().map(user).collect()
 }
 
-/// Everybody else, such as users made by the control API.
+/// Any other user, such as one made by the control API.
 pub fn newcomer(uid: &str, email: &str) -> User {
     User { uid: uid.to_owned(), name: email.split('@').next().unwrap_or("user").to_owned(), ..user(&ROWS[5]) }
 }
 
-/// Who the friends of a demo user are: all know the demo user, who knows them.
+/// The friends of a demo user: each is a friend of the demo user only.
 pub fn friends(uid: &str) -> Vec<User> {
     match ROWS.iter().position(|row| row.0 == uid) {
         Some(0) => ROWS[1..=FRIENDS].iter().map(user).collect(),

@@ -1,4 +1,4 @@
-//! Fault rules: what may go wrong, for which requests or connections, how often.
+//! Fault rules: the faults to inject, into which requests or connections, how often.
 
 use std::collections::BTreeMap;
 
@@ -6,14 +6,14 @@ use serde::{Deserialize, Serialize};
 
 use crate::request::ReceivedRequest;
 
-/// Where in the exchange a fault strikes.
+/// The phase of a request in which a fault occurs.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Phase {
-    /// The request is read, but has no effect.
+    /// The request was read, but has no effect.
     #[default]
     Before,
-    /// The request has taken effect; no byte of the answer is out.
+    /// The request has taken effect; no byte of the answer was sent.
     After,
     Head,
     Body,
@@ -72,7 +72,7 @@ pub enum Fault {
         #[serde(default)]
         chunked: bool,
     },
-    /// A body without a length, cut: only its syntax can tell.
+    /// A body without a length, cut off: only its syntax shows that.
     CloseDelimitedCut {},
     Garbage {},
     Status {
@@ -94,7 +94,7 @@ pub enum Fault {
         #[serde(default)]
         content_type: Option<String>,
     },
-    /// These bytes on the connection, then its end.
+    /// Sends these bytes, then closes the connection.
     Raw {
         base64: String,
     },
@@ -110,7 +110,7 @@ pub enum Fault {
         #[serde(default = "bad_request")]
         status: u16,
     },
-    /// 429, with the seconds after which to come back.
+    /// 429, with Retry-After in seconds.
     TooMany {
         #[serde(default)]
         retry_after: Option<u64>,
@@ -142,9 +142,9 @@ pub enum Fault {
     ManyHeaders {
         count: u64,
     },
-    /// 100 Continue without end.
+    /// 100 Continue, repeated without end.
     ContinueFlood {},
-    /// Arrays in arrays.
+    /// Nested arrays.
     Deep {
         depth: u64,
     },
@@ -152,37 +152,37 @@ pub enum Fault {
     Empty {},
     /// Code 102; the session key presented is expired from here on.
     ExpireToken {},
-    /// The normal answer; the connection is closed once it has been idle for so long.
+    /// The normal answer; the connection is closed after it was idle for `ms`.
     CloseAfter {
         #[serde(default = "no_ms")]
         ms: u64,
     },
     /// The head and half of the body, then nothing.
     HangBody {},
-    /// Connections only: one byte every `ms` until TLS is set up (without TLS: for good).
+    /// Connections only: one byte every `ms` until the end of the TLS handshake (without TLS: always).
     DripHandshake {
         ms: u64,
     },
 }
 
 impl Fault {
-    /// The word that names the fault in rules and in the journal.
+    /// The name of the fault in rules and in the journal.
     pub fn kind(&self) -> String {
         let value = serde_json::to_value(self).unwrap_or_default();
         value["kind"].as_str().unwrap_or_default().to_owned()
     }
 
-    fn suits_connections(&self) -> bool {
+    fn is_for_connections(&self) -> bool {
         use Fault::*;
         matches!(self, Silent {} | Delay { .. } | Close { .. } | Reset { .. } | Garbage {} | DripHandshake { .. })
     }
 
-    fn suits_requests(&self) -> bool {
+    fn is_for_requests(&self) -> bool {
         !matches!(self, Fault::DripHandshake { .. })
     }
 }
 
-/// What a rule is for: all conditions that are given must hold.
+/// The conditions of a rule: all that are given must be true.
 #[derive(Clone, Debug, Default, Deserialize, Serialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct On {
@@ -191,12 +191,12 @@ pub struct On {
     /// The platform method; a `*` at the end stands for anything.
     pub method: Option<String>,
     pub grant: Option<String>,
-    /// Fresh connections instead of requests.
+    /// New connections instead of requests.
     pub connection: bool,
 }
 
 impl On {
-    fn suits(&self, request: &ReceivedRequest) -> bool {
+    fn matches(&self, request: &ReceivedRequest) -> bool {
         let path = self.path.as_ref().is_none_or(|prefix| request.path.starts_with(prefix.as_str()));
         let method = self.method.as_ref().is_none_or(|wanted| match request.platform_method() {
             None => false,
@@ -225,15 +225,15 @@ pub struct Rule {
     pub id: u64,
     #[serde(default)]
     pub on: On,
-    /// How often it still strikes; `None`: for ever.
+    /// How often it still applies; `None` means always.
     #[serde(default = "once")]
     pub times: Option<u64>,
-    /// How many still pass unharmed.
+    /// How many requests still pass without the fault.
     #[serde(default)]
     pub skip: u64,
     #[serde(default = "always")]
     pub probability: f64,
-    /// Whether a request has its effect although the fault replaces its answer.
+    /// Whether a request takes effect although the fault replaces its answer.
     #[serde(default)]
     pub applied: bool,
     pub fault: Fault,
@@ -242,7 +242,7 @@ pub struct Rule {
 }
 
 impl Rule {
-    fn strikes(&mut self) -> bool {
+    fn applies(&mut self) -> bool {
         if self.times == Some(0) {
             return false;
         }
@@ -267,9 +267,9 @@ pub struct Faults {
 }
 
 impl Faults {
-    /// Adds a rule behind the others; its id.
+    /// Adds a rule after the others; returns its id.
     pub fn add(&mut self, mut rule: Rule) -> Result<u64, String> {
-        let suits = if rule.on.connection { rule.fault.suits_connections() } else { rule.fault.suits_requests() };
+        let suits = if rule.on.connection { rule.fault.is_for_connections() } else { rule.fault.is_for_requests() };
         if !suits {
             let what = if rule.on.connection { "connections" } else { "requests" };
             return Err(format!("fault {} is not for {what}", rule.fault.kind()));
@@ -280,15 +280,16 @@ impl Faults {
         Ok(self.added)
     }
 
-    /// The first rule that strikes this request: its fault, and whether the request takes effect all the same.
+    /// The first rule that applies to this request: its fault, and whether the request takes effect nevertheless.
     pub fn choose(&mut self, request: &ReceivedRequest) -> Option<(Fault, bool)> {
-        let rule = self.rules.iter_mut().find_map(|rule| (rule.on.suits(request) && rule.strikes()).then_some(rule))?;
+        let rule =
+            self.rules.iter_mut().find_map(|rule| (rule.on.matches(request) && rule.applies()).then_some(rule))?;
         self.fired += 1;
         Some((rule.fault.clone(), rule.applied))
     }
 
     pub fn choose_for_connection(&mut self) -> Option<Fault> {
-        let rule = self.rules.iter_mut().find_map(|rule| (rule.on.connection && rule.strikes()).then_some(rule))?;
+        let rule = self.rules.iter_mut().find_map(|rule| (rule.on.connection && rule.applies()).then_some(rule))?;
         self.fired += 1;
         Some(rule.fault.clone())
     }

@@ -1,4 +1,4 @@
-//! Applications, accounts, and what was granted: authorization codes, access tokens, refresh tokens.
+//! Applications, accounts, and grants: authorization codes, access tokens, refresh tokens.
 
 use std::collections::{HashMap, VecDeque};
 use std::time::{Duration, Instant};
@@ -26,7 +26,7 @@ pub struct Account {
     pub uid: String,
 }
 
-/// Who allowed what to which application.
+/// The privileges that a user granted to an application.
 #[derive(Clone)]
 pub struct Consent {
     pub uid: String,
@@ -40,13 +40,13 @@ impl Consent {
     }
 }
 
-/// What stands behind an access token, the platform's session key.
+/// The session of an access token, which the platform calls the session key.
 #[derive(Clone)]
 pub struct Session {
     pub consent: Consent,
     /// `None`: never.
     pub expires_at: Option<Instant>,
-    /// The login that it comes from.
+    /// The login from which it originates.
     pub family: u64,
 }
 
@@ -56,13 +56,13 @@ impl Session {
     }
 }
 
-/// A code or a refresh token; it is kept when spent, to notice that it comes again.
+/// A code or a refresh token; it is kept after its use, to notice a second use.
 #[derive(Clone)]
 pub struct Voucher {
     pub consent: Consent,
     pub redirect_uri: Option<String>,
     pub spent: bool,
-    /// The login that it comes from: all tokens that were renewed from it are of its family.
+    /// The login from which it originates: all tokens renewed from it are of the same family.
     pub family: u64,
 }
 
@@ -81,20 +81,20 @@ pub struct Grants {
     pub codes: HashMap<String, Voucher>,
     pub refresh_tokens: HashMap<String, Voucher>,
     families: u64,
-    /// The access tokens that were issued last, newest first.
+    /// The access tokens issued last, newest first.
     pub newest: VecDeque<String>,
 }
 
 /// How many of the newest access tokens are remembered.
 const NEWEST: usize = 2;
 
-/// Which tokens new ones join.
+/// The family of new tokens.
 pub enum Family<'a> {
-    /// None: a login.
+    /// A new one: a login.
     New,
-    /// Those that are renewed; the refresh token stays as it is.
+    /// That of the renewed tokens; the refresh token stays the same.
     Keeping(u64, &'a str),
-    /// Those that are renewed, with a new refresh token.
+    /// That of the renewed tokens, with a new refresh token.
     Rotating(u64),
 }
 
@@ -119,7 +119,7 @@ impl Grants {
         }
     }
 
-    /// A new access token, and the refresh token to go with it.
+    /// A new access token with its refresh token.
     pub fn issue(&mut self, consent: Consent, expires_in: u64, family: Family<'_>) -> Issued {
         let (family, refresh_token) = match family {
             Family::New => {
@@ -163,7 +163,7 @@ impl Grants {
         self.refresh_tokens.retain(|_, voucher| voucher.family != family);
     }
 
-    /// Expires one access token, or all of them; how many it was.
+    /// Expires one access token, or all of them; returns the number.
     pub fn expire(&mut self, access_token: Option<&str>) -> usize {
         let now = Instant::now();
         let sessions = self.sessions.iter_mut().filter(|(key, _)| access_token.is_none_or(|wanted| wanted == *key));
@@ -171,7 +171,7 @@ impl Grants {
     }
 }
 
-/// The scope that counts when a request names none.
+/// The scope of a request that names none.
 pub fn scope_or_default(asked: Option<&str>, settings: &Settings) -> String {
     match (&settings.scope, asked) {
         (Some(fixed), _) => fixed.clone(),

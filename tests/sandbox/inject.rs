@@ -1,4 +1,4 @@
-//! Plays a fault on one request.
+//! Injects a fault into one request.
 
 use std::io::{self, Write};
 use std::pin::Pin;
@@ -19,21 +19,21 @@ use crate::answer::{Answer, PlatformError, SCRIPT};
 use crate::faults::{Fault, Phase};
 use crate::oversized::{Repeated, gzip_spaces};
 use crate::service::Serving;
-use crate::wire::Line;
+use crate::stream::SharedStream;
 
 /// Not HTTP, and not TLS either.
 pub const GARBAGE: &[u8] = b"\x00\x01\x02 this is not HTTP \xff\xfe\r\n\r\n220 smtp.example.com ESMTP\r\n";
 
-/// So that what was sent has arrived before the end of the connection overtakes it.
+/// So that sent bytes arrive before the connection is reset.
 const ARRIVAL: Duration = Duration::from_millis(20);
 
-/// Tells the caller to close the connection once it is idle, after so many milliseconds.
+/// Makes the caller close the connection after it was idle for this number of milliseconds.
 #[derive(Clone)]
 pub struct CloseWhenIdle(pub u64);
 
 type Injected = io::Result<Response<Body>>;
 
-/// The connection is over; hyper has nothing to add.
+/// The connection has ended; hyper sends nothing more.
 fn over() -> Injected {
     Err(io::Error::from(io::ErrorKind::ConnectionAborted))
 }
@@ -42,8 +42,8 @@ fn millis(ms: u64) -> Duration {
     Duration::from_millis(ms)
 }
 
-/// Plays `fault`. `applied`: a request whose answer is replaced takes effect all the same.
-pub async fn inject(serving: &Serving<'_>, line: &Arc<Line>, fault: Fault, applied: bool) -> Injected {
+/// Injects `fault`. `applied`: a request whose answer is replaced takes effect nevertheless.
+pub async fn inject(serving: &Serving<'_>, stream: &Arc<SharedStream>, fault: Fault, applied: bool) -> Injected {
     let outcome = format!("fault {}", fault.kind());
     if let Some(answer) = replacement(serving, &fault) {
         let served = applied.then(|| serving.answer());
@@ -51,7 +51,7 @@ pub async fn inject(serving: &Serving<'_>, line: &Arc<Line>, fault: Fault, appli
         return Ok(answer.into_response());
     }
     if let Fault::Delay { ms, phase: Phase::Before } = fault {
-        // Should the client leave meanwhile, this is what stays in the journal.
+        // If the client disconnects meanwhile, this outcome stays in the journal.
         serving.finish(format!("{outcome}: client left"), None);
         sleep(millis(ms)).await;
     }
@@ -61,7 +61,7 @@ pub async fn inject(serving: &Serving<'_>, line: &Arc<Line>, fault: Fault, appli
     let answer = served.unwrap_or_else(|| Answer::new(200, SCRIPT, "{}", "ok"));
     match fault {
         Fault::Silent {} => {
-            line.drain().await;
+            stream.drain().await;
             over()
         }
         Fault::Delay { ms, phase } => {
@@ -79,35 +79,35 @@ pub async fn inject(serving: &Serving<'_>, line: &Arc<Line>, fault: Fault, appli
             let slow = Slow::new(answer.body.clone(), 1, ms, true);
             Ok(answer.respond(Body::new(slow)))
         }
-        Fault::Drip { ms, .. } => drip_head(line, &answer, ms).await,
+        Fault::Drip { ms, .. } => drip_head(stream, &answer, ms).await,
         Fault::Close { phase } => {
-            send_until(line, &answer, phase).await?;
-            end(line).await
+            send_until(stream, &answer, phase).await?;
+            end(stream).await
         }
         Fault::Reset { phase } => {
-            send_until(line, &answer, phase).await?;
+            send_until(stream, &answer, phase).await?;
             sleep(ARRIVAL).await;
-            line.reset();
+            stream.reset();
             over()
         }
         Fault::Truncate { chunked: false } => {
-            send_until(line, &answer, Phase::Body).await?;
-            end(line).await
+            send_until(stream, &answer, Phase::Body).await?;
+            end(stream).await
         }
         Fault::Truncate { chunked: true } => {
             let half = half(&answer.body);
-            line.send(answer.head("Transfer-Encoding: chunked").as_bytes()).await?;
-            line.send(&[format!("{:x}\r\n", half.len()).as_bytes(), half, b"\r\n"].concat()).await?;
-            end(line).await
+            stream.send(answer.head("Transfer-Encoding: chunked").as_bytes()).await?;
+            stream.send(&[format!("{:x}\r\n", half.len()).as_bytes(), half, b"\r\n"].concat()).await?;
+            end(stream).await
         }
         Fault::CloseDelimitedCut {} => {
-            line.send(answer.head("Connection: close").as_bytes()).await?;
-            line.send(half(&answer.body)).await?;
-            end(line).await
+            stream.send(answer.head("Connection: close").as_bytes()).await?;
+            stream.send(half(&answer.body)).await?;
+            end(stream).await
         }
         Fault::HangBody {} => {
-            send_until(line, &answer, Phase::Body).await?;
-            line.drain().await;
+            send_until(stream, &answer, Phase::Body).await?;
+            stream.drain().await;
             over()
         }
         Fault::Omit { members } => Ok(without(answer, &members).into_response()),
@@ -126,28 +126,28 @@ pub async fn inject(serving: &Serving<'_>, line: &Arc<Line>, fault: Fault, appli
             Ok(head.respond(Body::new(gzip_spaces(bytes))))
         }
         Fault::Deep { depth } => Ok(answer_like(200, SCRIPT).respond(Body::new(Repeated::nested(depth)))),
-        Fault::Garbage {} => raw(line, GARBAGE).await,
-        Fault::Raw { base64 } => raw(line, &STANDARD.decode(base64).map_err(io::Error::other)?).await,
+        Fault::Garbage {} => raw(stream, GARBAGE).await,
+        Fault::Raw { base64 } => raw(stream, &STANDARD.decode(base64).map_err(io::Error::other)?).await,
         Fault::ChunkBomb { bytes } => {
-            line.send(answer_like(200, SCRIPT).head("Transfer-Encoding: chunked").as_bytes()).await?;
-            line.send(b"1\r\n\"\r\n").await?;
-            repeat(line, b"1\r\n \r\n", bytes).await?;
-            raw(line, b"1\r\n\"\r\n0\r\n\r\n").await
+            stream.send(answer_like(200, SCRIPT).head("Transfer-Encoding: chunked").as_bytes()).await?;
+            stream.send(b"1\r\n\"\r\n").await?;
+            repeat(stream, b"1\r\n \r\n", bytes).await?;
+            raw(stream, b"1\r\n\"\r\n0\r\n\r\n").await
         }
         Fault::EndlessHeaders {} => {
-            line.send(b"HTTP/1.1 200 OK\r\n").await?;
-            repeat(line, b"X-More: and more, and more, and more\r\n", u64::MAX).await?;
+            stream.send(b"HTTP/1.1 200 OK\r\n").await?;
+            repeat(stream, b"X-More: and more, and more, and more\r\n", u64::MAX).await?;
             over()
         }
         Fault::ManyHeaders { count } => {
-            line.send(b"HTTP/1.1 200 OK\r\n").await?;
+            stream.send(b"HTTP/1.1 200 OK\r\n").await?;
             for n in 0..count {
-                line.send(format!("X-More-{n}: {n}\r\n").as_bytes()).await?;
+                stream.send(format!("X-More-{n}: {n}\r\n").as_bytes()).await?;
             }
-            raw(line, b"Connection: close\r\nContent-Length: 2\r\n\r\n{}").await
+            raw(stream, b"Connection: close\r\nContent-Length: 2\r\n\r\n{}").await
         }
         Fault::ContinueFlood {} => {
-            repeat(line, b"HTTP/1.1 100 Continue\r\n\r\n", u64::MAX).await?;
+            repeat(stream, b"HTTP/1.1 100 Continue\r\n\r\n", u64::MAX).await?;
             over()
         }
         // Gzip for a client that does not accept it.
@@ -155,7 +155,7 @@ pub async fn inject(serving: &Serving<'_>, line: &Arc<Line>, fault: Fault, appli
     }
 }
 
-/// Whether the fault is in how the normal answer is sent, so that the request takes effect.
+/// Whether the fault only changes how the normal answer is sent, so that the request takes effect.
 fn needs_answer(fault: &Fault) -> bool {
     match fault {
         Fault::Close { phase } | Fault::Reset { phase } => *phase != Phase::Before,
@@ -176,7 +176,7 @@ fn answer_like(status: u16, content_type: &str) -> Answer {
     Answer::new(status, content_type, "", "")
 }
 
-/// The answer that a fault puts in place of the normal one, where that is a plain answer.
+/// The answer with which a fault replaces the normal one, if it is a plain answer.
 fn replacement(serving: &Serving, fault: &Fault) -> Option<Answer> {
     Some(match fault {
         Fault::Status { status, body, content_type, headers } => {
@@ -222,49 +222,49 @@ fn half(body: &Bytes) -> &[u8] {
     &body[..body.len() / 2]
 }
 
-/// Sends as much of the answer as is out when the fault strikes.
-async fn send_until(line: &Line, answer: &Answer, phase: Phase) -> io::Result<()> {
+/// Sends the part of the answer before the fault.
+async fn send_until(stream: &SharedStream, answer: &Answer, phase: Phase) -> io::Result<()> {
     let head = answer.head_with_length();
     match phase {
         Phase::Before | Phase::After => Ok(()),
-        Phase::Head => line.send(&head.as_bytes()[..head.len() / 2]).await,
+        Phase::Head => stream.send(&head.as_bytes()[..head.len() / 2]).await,
         Phase::Body => {
-            line.send(head.as_bytes()).await?;
-            line.send(half(&answer.body)).await
+            stream.send(head.as_bytes()).await?;
+            stream.send(half(&answer.body)).await
         }
     }
 }
 
-async fn end(line: &Line) -> Injected {
-    line.finish().await;
+async fn end(stream: &SharedStream) -> Injected {
+    stream.finish().await;
     over()
 }
 
-async fn raw(line: &Line, bytes: &[u8]) -> Injected {
-    line.send(bytes).await?;
-    end(line).await
+async fn raw(stream: &SharedStream, bytes: &[u8]) -> Injected {
+    stream.send(bytes).await?;
+    end(stream).await
 }
 
-/// Sends `unit` so many times; ends early, with an error, when the client has left.
-async fn repeat(line: &Line, unit: &[u8], times: u64) -> io::Result<()> {
+/// Sends `unit` repeatedly; fails when the client has disconnected.
+async fn repeat(stream: &SharedStream, unit: &[u8], times: u64) -> io::Result<()> {
     const BATCH: u64 = 512;
     let batch = unit.repeat(BATCH as usize);
     let mut left = times;
     while left > 0 {
         let now = left.min(BATCH);
-        line.send(&batch[..unit.len() * now as usize]).await?;
+        stream.send(&batch[..unit.len() * now as usize]).await?;
         left -= now;
     }
     Ok(())
 }
 
-async fn drip_head(line: &Line, answer: &Answer, ms: u64) -> Injected {
+async fn drip_head(stream: &SharedStream, answer: &Answer, ms: u64) -> Injected {
     let head = answer.head(&format!("Connection: close\r\nContent-Length: {}", answer.body.len()));
     for byte in head.as_bytes() {
-        line.send(&[*byte]).await?;
+        stream.send(&[*byte]).await?;
         sleep(millis(ms)).await;
     }
-    raw(line, &answer.body).await
+    raw(stream, &answer.body).await
 }
 
 fn zipped(mut answer: Answer) -> io::Result<Answer> {
@@ -275,21 +275,21 @@ fn zipped(mut answer: Answer) -> io::Result<Answer> {
 }
 
 /// Closes the connection `ms` after its answer was sent, unless another request came first.
-pub async fn close_when_idle(line: Arc<Line>, turn: u64, ms: u64) {
+pub async fn close_when_idle(stream: Arc<SharedStream>, turn: u64, ms: u64) {
     loop {
-        match line.idle_since(turn) {
+        match stream.idle_since(turn) {
             Some(true) => break,
             Some(false) => return,
             None => sleep(millis(1)).await,
         }
     }
     sleep(millis(ms)).await;
-    if line.idle_since(turn) == Some(true) {
-        line.half_close();
+    if stream.idle_since(turn) == Some(true) {
+        stream.half_close();
     }
 }
 
-/// A body that takes pauses: before every `step` bytes, or (not `evenly`) only after the first `step`.
+/// A body with pauses: before every `step` bytes, or (not `evenly`) only after the first `step`.
 struct Slow {
     left: Bytes,
     step: usize,

@@ -1,4 +1,4 @@
-//! The journal: what was received, what became of it, and which writes took effect. Bounded, so that a long run does
+//! The journal: received requests, their outcomes, and the writes that took effect. Limited, so that a long run does
 //! not fill the memory.
 
 use std::collections::{BTreeMap, VecDeque};
@@ -11,15 +11,15 @@ use serde_json::{Value, json};
 use crate::answer::Answer;
 use crate::request::ReceivedRequest;
 
-/// How many requests, and how many applied writes, are kept.
+/// The maximum number of requests, and of applied writes, that are kept.
 const KEPT: usize = 10_000;
 
 struct Record {
     number: u64,
     request: Arc<ReceivedRequest>,
-    /// What the client was to get: "ok", "error 104", "fault reset".
+    /// The intended outcome for the client: "ok", "error 104", "fault reset".
     outcome: String,
-    /// What the service itself answered, where it was asked.
+    /// The answer of the service itself, if there was one.
     served: Option<String>,
     applied: bool,
     client_secret: Option<&'static str>,
@@ -37,12 +37,12 @@ pub struct Journal {
     pub received: u64,
     records: VecDeque<Record>,
     applied: VecDeque<Applied>,
-    /// Per method, also of those no longer kept.
+    /// By method, with those no longer kept.
     pub applied_counts: BTreeMap<String, u64>,
 }
 
 impl Journal {
-    /// Numbers a request; the numbers go on after a reset, so that none is ever reused.
+    /// Records a request under a number; numbers continue after a reset, so that none is reused.
     pub fn receive(&mut self, number: u64, request: &Arc<ReceivedRequest>, keep: bool) {
         self.received += 1;
         if keep {
@@ -60,7 +60,7 @@ impl Journal {
         }
     }
 
-    /// Notes how the request ended.
+    /// Records the outcome of a request.
     pub fn finish(&mut self, number: u64, outcome: String, served: Option<&Answer>) {
         let Ok(at) = self.records.binary_search_by_key(&number, |record| record.number) else {
             return;

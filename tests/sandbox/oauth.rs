@@ -9,7 +9,7 @@ use crate::params::Params;
 use crate::request::ReceivedRequest;
 use crate::state::{Settings, SharedState, Spelling, State};
 
-/// Why a token request is refused: error and description.
+/// The refusal of a token request: error and description.
 type Refusal = (&'static str, String);
 
 fn refuse<T>(error: &'static str, description: impl Into<String>) -> Result<T, Refusal> {
@@ -92,7 +92,7 @@ fn by_code(state: &mut State, params: &Params, app_id: &str) -> Result<Issued, R
     if voucher.consent.app_id != app_id {
         return refuse("invalid_grant", "the code is another application's");
     }
-    // Whatever comes next, a code is for one attempt.
+    // A code may be used in one attempt only, whatever its outcome.
     voucher.spent = true;
     // social-auth-core puts the state into the query of the one and not of the other, and has served sites for years.
     let page = |address: &str| address.split('?').next().unwrap_or_default().to_owned();
@@ -122,7 +122,7 @@ fn by_refresh_token(state: &mut State, params: &Params, app_id: &str) -> Result<
     if voucher.spent {
         state.counts.spent_refresh_tokens_seen += 1;
         if state.settings.detect_reuse {
-            // Somebody else has it: neither may go on.
+            // The token may have been stolen, so neither user may continue.
             state.counts.families_ended += 1;
             let family = voucher.family;
             state.grants.end_family(family);
@@ -158,7 +158,7 @@ pub fn members(issued: &Issued, settings: &Settings) -> Map<String, Value> {
     kept.map(|(name, value)| (name.to_owned(), value)).collect()
 }
 
-/// Sends the browser back, as if the demo user had agreed (or, with `deny=1`, refused).
+/// Redirects the browser, as if the demo user had agreed (or, with `deny=1`, refused).
 pub fn authorize(sandbox: &SharedState, request: &ReceivedRequest) -> Answer {
     match redirect(sandbox, request) {
         Ok(location) => {

@@ -1,4 +1,4 @@
-//! Bodies made to hurt a careless reader, without hurting this program: made piece by piece.
+//! Bodies that are too large for a careless client, generated piece by piece so that this program needs little memory.
 
 use std::pin::Pin;
 use std::task::{Context, Poll};
@@ -9,7 +9,7 @@ use hyper::body::{Body, Frame, SizeHint};
 
 const PIECE: usize = 64 << 10;
 
-/// A body of a known length: a start, one piece many times over, an end.
+/// A body of a known length: a start, one piece repeated many times, an end.
 pub struct Repeated {
     pieces: std::vec::IntoIter<(Bytes, u64)>,
     left: u64,
@@ -62,8 +62,8 @@ impl Body for Repeated {
     }
 }
 
-/// A gzip stream of a JSON string of `bytes` spaces. One compressed block of spaces that refers to nothing before it
-/// is repeated: compressing gigabytes would take longer than any client waits.
+/// A gzip stream of a JSON string of `bytes` spaces. It repeats one compressed block of spaces without back references,
+/// because compressing gigabytes would take too long.
 pub fn gzip_spaces(bytes: u64) -> Repeated {
     const BLOCK: usize = 1 << 20;
     let spaces = vec![b' '; BLOCK];

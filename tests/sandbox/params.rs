@@ -1,5 +1,5 @@
-//! Parameters as they came, decoded strictly: where a lenient reader would guess, this one refuses, so that a client
-//! with an encoding mistake is told of it.
+//! The received parameters, decoded strictly: a client with an encoding mistake gets an error where other servers would
+//! guess.
 
 use md_5::{Digest, Md5};
 use serde_json::{Value, json};
@@ -71,7 +71,7 @@ impl Params {
         Ok(())
     }
 
-    /// Adds what a query or a form body holds.
+    /// Adds the parameters of a query or a form body.
     pub fn add_form(&mut self, form: &[u8]) -> Result<(), String> {
         if form.is_empty() {
             return Ok(());
@@ -85,7 +85,7 @@ impl Params {
         Ok(())
     }
 
-    /// An object of all parameters but `sig`: what a write is remembered by.
+    /// An object of all parameters except `sig`, by which a write is recorded.
     pub fn unsigned(&self) -> Value {
         let pairs = self.pairs.iter().filter(|(name, _)| name != "sig");
         Value::Object(pairs.map(|(name, value)| (name.clone(), json!(value))).collect())
@@ -96,7 +96,7 @@ pub fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
-/// Percent-decoding that accepts nothing malformed.
+/// Strict percent-decoding.
 pub fn decode(text: &[u8]) -> Result<String, String> {
     let shown = || String::from_utf8_lossy(text).into_owned();
     let mut bytes = Vec::with_capacity(text.len());
@@ -132,7 +132,7 @@ mod tests {
     }
 
     #[test]
-    fn a_name_comes_once() {
+    fn duplicate_names_are_refused() {
         let mut params = Params::default();
         assert!(params.add_form(b"a=1&b=&c=%3D").is_ok());
         assert_eq!(params.get("b"), Some(""));

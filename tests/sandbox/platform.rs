@@ -1,4 +1,4 @@
-//! The REST endpoint: who calls, whether the signature is right, whether the call is allowed, then the answer.
+//! The REST endpoint: checks the caller, the signature and the privilege, then answers.
 
 use std::sync::Arc;
 
@@ -11,23 +11,23 @@ use crate::request::ReceivedRequest;
 use crate::signature::{Circuit, sign};
 use crate::state::SharedState;
 
-/// The only method that acts for no user, seen in the server circuit.
+/// The only known method without a user; it needs the server-server circuit.
 const WITHOUT_USER: &str = "notifications.send";
-/// The most ids users.getInfo takes.
+/// The maximum number of ids for users.getInfo.
 const MOST_UIDS: usize = 200;
 
 /// A call that passed every check.
 pub struct Call<'a> {
     pub method: &'a str,
     pub params: &'a Params,
-    /// The acting user, where there is one.
+    /// The acting user, if there is one.
     pub uid: Option<String>,
-    /// What the session's user allowed; `None` without a session.
+    /// The consent of the session's user; `None` without a session.
     pub consent: Option<Consent>,
     write: bool,
 }
 
-/// Answers a request to `/platform/api`, number `number` of the journal.
+/// Answers a request to `/platform/api`; `number` is its number in the journal.
 pub fn answer(sandbox: &SharedState, number: u64, request: &Arc<ReceivedRequest>) -> Answer {
     let call = match check(sandbox, request) {
         Ok(call) => call,
@@ -83,7 +83,7 @@ fn check<'a>(sandbox: &SharedState, request: &'a ReceivedRequest) -> Result<Call
     Ok(Call { write: known.write, ..call })
 }
 
-/// Checks `sig`; the acting user. `session` is `Some(None)` where a session key is given that nobody knows.
+/// Checks `sig`; returns the acting user. `session` is `Some(None)` for an unknown session key.
 fn check_signature(
     params: &Params,
     app_id: &str,
@@ -102,7 +102,7 @@ fn check_signature(
         Some("1") => Circuit::Server { secret_key: &app.secret_key },
         None | Some("0") => match &uid {
             Some(uid) => Circuit::Client { uid, private_key: &app.private_key },
-            // Without a user there is nothing to check the signature against.
+            // Without a user the signature cannot be checked.
             None => return Err(PlatformError::new(102)),
         },
         Some(_) => return Err(PlatformError::because(100, "secure")),
@@ -144,7 +144,7 @@ fn check_params(method: &str, known: &Method, params: &Params) -> Result<(), Pla
     Ok(())
 }
 
-/// Whoever a call is about is somebody: the platform's 102 speaks of "the session key or uid".
+/// The ids in the parameters must be known: the platform's 102 means "the session key or uid".
 fn check_ids(sandbox: &SharedState, params: &Params) -> Result<(), PlatformError> {
     let ids = ["uid", "uid2", "uids"].iter().filter_map(|name| params.get(name)).flat_map(|ids| ids.split(','));
     match ids.filter(|uid| !uid.is_empty()).all(|uid| sandbox.user(uid).is_some()) {

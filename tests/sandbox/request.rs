@@ -1,4 +1,4 @@
-//! One request as it came in.
+//! One received request.
 
 use std::io;
 
@@ -11,20 +11,20 @@ use hyper::{HeaderMap, Method, Request};
 
 use crate::params::Params;
 
-/// No platform request is larger; a client that sends more has lost its way.
+/// No platform request is larger, so a larger one is a mistake of the client.
 const MOST_BODY: usize = 64 << 20;
 
 pub struct ReceivedRequest {
     pub connection: u64,
     pub at_ms: u64,
     pub http_method: Method,
-    /// The request target as it was on the wire.
+    /// The request target as received.
     pub target: String,
     pub path: String,
     pub has_query: bool,
     pub headers: HeaderMap,
     pub body: Bytes,
-    /// Query and body as one set, or why that cannot be read.
+    /// Query and body as one set, or why they are invalid.
     pub params: Result<Params, String>,
 }
 
@@ -52,7 +52,7 @@ impl ReceivedRequest {
         })
     }
 
-    /// A parameter, if the parameters can be read at all.
+    /// A parameter, if the parameters are valid.
     pub fn param(&self, name: &str) -> Option<&str> {
         self.params.as_ref().ok()?.get(name)
     }
@@ -62,7 +62,7 @@ impl ReceivedRequest {
         is_api(&self.path).then(|| self.param("method"))?
     }
 
-    /// The grant that is asked for.
+    /// The grant of a token request.
     pub fn grant(&self) -> Option<&str> {
         (self.path == "/oauth/token").then(|| self.param("grant_type"))?
     }
@@ -109,7 +109,7 @@ async fn add_multipart(params: &mut Params, parts: &Parts, body: &Bytes) -> Resu
     let broken = |error: &dyn std::fmt::Display| format!("a multipart body that cannot be read: {error}");
     let mut request = Request::new(Body::from(body.clone()));
     *request.headers_mut() = parts.headers.clone();
-    // Read already, and bounded by `MOST_BODY`.
+    // Already read, and limited by `MOST_BODY`.
     DefaultBodyLimit::disable().apply(&mut request);
     let mut multipart = Multipart::from_request(request, &()).await.map_err(|error| broken(&error))?;
     loop {

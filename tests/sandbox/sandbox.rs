@@ -1,6 +1,6 @@
-//! The sandbox platform: a server on this machine that plays the Mail.ru platform REST API, its authorization
-//! server and its public pages, strictly, with every fault a network can bring on request. It shares no code with
-//! the library, so that a mistake in the library cannot hide in the same mistake here.
+//! The sandbox platform: a server on this machine that simulates the Mail.ru platform REST API, its authorization
+//! server and its public pages, with strict checks and, on request, every kind of network fault. It shares no code with
+//! the library, so that both cannot have the same mistake.
 #![forbid(unsafe_code)]
 
 mod answer;
@@ -21,8 +21,8 @@ mod server;
 mod service;
 mod signature;
 mod state;
+mod stream;
 mod tls;
-mod wire;
 
 use std::io::{Read, Write};
 use std::path::PathBuf;
@@ -32,10 +32,10 @@ use std::sync::Arc;
 use clap::Parser;
 use tokio::sync::Notify;
 
-const ABOUT: &str = "A server on this machine that plays the Mail.ru platform REST API, for testing programs against";
+const ABOUT: &str = "A server on this machine that simulates the Mail.ru platform REST API, for testing programs";
 
 const GUIDE: &str = r#"The first line of output is the base address; the second is the address of the control listener,
-which faults never touch; then the options to paste into a session.
+which never has faults; then the options for a session.
 
 Demo credentials (those of the platform's guide):
   app_id       423004
@@ -45,16 +45,16 @@ Demo credentials (those of the platform's guide):
   session key  be6ef89965d58e56dec21acb9b62bdaa
 
 The platform:
-  /platform/api            the REST methods, signatures checked; sandbox.echo… answers the parameters it got
+  /platform/api            the REST methods, signatures checked; sandbox.echo… returns its parameters
   /platform/mail/demo      a public page
-  /oauth/authorize         sends the browser back with a code or tokens; deny=1 refuses
+  /oauth/authorize         redirects the browser with a code or tokens; deny=1 refuses
   /oauth/token             the grants: authorization_code, password, refresh_token
 
 The control API, JSON, on the base address and on the control listener:
   GET, DELETE  /sandbox/requests[?since=N]   every request received
   GET          /sandbox/stats                counters
   GET          /sandbox/applied              the writes that took effect
-  POST         /sandbox/reset                back to the initial state
+  POST         /sandbox/reset                returns to the initial state
   GET, POST    /sandbox/settings             {"record","expires_in","expires_in_as","omit","rotate","scope",
                                               "detect_reuse","end_former","check_ids"}
   POST         /sandbox/users                {"email","password","uid"}
@@ -72,11 +72,12 @@ Examples:
        http://127.0.0.1:8080/sandbox/faults
 
 A fault rule: "on" is a path prefix, a method (a * at its end stands for anything), a grant, or {"connection":true}
-for fresh connections; all that is given must match. "times" 1 unless told (null: for ever), "skip" lets the first
-pass, the first rule that strikes wins. A request whose answer is replaced has no effect, unless "applied" is true.
+for new connections; all conditions must match. "times" is 1 by default (null: always), "skip" is the number of requests
+without the fault first. The first matching rule applies. A request whose answer is replaced has no effect, unless
+"applied" is true.
 
 Settings for tokens: "rotate": a refresh token works once; "detect_reuse": its second use ends every token of its login;
-"end_former": a renewal ends the access tokens before. "check_ids": an unknown uid, uid2 or uids is answered with 102.
+"end_former": a renewal ends the previous access tokens. "check_ids": an unknown uid, uid2 or uids is answered with 102.
 
 Kinds of fault for requests:
   close, reset            phase before (no effect; the default), after, head, body
@@ -96,7 +97,7 @@ Kinds of fault for requests:
   many_headers            count
   deep                    depth
   close_after             ms: the normal answer, then the idle connection is closed
-  expire_token            code 102, and the session key is expired from then on
+  expire_token            code 102, and the session key has expired from then on
   gzip, garbage, empty, bad_utf8, endless_headers, continue_flood
 Kinds for connections: silent, close, reset, garbage, delay (ms), drip_handshake (ms per byte)"#;
 
@@ -118,10 +119,10 @@ struct Arguments {
     /// Issue a certificate that has expired.
     #[arg(long, requires = "tls")]
     tls_expired: bool,
-    /// Write the authority's certificate (PEM) here: what a client has to trust.
+    /// Write the authority's certificate (PEM) here: which clients must trust.
     #[arg(long, value_name = "FILE", requires = "tls")]
     write_ca: Option<PathBuf>,
-    /// Exit when standard input ends, so that a parent that dies leaves no server behind.
+    /// Exit when standard input ends, so that no server is left when its parent process ends.
     #[arg(long)]
     exit_with_stdin: bool,
 }
@@ -146,7 +147,7 @@ fn fail(message: &str) -> ExitCode {
 }
 
 async fn run(arguments: Arguments) -> Result<(), String> {
-    // Before the first line is out, so that a parent which reads it may signal at once.
+    // Before the first line is printed, so that a parent which reads it may send a signal at once.
     let ended = ended(arguments.exit_with_stdin)?;
     let acceptor = match arguments.tls {
         true => {
@@ -169,7 +170,7 @@ async fn run(arguments: Arguments) -> Result<(), String> {
     };
     tokio::spawn(server::serve(sandbox.clone(), listener, acceptor, server::Side::Platform));
     tokio::spawn(server::serve(sandbox, control, None, server::Side::Control));
-    // A parent that closed our output is no reason to stop.
+    // Continue if the parent has closed the output.
     let _ = banner(&base, control_port, arguments.write_ca.as_deref());
     ended.notified().await;
     Ok(())
@@ -207,10 +208,10 @@ fn banner(base: &str, control_port: u16, ca_file: Option<&std::path::Path>) -> s
     out.flush()
 }
 
-/// What tells the program to end: a signal, or the end of standard input where asked for.
+/// Notifies when the program must end: after a signal, or at the end of standard input if asked for.
 fn ended(with_stdin: bool) -> Result<Arc<Notify>, String> {
     let ended = Arc::new(Notify::new());
-    let told = ended.clone();
+    let notify = ended.clone();
     #[cfg(unix)]
     {
         use tokio::signal::unix::{SignalKind, signal};
@@ -222,17 +223,17 @@ fn ended(with_stdin: bool) -> Result<Arc<Notify>, String> {
                 _ = interrupt.recv() => {}
                 _ = terminate.recv() => {}
             }
-            told.notify_one();
+            notify.notify_one();
         });
     }
     #[cfg(not(unix))]
     tokio::spawn(async move {
         let _ = tokio::signal::ctrl_c().await;
-        told.notify_one();
+        notify.notify_one();
     });
     if with_stdin {
-        let told = ended.clone();
-        // A thread of its own: a read of standard input cannot be abandoned, and must not hold up the exit.
+        let notify = ended.clone();
+        // On a separate thread, because a read of standard input cannot be cancelled and must not delay the exit.
         std::thread::spawn(move || {
             let mut sink = [0; 512];
             let mut input = std::io::stdin().lock();
@@ -244,7 +245,7 @@ fn ended(with_stdin: bool) -> Result<Arc<Notify>, String> {
                     Err(_) => break,
                 }
             }
-            told.notify_one();
+            notify.notify_one();
         });
     }
     Ok(ended)

@@ -1,4 +1,4 @@
-//! The sandbox checked over its own sockets, by a client that knows no more HTTP than it must.
+//! Tests of the sandbox over its own sockets, with a minimal HTTP client.
 
 mod answer;
 mod catalogue;
@@ -18,7 +18,7 @@ mod server;
 mod service;
 mod signature;
 mod state;
-mod wire;
+mod stream;
 
 use std::sync::Arc;
 
@@ -47,7 +47,7 @@ impl Sandbox {
         Sandbox { port, control }
     }
 
-    /// All that comes back for these bytes; nothing where the connection is reset.
+    /// Sends these bytes and returns everything received; empty if the connection is reset.
     async fn exchange(port: u16, request: &str) -> String {
         let mut tcp = TcpStream::connect(("127.0.0.1", port)).await.expect("a listener");
         let mut answer = Vec::new();
@@ -126,11 +126,11 @@ async fn every_method_answers_in_the_server_circuit() {
 async fn refusals_have_their_codes() {
     let sandbox = Sandbox::start().await;
     let session = ("session_key", DEMO_SESSION_KEY);
-    let stranger = Circuit::Client { uid: "1", private_key: DEMO_PRIVATE_KEY };
+    let wrong_user = Circuit::Client { uid: "1", private_key: DEMO_PRIVATE_KEY };
     type Case<'a> = (&'a str, &'a [(&'a str, &'a str)], &'a Circuit<'a>, i64);
     let cases: [Case; 10] = [
         ("friends.get", &[session], &CLIENT, 0),
-        ("friends.get", &[session], &stranger, 104),
+        ("friends.get", &[session], &wrong_user, 104),
         ("friends.get", &[session], &SERVER, 104),
         ("friends.get", &[session, ("secure", "1")], &SERVER, 0),
         ("friends.get", &[("session_key", "0")], &CLIENT, 102),
@@ -152,7 +152,7 @@ async fn refusals_have_their_codes() {
 }
 
 #[tokio::test]
-async fn a_fault_before_the_effect_leaves_none() {
+async fn a_fault_before_the_effect_prevents_it() {
     let sandbox = Sandbox::start().await;
     for (kind, phase, effects) in [("close", "before", 0), ("reset", "after", 1), ("reset", "body", 1)] {
         sandbox.control("POST", "reset", json!({})).await;
@@ -164,7 +164,7 @@ async fn a_fault_before_the_effect_leaves_none() {
 }
 
 #[tokio::test]
-async fn rules_count_and_come_in_order() {
+async fn rules_are_counted_and_apply_in_order() {
     let sandbox = Sandbox::start().await;
     let error = |code: i64| json!({ "kind": "platform_error", "code": code });
     let on = json!({ "method": "sandbox.echo*" });
@@ -180,7 +180,7 @@ async fn rules_count_and_come_in_order() {
 }
 
 impl Sandbox {
-    /// The answer to a renewal, as it comes.
+    /// The raw answer to a renewal.
     async fn renew(&self, refresh_token: &Value) -> String {
         let refresh_token = refresh_token.as_str().expect("a token");
         let form = format!(
@@ -194,7 +194,7 @@ impl Sandbox {
         Self::exchange(self.port, &request).await
     }
 
-    /// What a call with this access token is answered: a code, or 0.
+    /// The code of the answer to a call with this access token, or 0.
     async fn call_with(&self, access_token: &Value) -> i64 {
         let key = access_token.as_str().expect("a token");
         code(&self.call("friends.get", &[("session_key", key)], &CLIENT).await)
@@ -202,7 +202,7 @@ impl Sandbox {
 }
 
 #[tokio::test]
-async fn a_refresh_token_is_for_one_use() {
+async fn a_refresh_token_works_once() {
     let sandbox = Sandbox::start().await;
     let token = sandbox.control("POST", "tokens", json!({})).await;
     let (status, first) = parts(&sandbox.renew(&token["refresh_token"]).await);
@@ -216,7 +216,7 @@ async fn a_refresh_token_is_for_one_use() {
 }
 
 #[tokio::test]
-async fn a_refresh_token_that_is_reused_ends_its_login_and_no_other() {
+async fn a_reused_refresh_token_ends_its_login_and_no_other() {
     let sandbox = Sandbox::start().await;
     sandbox.control("POST", "settings", json!({ "detect_reuse": true, "end_former": true })).await;
     let other = sandbox.control("POST", "tokens", json!({})).await;
@@ -249,7 +249,7 @@ async fn ids_are_checked_on_request() {
 }
 
 #[tokio::test]
-async fn token_answers_may_be_late_or_lack_something() {
+async fn token_answers_may_be_late_or_incomplete() {
     let sandbox = Sandbox::start().await;
     let token = sandbox.control("POST", "tokens", json!({})).await;
     let on = json!({ "path": "/oauth/token" });

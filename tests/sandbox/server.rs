@@ -1,4 +1,4 @@
-//! Listeners and connections, with the faults that strike before any request.
+//! Listeners and connections, with the faults of connections.
 
 use std::net::Ipv4Addr;
 use std::sync::Arc;
@@ -16,13 +16,13 @@ use crate::faults::Fault;
 use crate::inject::GARBAGE;
 use crate::service::{Connection, handle};
 use crate::state::SharedState;
-use crate::wire::{Line, Paced, Stream, Wire};
+use crate::stream::{HyperStream, PacedStream, SharedStream, Stream};
 
-/// Which listener a connection came to.
+/// The listener of a connection.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum Side {
     Platform,
-    /// For the control API alone: no TLS, no faults, not counted.
+    /// Only for the control API: no TLS, no faults, not counted.
     Control,
 }
 
@@ -37,7 +37,7 @@ pub async fn serve(sandbox: Arc<SharedState>, listener: TcpListener, acceptor: O
     let mut id = 0;
     loop {
         let Ok((tcp, _)) = listener.accept().await else {
-            // Out of descriptors: wait until some are free again.
+            // No free descriptor: wait until there is one.
             sleep(Duration::from_millis(20)).await;
             continue;
         };
@@ -64,7 +64,7 @@ impl Drop for Open {
 }
 
 async fn connection(sandbox: Arc<SharedState>, tcp: TcpStream, acceptor: Option<TlsAcceptor>, side: Side, id: u64) {
-    // Small answers must not wait for acknowledgements. Where it fails the connection is gone already.
+    // Small answers must not wait for acknowledgements. If this fails, the connection is already closed.
     let _ = tcp.set_nodelay(true);
     let mut fault = None;
     let mut _open = None;
@@ -72,13 +72,13 @@ async fn connection(sandbox: Arc<SharedState>, tcp: TcpStream, acceptor: Option<
         _open = Some(Open::new(&sandbox));
         fault = sandbox.state().faults.choose_for_connection();
     }
-    let paced = Paced::new(tcp);
+    let paced = PacedStream::new(tcp);
     let pace = paced.pace.clone();
     match fault {
         None => {}
         Some(Fault::Delay { ms, .. }) => sleep(Duration::from_millis(ms)).await,
         Some(Fault::DripHandshake { ms }) => pace.store(ms, Ordering::Relaxed),
-        Some(fault) => return strike(Line::new(Stream::Plain(paced)), fault).await,
+        Some(fault) => return inject_into_connection(SharedStream::new(Stream::Plain(paced)), fault).await,
     }
     let stream = match acceptor {
         None => Stream::Plain(paced),
@@ -96,25 +96,25 @@ async fn connection(sandbox: Arc<SharedState>, tcp: TcpStream, acceptor: Option<
     http(sandbox, stream, side, id).await;
 }
 
-/// Ends a connection in place of serving it.
-async fn strike(line: Arc<Line>, fault: Fault) {
+/// Injects a fault into a connection instead of serving it.
+async fn inject_into_connection(stream: Arc<SharedStream>, fault: Fault) {
     match fault {
-        Fault::Reset { .. } => line.reset(),
+        Fault::Reset { .. } => stream.reset(),
         Fault::Garbage {} => {
-            let _ = line.send(GARBAGE).await;
-            line.finish().await;
+            let _ = stream.send(GARBAGE).await;
+            stream.finish().await;
         }
-        // Says nothing until the client has given up.
-        Fault::Silent {} => line.drain().await,
-        _ => line.finish().await,
+        // Sends nothing until the client disconnects.
+        Fault::Silent {} => stream.drain().await,
+        _ => stream.finish().await,
     }
 }
 
 async fn http(sandbox: Arc<SharedState>, stream: Stream, side: Side, id: u64) {
-    let line = Line::new(stream);
-    let wire = Wire(line.clone());
-    let connection = Arc::new(Connection { id, side, line, used: AtomicBool::new(false) });
+    let stream = SharedStream::new(stream);
+    let hyper_stream = HyperStream(stream.clone());
+    let connection = Arc::new(Connection { id, side, stream, used: AtomicBool::new(false) });
     let service = service_fn(move |request| handle(sandbox.clone(), connection.clone(), request));
-    // An error is a client that left, or a fault that was asked for: neither is news.
-    let _ = http1::Builder::new().serve_connection(TokioIo::new(wire), service).await;
+    // An error means that the client disconnected, or that a fault was injected: neither is reported.
+    let _ = http1::Builder::new().serve_connection(TokioIo::new(hyper_stream), service).await;
 }

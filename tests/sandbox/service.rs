@@ -1,4 +1,4 @@
-//! From a request to its answer: the control API on the one side, the platform and its faults on the other.
+//! Routes a request to the control API, or to the platform and its faults.
 
 use std::io;
 use std::sync::Arc;
@@ -12,25 +12,25 @@ use crate::answer::Answer;
 use crate::request::{ReceivedRequest, is_api};
 use crate::server::Side;
 use crate::state::SharedState;
-use crate::wire::Line;
+use crate::stream::SharedStream;
 use crate::{control, demo_users, inject, oauth, platform};
 
-/// The connection a request came on.
+/// The connection of a request.
 pub struct Connection {
     pub id: u64,
     pub side: Side,
-    pub line: Arc<Line>,
-    /// Whether it has carried a request to the platform.
+    pub stream: Arc<SharedStream>,
+    /// Whether it had a request to the platform.
     pub used: AtomicBool,
 }
 
-/// Answers one request. An error means that the connection is over.
+/// Answers one request. An error means that the connection has ended.
 pub async fn handle(
     sandbox: Arc<SharedState>,
     connection: Arc<Connection>,
     request: Request<RequestBody>,
 ) -> io::Result<Response<Body>> {
-    connection.line.step();
+    connection.stream.step();
     let path = request.uri().path();
     if path == "/sandbox" || path.starts_with("/sandbox/") {
         return control::handle(&sandbox, request).await;
@@ -50,13 +50,13 @@ pub async fn handle(
             serving.finish(answer.outcome.clone(), Some(&answer));
             Ok(answer.into_response())
         }
-        Some((fault, applied)) => inject::inject(&serving, &connection.line, fault, applied).await,
+        Some((fault, applied)) => inject::inject(&serving, &connection.stream, fault, applied).await,
     };
-    let turn = connection.line.step();
+    let turn = connection.stream.step();
     if let Ok(response) = &response
         && let Some(inject::CloseWhenIdle(ms)) = response.extensions().get()
     {
-        tokio::spawn(inject::close_when_idle(connection.line.clone(), turn, *ms));
+        tokio::spawn(inject::close_when_idle(connection.stream.clone(), turn, *ms));
     }
     response
 }

@@ -1,10 +1,10 @@
-//! The platform's signatures, from the guide's text and with another MD5 than the library's.
+//! The platform's signatures, written after the guide, with another MD5 implementation than the library's.
 
 use md_5::{Digest, Md5};
 
 use crate::params::hex;
 
-/// Which key signs, and what stands in front of the parameters.
+/// The key that signs, and the text before the parameters.
 pub enum Circuit<'a> {
     Client { uid: &'a str, private_key: &'a str },
     Server { secret_key: &'a str },
@@ -13,7 +13,7 @@ pub enum Circuit<'a> {
 /// The signature of `pairs`; `sig` itself is not signed.
 pub fn sign(pairs: &[(String, String)], circuit: &Circuit) -> String {
     let mut sorted: Vec<_> = pairs.iter().filter(|(name, _)| name != "sig").collect();
-    // By name alone: sorting "name=value" would put a1= before a=.
+    // Sorted by name only: sorting "name=value" would put a1= before a=.
     sorted.sort_by(|(one, _), (other, _)| one.as_bytes().cmp(other.as_bytes()));
     let mut md5 = Md5::new();
     if let Circuit::Client { uid, .. } = circuit {

@@ -32,15 +32,15 @@ pub struct Settings {
     pub expires_in_as: Spelling,
     /// Members left out of token answers.
     pub omit: Vec<String>,
-    /// Whether a refresh token is spent by its use.
+    /// Whether a refresh token works only once.
     pub rotate: bool,
     /// Whether the second use of a refresh token ends every token of its login.
     pub detect_reuse: bool,
-    /// Whether a renewal ends the access tokens before.
+    /// Whether a renewal ends the previous access tokens.
     pub end_former: bool,
-    /// Whether a user's id that nobody has is answered with 102.
+    /// Whether an unknown user id is answered with 102.
     pub check_ids: bool,
-    /// The scope every new token gets, whatever was asked for.
+    /// The scope of every new token, whatever the request says.
     pub scope: Option<String>,
 }
 
@@ -96,7 +96,7 @@ impl State {
 pub struct Connections {
     pub accepted: AtomicU64,
     pub open: AtomicU64,
-    /// Those that carried at least one request to the platform.
+    /// The connections with at least one request to the platform.
     pub platform: AtomicU64,
     pub tls_failures: AtomicU64,
 }
@@ -132,7 +132,7 @@ impl SharedState {
         self.started.elapsed().as_millis() as u64
     }
 
-    /// Notes a request and finds the fault that hits it.
+    /// Records a request and finds the fault for it.
     pub fn receive(&self, request: &Arc<ReceivedRequest>) -> (u64, Option<(Fault, bool)>) {
         let (keep, fault) = {
             let mut state = self.state();
@@ -157,7 +157,7 @@ impl SharedState {
         self.state().users.iter().find(|user| user.uid == uid).cloned()
     }
 
-    /// Back to the initial state. Connections that are open stay open.
+    /// Returns to the initial state. Open connections stay open.
     pub fn reset(&self) {
         *self.state() = State::new();
         *self.journal() = Journal::default();

@@ -8,7 +8,7 @@ use tokio_rustls::rustls::crypto::ring;
 use tokio_rustls::rustls::pki_types::PrivatePkcs8KeyDer;
 use tokio_rustls::rustls::{self, ServerConfig};
 
-/// What a TLS server needs, and what its clients must trust.
+/// A server certificate with its key, and the authority that clients must trust.
 pub struct Issued {
     pub acceptor: TlsAcceptor,
     pub authority_pem: String,

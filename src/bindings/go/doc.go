@@ -47,6 +47,7 @@
 //	go build -tags mailru_bundled  libmailru.a in bundled/<GOOS>_<GOARCH> and mailru.h in bundled/include of this module
 //	go build -tags mailru_flags    whatever CGO_CFLAGS and CGO_LDFLAGS say
 //
-// The second makes a program that runs without the library installed. The module has no public home yet: `go mod edit
+// The second makes a program that runs without the library installed: both files are copied there from an installation.
+// The module has no public home yet: `go mod edit
 // -replace=libmailru.example/mailru=<folder>` leads to a folder with a copy of it.
 package mailru

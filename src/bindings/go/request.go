@@ -52,6 +52,10 @@ func (request *Request) wire() (*wire, error) {
 	if err != nil {
 		return nil, err
 	}
+	if object := bytes.TrimLeft(params, " \t\r\n"); len(object) > 0 && object[0] != '{' {
+		// Told here, so that it is told alike of every kind of request.
+		return nil, invalid("params_json", "params_json: give an object, such as {\"ext\":1}")
+	}
 	wire := &wire{method: request.Method, params: params, limit: request.Timeout, file: request.File}
 	if request.File != nil {
 		if wire.data, err = request.File.content(); err != nil {

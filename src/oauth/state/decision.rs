@@ -1,4 +1,4 @@
-//! What the token state decides, for calls and for a token request.
+//! The decisions of the token state, for calls and for a token request.
 #![forbid(unsafe_code)]
 
 use std::time::Duration;
@@ -8,64 +8,66 @@ use crate::error::{Failure, Outcome};
 use crate::oauth::grant::Grant;
 use crate::oauth::now::Now;
 
-/// What a call, or `mailru_authorize`, has to do.
+/// What a call, or `mailru_authorize`, does next.
 #[derive(Debug)]
 pub enum Decision {
-    /// Go on with these tokens.
+    /// Use these tokens.
     Use(TokenSet),
-    /// Go on with these tokens, and start a token request beside.
+    /// Use these tokens, and start a token request without waiting for it.
     UseAndRenew(TokenSet),
-    /// Wait for the token request under way, as one more.
+    /// Wait for the current token request.
     Join,
     /// Start a token request, and wait for it.
     Begin,
-    /// Wait so long, then ask again what to do; where there is no time for that, end with this.
+    /// Wait for this time, then ask the state again; fail with this if the call has no time for that.
     Pause(Duration, Failure),
-    /// A call that the platform answered with 102: that is its answer.
+    /// Return the platform's 102, which the call has received.
     Keep,
-    /// End with this.
+    /// Fail with this.
     Fail(Failure),
 }
 
-/// What a token request does next.
+/// The next step of a token request.
 #[derive(Debug)]
 pub enum Step {
-    /// Ask the authorization server with this; then [`super::TokenState::replied`].
-    Ask(Grant, TokenSet),
-    /// Store these tokens and tell the host; then [`super::TokenState::told`].
-    Tell(TokenSet),
-    /// Wake those who wait, and [`super::TokenState::end`].
+    /// Send the grant to the authorization server; then call [`super::TokenState::replied`].
+    Send(Grant, TokenSet),
+    /// Store these tokens and run the token callback; then call [`super::TokenState::delivered`].
+    Deliver(TokenSet),
+    /// Wake the waiting calls, and call [`super::TokenState::end`].
     End(End),
 }
 
-/// How a token request ended.
+/// The end of a token request.
 #[derive(Debug, Clone)]
 pub enum End {
-    /// With this, for all who wait.
+    /// With this outcome, for all waiting calls.
     With(Outcome<TokenSet>),
-    /// Before anything was sent, because nobody wanted it any more. Who waits nevertheless asks again what to do.
+    /// Before anything was sent, because no call wanted it any more. A call that waits nevertheless asks the state
+    /// again.
     Abandoned,
 }
 
-/// A call that the platform answered with 102.
+/// A call that the platform rejected with 102.
 #[derive(Debug, Clone)]
-pub struct RefusedCall {
-    /// What it was made with.
+pub struct RejectedCall {
+    /// The tokens with which it was made.
     pub tokens: TokenSet,
-    /// Which call it is: see [`Tokens::note_accepted`].
+    /// The hash of the call: see [`Tokens::note_accepted`].
     pub call: u64,
-    /// Whether a parameter of its own may be the wrong id that 102 speaks of.
-    pub names_an_id: bool,
-    /// When it was made, and when the answer came.
+    /// Whether the call has a user id among its parameters, to which 102 may refer.
+    pub names_a_user: bool,
+    /// When it was made.
     pub began: Now,
-    /// See [`Self::began`].
+    /// When its answer was received.
     pub at: Now,
 }
 
-impl RefusedCall {
-    /// Whether the token served before and must be to blame: for the very same call, or since this one names no id.
+impl RejectedCall {
+    /// Whether the token must have expired: it was accepted before, for the same call or for any call if this one names
+    /// no user id.
     pub(super) fn shows_expiry(&self) -> bool {
-        let served = self.tokens.served(self.call) || (!self.names_an_id && self.tokens.were_accepted());
+        let served = self.tokens.accepted_call(self.call) || (!self.names_a_user && self.tokens.were_accepted());
         served && !self.tokens.were_accepted_after(self.began)
     }
 }

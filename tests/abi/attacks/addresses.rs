@@ -4,7 +4,7 @@ use serde_json::json;
 
 use crate::support::*;
 
-/// The name of the refused option, and nothing of its value.
+/// The name of the refused option; checks that its value is not shown.
 fn refused(option: &str, address: &str) -> Option<String> {
     let options = json!({ option: address, "allow_http": true }).to_string();
     let error = Constructor::of("public").make(&[], Some(&options)).err()?;
@@ -96,9 +96,9 @@ fn addresses_are_read_in_one_way() {
     }
 }
 
-/// Plain http is for this machine only, and numbers that some resolvers take for it are not it.
+/// Plain http is allowed only to this machine, not to other spellings of its address that some resolvers accept.
 #[test]
-fn this_machine_has_few_names() {
+fn few_names_count_as_this_machine() {
     for host in [
         "2130706433",
         "0x7f.1",

@@ -1,4 +1,4 @@
-//! Names that a user hides: one signed name in another's value, and unsigned names that look like signed ones.
+//! Hidden names: a signed name within another's value, and unsigned names that look like signed ones.
 
 use mailru::ffi::mailru_verify_launch;
 use serde_json::json;
@@ -16,9 +16,9 @@ fn whole_launch() -> Fields {
     fields
 }
 
-/// `session_expire` moves into the value before it: the hashed text stays, and the launch has no end.
+/// `session_expire` moves into the value before it: the hashed text stays the same, and the launch never expires.
 #[test]
-fn a_launch_does_not_lose_its_end() {
+fn a_launch_does_not_lose_its_expiry() {
     let honest = whole_launch();
     let forged: Fields = honest
         .iter()
@@ -34,7 +34,7 @@ fn a_launch_does_not_lose_its_end() {
     assert_eq!(refused.error("argument"), "referer_type");
 }
 
-/// Each launch name hidden in each other's value, and each of the cookie's.
+/// Each launch name hidden in the value of each other one, and each name of the cookie.
 #[test]
 fn no_name_is_hidden_in_another() {
     let mut counted = 0;
@@ -63,7 +63,7 @@ fn no_name_is_hidden_in_another() {
     assert_eq!(counted, (13 * 12 + 11 * 10 + 7 * 6) * 4);
 }
 
-/// Unsigned names that some server takes for a signed one ride along with a launch.
+/// A launch with unsigned names that some server would read as a signed one.
 #[test]
 fn no_unsigned_name_looks_like_a_signed_one() {
     let good = signed(&whole_launch());
@@ -112,7 +112,7 @@ fn no_unsigned_name_looks_like_a_signed_one() {
         }
     }
     println!("counted: {counted} spellings of signed names beside a launch, all refused");
-    // As they stand in the issue, percent-encoded, and separated in ways that not every server knows.
+    // Percent-encoded, and with separators that only some servers know.
     let query = oracle::query(&good);
     verify_query("launch", &query).expect_ok();
     for own in ["+vid=1", "vid%00x=1", "vid[]=1", "vid%5B%5D=1", "%56id=1", "VID=1", "x=1;vid=2", "x;VID[]=2", ";vid"] {
@@ -120,7 +120,7 @@ fn no_unsigned_name_looks_like_a_signed_one() {
             verify_query("launch", &query).expect("MAILRU_SIGNATURE_MISMATCH");
         }
     }
-    // The application's own names stay its own.
+    // The application's own names are accepted.
     for own in [
         "page=1",
         "ids[]=1&ids[]=",
@@ -147,7 +147,7 @@ fn no_unsigned_name_looks_like_a_signed_one() {
     verify(mailru_verify_launch, &own).expect_ok();
 }
 
-/// What is digits in a launch is digits only.
+/// The numbers of a launch must be digits only.
 #[test]
 fn numbers_of_a_launch_are_digits() {
     for name in ["app_id", "vid", "oid", "session_expire", "is_app_user"] {

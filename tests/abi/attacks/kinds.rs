@@ -1,4 +1,5 @@
-//! One key signs payments, launches, cookies and calls: none passes for another, as it is or read in another way.
+//! One key signs payments, launches, cookies and calls: none is accepted as another kind, unchanged or divided
+//! differently.
 
 use mailru::ffi::{mailru_verify, mailru_verify_launch};
 use serde_json::json;
@@ -21,10 +22,10 @@ fn each_kind_passes_for_itself_only() {
     assert_eq!(presented, 16);
 }
 
-/// The attack of a user: a launch whose value holds a payment, given to the application's payment address.
+/// The attack of a user: a launch with a payment within a value, sent to the application's payment address.
 #[test]
 fn a_launch_is_no_payment() {
-    // As the platform signs it, and as an attacker cuts it.
+    // As the platform signs it, and as an attacker divides it.
     let launch = fields(&[
         ("app_id", APP_ID),
         ("ext_perm", "service_id=10sms_price=500transaction_id=3751uid=104"),
@@ -45,14 +46,14 @@ fn a_launch_is_no_payment() {
     let refused = verify(mailru_verify, &object(&sample)).expect("MAILRU_SIGNATURE_MISMATCH");
     assert_eq!(refused.error("argument"), "ext_perm");
     assert_eq!(passes(&signed(&launch)), ["launch"]);
-    // Nor as they are.
+    // Nor unchanged.
     for kind in ["launch", "call"] {
         let refused = verify(mailru_verify, &object(&super::sample(kind))).expect("MAILRU_SIGNATURE_MISMATCH");
         assert!(refused.error("argument").is_string(), "{}", refused.json);
     }
 }
 
-/// What a kind needs of names, in the order in which it is hashed, with values that it accepts.
+/// The names that a kind requires, in the order of hashing, with accepted values.
 fn needs(kind: &str) -> &'static [(&'static str, &'static str)] {
     match kind {
         "payment" => &[("app_id", "1"), ("service_id", "2"), ("sms_price", "3"), ("transaction_id", "4"), ("uid", "5")],
@@ -82,12 +83,12 @@ fn readings(whole: &str) -> Vec<Fields> {
         let (at, name) = places[next];
         let follows = match begun {
             None => at == 0,
-            Some((former, value_at)) => former < name && at >= value_at,
+            Some((previous, value_at)) => previous < name && at >= value_at,
         };
         if follows {
             let mut read = read.clone();
-            if let Some((former, value_at)) = begun {
-                read.push((former.to_owned(), whole[value_at..at].to_owned()));
+            if let Some((previous, value_at)) = begun {
+                read.push((previous.to_owned(), whole[value_at..at].to_owned()));
             }
             open.push((read, Some((name, at + name.len() + 1)), next + 1));
         }
@@ -96,7 +97,8 @@ fn readings(whole: &str) -> Vec<Fields> {
     found
 }
 
-/// What each kind needs, hidden in each value of each kind: however the text is read, at most one reading passes.
+/// The required parameters of each kind, hidden in each value of each kind: of all readings of the text, at most one is
+/// accepted.
 #[test]
 fn hidden_requests_are_nobodys() {
     let (mut texts, mut tried, mut passed) = (0, 0, 0);
@@ -106,7 +108,7 @@ fn hidden_requests_are_nobodys() {
             names.flat_map(|name| ["payment", "launch", "cookie", "call"].map(|hidden| (name.clone(), hidden)))
         {
             for (front, separator) in [("", ""), ("x", ""), ("1", ""), ("", "x"), ("", "&")] {
-                // The carrier's own app_id is the first name of either.
+                // The app_id of the carrying request is the first name in both.
                 let smuggled: Vec<_> =
                     needs(hidden)[1..].iter().map(|(name, value)| format!("{name}={value}")).collect();
                 let mut carrying = fields(needs(carrier));
@@ -132,7 +134,7 @@ fn hidden_requests_are_nobodys() {
     assert!(texts > 600 && tried > 10 * texts && passed > 20, "{texts} {tried} {passed}");
 }
 
-/// Whatever its signature, a payment has what a payment has, and nothing of others.
+/// A payment must have all its parameters and none of another kind, even with a correct signature.
 #[test]
 fn a_payment_is_whole_and_only_a_payment() {
     let base: Fields = sample("payment").into_iter().filter(|field| field.0 != "sig").collect();
@@ -211,7 +213,7 @@ fn values_are_strings_or_numbers() {
                 let answer = answer.expect("MAILRU_SIGNATURE_MISMATCH");
                 assert_eq!(answer.error("argument"), *name, "{kind}: {name}={other}");
             }
-            // A number is as good as its digits.
+            // A number counts as its digits.
             if let Ok(number) = text.parse::<u64>() {
                 let mut params = good.clone();
                 params[name] = json!(number);

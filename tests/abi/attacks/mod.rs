@@ -1,5 +1,5 @@
-//! The library under attack: forged payments and launches, redirects of others' logins, names that servers read in
-//! different ways. What an attack needs besides these tests is told in include/threats.md.
+//! Attacks: forged payments and launches, redirects of other users' logins, names that servers read in different ways.
+//! `include/threats.md` describes them.
 
 #[path = "../../fuzz/oracle.rs"]
 pub mod oracle;
@@ -29,18 +29,18 @@ fn fields(pairs: &[(&str, &str)]) -> Fields {
     pairs.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect()
 }
 
-/// These with `sig` over all of them.
+/// The fields with `sig` over all of them.
 fn signed(fields: &Fields) -> Fields {
     let sig = oracle::signature(&oracle::text(fields));
     fields.iter().cloned().chain([("sig".to_owned(), sig)]).collect()
 }
 
-/// An object of these.
+/// The fields as a JSON object.
 fn object(fields: &Fields) -> Value {
     fields.iter().map(|(name, value)| (name.clone(), json!(value))).collect::<serde_json::Map<_, _>>().into()
 }
 
-/// A check of a JSON object with the tests' key.
+/// Checks a JSON object with the tests' key.
 fn verify(function: Verify, params: &Value) -> Answer {
     let (key, params) = (c(oracle::KEY), c(&params.to_string()));
     // SAFETY: the strings outlive the call.
@@ -54,7 +54,7 @@ fn verify_query(kind: &str, query: &str) -> Answer {
     Answer::of(|code| unsafe { mailru_verify_query(kind.as_ptr(), key.as_ptr(), query.as_ptr(), code) })
 }
 
-/// How often these pass, as each kind and by each function that checks it.
+/// The kinds as which the fields are accepted, by each function.
 fn passes(fields: &Fields) -> Vec<&'static str> {
     let (params, query) = (object(fields), oracle::query(fields));
     let mut passed: Vec<_> = SIGNED.into_iter().filter(|kind| verify_query(kind, &query).code == MAILRU_OK).collect();

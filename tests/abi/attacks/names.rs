@@ -1,4 +1,4 @@
-//! Parameters whose names a server takes for those that the library signs itself.
+//! Parameters whose names a server reads as those that the library signs itself.
 
 use serde_json::{Value, json};
 
@@ -55,7 +55,7 @@ fn reserved_names_are_reserved_in_every_spelling() {
         session.sign("friends.get", r#"{"format":null}"#).expect_ok();
     }
     println!("counted: {counted} parameters with a reserved name in another spelling, all refused");
-    assert_eq!(sandbox.requests().len(), 0, "what is refused is not sent");
+    assert_eq!(sandbox.requests().len(), 0, "a refused call is not sent");
 }
 
 #[test]

@@ -1,4 +1,4 @@
-//! `mailru_verify_query`: a query string as it came, and what the host may go on with.
+//! `mailru_verify_query`: checks a query string as received, and returns the checked parameters.
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -8,7 +8,7 @@ use super::oracle::{self, Fields};
 use super::{object, sample, signed, verify_query};
 use crate::support::*;
 
-/// The members of an answer besides `verified`.
+/// The members of the result other than `verified`.
 fn checked(kind: &str, query: &str) -> Value {
     let answer = verify_query(kind, query);
     let mut value = answer.value();
@@ -18,7 +18,7 @@ fn checked(kind: &str, query: &str) -> Value {
 }
 
 #[test]
-fn it_hands_over_what_was_checked_and_nothing_else() {
+fn it_returns_the_checked_parameters_and_no_others() {
     for (kind, by, end) in [
         ("payment", json!(["sig"]), false),
         ("cookie", json!(["sig"]), true),
@@ -41,7 +41,7 @@ fn it_hands_over_what_was_checked_and_nothing_else() {
         assert_eq!((answer["expires_at"].clone(), answer["expired"].clone()), times, "{kind}");
         assert_eq!(answer.as_object().map(|members| members.len()), Some(if end { 4 } else { 2 }), "{answer}");
     }
-    // Sixteen names of an early launch, of which two are vouched for.
+    // Sixteen names of an early launch, of which the key proves two.
     let mut early = sample("launch");
     early.retain(|field| field.0 != "sig");
     assert_eq!(checked("launch_by_key", &oracle::query(&early))["params"], json!({ "app_id": APP_ID, "vid": UID }));
@@ -51,7 +51,7 @@ fn it_hands_over_what_was_checked_and_nothing_else() {
 }
 
 #[test]
-fn it_tells_when_a_launch_ends() {
+fn it_returns_when_a_launch_expires() {
     let now = SystemTime::now().duration_since(UNIX_EPOCH).expect("after 1970").as_secs();
     for (kind, name) in [("launch", "session_expire"), ("cookie", "exp")] {
         for (end, expires_at, expired) in [
@@ -113,7 +113,7 @@ fn it_decodes_strictly() {
 }
 
 #[test]
-fn it_says_what_is_missing_or_wrong() {
+fn it_names_what_is_missing_or_wrong() {
     for kind in ["payment", "launch", "cookie"] {
         assert_eq!(verify_query(kind, "").expect("MAILRU_INVALID_ARGUMENT").error("argument"), "sig");
         let query = oracle::query(&sample(kind));
@@ -154,13 +154,14 @@ fn it_says_what_is_missing_or_wrong() {
     }
 }
 
-/// Why a signature of the server circuit is for no browser, and a name is no user's: both texts are one.
+/// Shows why a signature of the server-server circuit must not reach a browser, and a user must not choose names: both
+/// hashed texts are equal.
 #[test]
 fn one_signature_serves_for_two_sets_of_parameters() {
     let session = server("{}");
     let sig = |params: Value| session.sign("stream.post", &*params.to_string()).value()["sig"].clone();
     assert_eq!(sig(json!({ "text": "hiuid=999" })), sig(json!({ "text": "hi", "uid": "999" })));
-    // The header says so at each function.
+    // The header warns of this at each function.
     let header = include_str!("../../../include/mailru.h");
     for function in [
         "mailru_call",

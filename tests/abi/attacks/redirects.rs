@@ -1,4 +1,4 @@
-//! Redirects that a browser was sent to by somebody else than the authorization server.
+//! Redirects that did not come from the authorization server.
 
 use mailru::ffi::mailru_parse_redirect;
 use serde_json::{Value, json};
@@ -18,17 +18,17 @@ fn an_empty_state_is_no_state() {
     {
         let refused = parse(url, Some("")).expect("MAILRU_INVALID_ARGUMENT");
         assert_eq!(refused.error("argument"), "expected_state");
-        // NULL is not compared, as the header says.
+        // NULL skips the comparison, as the header says.
         parse(url, None).expect_ok();
     }
     parse("https://x.example/?code=EVIL&state=", Some("s")).expect("MAILRU_OAUTH_ERROR");
 }
 
-/// A part of the attacker's is never mixed with the server's.
+/// Parts of the attacker and of the server are never combined.
 #[test]
 fn everything_comes_from_one_part() {
     let tokens = |answer: Answer| -> Value { answer.value()["access_token"].clone() };
-    // The part with the state counts, whatever the other holds.
+    // The part with the state is used, whatever the other contains.
     assert_eq!(tokens(parse("https://x.example/?code=EVIL#state=s&access_token=a", Some("s"))), "a");
     assert_eq!(tokens(parse("https://x.example/?code=EVIL#state=s&access_token=a", None)), "a");
     assert_eq!(parse("https://x.example/?state=s&code=a#access_token=EVIL", Some("s")).value(), json!({ "code": "a" }));
@@ -38,11 +38,11 @@ fn everything_comes_from_one_part() {
         parse("https://x.example/?x_mailru_vid=666&refresh_token=EVIL#access_token=a&state=s", Some("s")).value();
     assert_eq!((&mixed["uid"], &mixed["refresh_token"]), (&Value::Null, &Value::Null));
     for url in [
-        // The state is in one part, the rest in the other.
+        // The state is in one part, the other parameters in the other.
         "https://x.example/?state=s#code=EVIL",
         "https://x.example/?code=EVIL#state=s",
         "https://x.example/?code=EVIL#state=s&error=access_denied",
-        // Nobody can tell whose part it is.
+        // It is unclear which part the server wrote.
         "https://x.example/?state=s&code=EVIL#state=s&code=a",
         "https://x.example/?state=s&code=EVIL#state=t&code=a",
         "https://x.example/?state=t&code=EVIL#state=s&code=a",
@@ -112,7 +112,7 @@ fn a_user_refuses_in_several_ways() {
     }
 }
 
-/// An error is shown to people and kept in logs.
+/// Errors are displayed and logged.
 #[test]
 fn a_refusal_shows_nothing_but_the_refusal() {
     let secrets = [
@@ -159,7 +159,7 @@ fn a_user_id_is_digits() {
 }
 
 #[test]
-fn an_endless_life_is_unknown() {
+fn an_unlimited_life_is_unknown() {
     for seconds in ["1e308", "18446744073709551615", "9007199254740993", "inf", "NaN", "-1", "1e999"] {
         let tokens = parse(&format!("x#access_token=a&expires_in={seconds}"), None).value();
         assert_eq!((&tokens["expires_in"], &tokens["expires_at"]), (&Value::Null, &Value::Null), "{seconds}");

@@ -1,4 +1,4 @@
-//! Multipart bodies: file names that end no quotation, and boundaries that nobody guesses.
+//! Multipart bodies: file names cannot end the quoted string, and boundaries cannot be guessed.
 
 use std::collections::HashSet;
 use std::io::{Read, Write};
@@ -9,7 +9,7 @@ use serde_json::json;
 
 use crate::support::*;
 
-/// The body of an upload as it is on the wire.
+/// The body of an upload as sent.
 fn body(params: &str, field: &str, file_name: &str, data: &[u8]) -> Vec<u8> {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a free port");
     let port = listener.local_addr().expect("bound").port();
@@ -69,7 +69,7 @@ fn names_end_where_they_end() {
     }
 }
 
-/// A parser that takes a backslash for the beginning of an escape.
+/// Go's parser reads a backslash as the beginning of an escape.
 #[test]
 fn go_finds_the_file() {
     let go = std::process::Command::new("go").arg("version").output();
@@ -112,7 +112,7 @@ fn boundaries_are_new_each_time_and_in_no_file() {
     let boundary = |body: &[u8]| body.split(|byte| *byte == b'\r').next().expect("a line")[2..].to_vec();
     let mut known: Vec<Vec<u8>> = Vec::new();
     for _ in 0..20 {
-        // A file that holds all that went before.
+        // A file that contains all earlier bodies.
         let data = known.join(&b"\r\n--"[..]);
         let text = json!({ "name": String::from_utf8(data.clone()).expect("ASCII") }).to_string();
         let body = body(&text, "img_file", "a", &data);

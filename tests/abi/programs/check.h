@@ -1,5 +1,5 @@
 /*
- * What the parts of the test program share. Each part returns when it is done; what failed is counted and told.
+ * Shared by the parts of the test program. Each part returns when it is done; failures are counted and printed.
  */
 #ifndef CHECK_H
 #define CHECK_H
@@ -19,18 +19,18 @@
 #define SESSION_KEY "be6ef89965d58e56dec21acb9b62bdaa"
 #define UID "1324730981306483817"
 
-/* What out-parameters hold before a call: no answer of the library's. */
+/* The content of out-parameters before a call: not a value of the library. */
 #define POISONED_CODE (-7777)
 #define POISONED_TAG 0xDEADBEEFu
 extern char poison[];
 
-/* Counts a failure unless the condition holds; in words of the format. */
+/* Counts and prints a failure unless the condition is true. */
 bool check(bool holds, const char *format, ...);
 int failures(void);
 
 /*
- * Checks an answer against the code expected, and a failure's shape, and that it contains a text (NULL: any);
- * releases it. Where code is NULL, as it was for the function, the JSON alone is looked at.
+ * Checks the code of a result, the shape of a failure, and that it contains a text (NULL: any), then releases it. If
+ * code is NULL, as it was for the function, only the JSON is checked.
  */
 void answered(const char *what, char *json, const int32_t *code, int32_t expected, const char *contained);
 
@@ -39,7 +39,7 @@ void refused(const char *what, uint64_t handle, char *error, int32_t expected, c
 
 /* An environment variable that the test sets. */
 const char *given(const char *name);
-/* The guide's user in the client-server circuit; options NULL stands for those that lead to the sandbox. */
+/* The guide's user in the client-server circuit; options NULL means those that direct it to the sandbox. */
 mailru_session client(const char *options);
 
 void pause_ms(long milliseconds);

@@ -1,6 +1,6 @@
 /*
- * Handles that stand for nothing: made up, freed, of another kind. Each function answers with the code and writes
- * its out-parameters; none does harm.
+ * Invalid handles: made up, freed, of another kind. Each function returns the code and writes its out-parameters;
+ * none does harm.
  */
 #include "check.h"
 
@@ -82,7 +82,7 @@ void handles(void) {
         mailru_queue_free(freed_queue);
     }
 
-    /* Of no kind at all. */
+    /* Made-up handles. */
     uint64_t wrong[] = {0, 1, 42, UINT64_MAX, UINT64_C(1) << 53, session - 1, session + 1, freed, freed_cancel,
                         freed_queue};
     for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
@@ -94,7 +94,7 @@ void handles(void) {
         mailru_queue_free(wrong[i]);
     }
 
-    /* Of another kind; freeing by the wrong function frees nothing. */
+    /* Handles of another kind; freeing by the wrong function frees nothing. */
     no_session(cancel);
     no_session(queue);
     no_cancel(session, session);
@@ -113,11 +113,11 @@ void handles(void) {
     int32_t code = mailru_queue_submit(queue, freed, "friends.get", NULL, 1, &error);
     answered("mailru_queue_submit", error, &code, MAILRU_INVALID_HANDLE, stale);
 
-    /* User data is released on failure, too. */
+    /* User data is released on failure too. */
     check(mailru_session_on_token(freed, never, &releases, released) == MAILRU_INVALID_HANDLE, "no such session");
     check(releases == 1, "released %d times", releases);
 
-    /* All that is live still works. */
+    /* All live handles still work. */
     char *json = mailru_call_within(session, "friends.get", NULL, 0, cancel, &code);
     answered("the session", json, &code, MAILRU_OK, NULL);
     check(mailru_queue_submit(queue, other, "friends.get", NULL, 1, NULL) == MAILRU_OK, "the queue");

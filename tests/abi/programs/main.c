@@ -1,5 +1,5 @@
 /*
- * A host in C: runs the parts that are named, in their order.
+ * A host in C: runs the named parts in order.
  *
  *     host PART...     results, nulls, handles, soak:SECONDS; leak and overrun do what no host should
  */
@@ -82,13 +82,13 @@ void pause_ms(long milliseconds) {
     nanosleep(&pause, NULL);
 }
 
-/* Whether the tool that runs this finds strings that are never released. */
+/* Shows whether the tool finds strings that are never released. */
 static void leak(void) {
-    /* Several: a stale copy of one pointer on the stack may hide one leak. */
+    /* Several, because a stale copy of one pointer on the stack may hide one leak. */
     for (int i = 0; i < 8; i++) printf("leaks %c\n", *mailru_methods(NULL));
 }
 
-/* Whether it finds a read behind the end of a string. */
+/* Shows whether the tool finds a read beyond the end of a string. */
 static void overrun(void) {
     char *json = mailru_methods(NULL);
     volatile char behind = json[strlen(json) + 1];

@@ -1,6 +1,6 @@
 /*
- * NULL for every pointer of every function: a required argument is refused by its name, an optional one is left
- * out, and an out-parameter is not wanted.
+ * NULL for every pointer of every function: a required argument is refused by its name, an optional one may be left
+ * out, an out-parameter is ignored.
  */
 #include "check.h"
 
@@ -27,7 +27,7 @@ static const char *arg(int position, const char *value) {
     return position == missing ? NULL : value;
 }
 
-/* Functions that answer with JSON. */
+/* Functions that return JSON. */
 
 static char *call(int32_t *code) {
     return mailru_call(session, arg(0, "friends.get"), arg(1, "{\"ext\":1}"), code);
@@ -270,7 +270,7 @@ static void functions_that_answer(void) {
             const char *name = named(arguments[missing]);
             char *json = answers[row].function(&code);
             answered(answers[row].name, json, &code, name != NULL ? MAILRU_INVALID_ARGUMENT : MAILRU_OK, name);
-            /* The same without a code; the JSON tells as much. */
+            /* The same without a code; the JSON has the same information. */
             json = answers[row].function(NULL);
             answered(answers[row].name, json, NULL, name != NULL ? MAILRU_INVALID_ARGUMENT : MAILRU_OK, name);
         }

@@ -1,6 +1,6 @@
 /*
- * Answers and failures of every kind, each provoked by the sandbox, as the host sees them: the code, the JSON, the
- * out-parameters. The test has told the sandbox how the methods named sandbox.echo... misbehave.
+ * Results and failures of every kind, provoked by the sandbox, as the host sees them: the code, the JSON, the
+ * out-parameters. The test has set the faults of the methods named sandbox.echo...
  */
 #include "check.h"
 
@@ -16,7 +16,7 @@ static void call(const char *method, const char *params_json, int32_t expected, 
     answered(method, json, &code, expected, contained);
 }
 
-/* The platform's answers, and what may go wrong on the way. */
+/* The platform's answers, and network failures. */
 static void answers_and_failures(void) {
     session = client(NULL);
     call("friends.get", "{\"ext\":1}", MAILRU_OK, "\"uid\":\"18446744073709551615\"");
@@ -113,7 +113,7 @@ static void public_pages(void) {
     refused("an empty key", session, error, MAILRU_INVALID_ARGUMENT, "\"argument\":\"private_key\"");
 }
 
-/* The guide's own examples; nothing is sent. */
+/* The examples of the guide; nothing is sent. */
 static void signatures(void) {
     session = client(NULL);
     int32_t code = POISONED_CODE;
@@ -147,7 +147,7 @@ static void files(void) {
     mailru_session_free(session);
 }
 
-/* A write to a server that has left is an error; the signal SIGPIPE would end this program. */
+/* A write to a closed connection is an error; the signal SIGPIPE would end this program. */
 static void a_write_that_is_cut_off(void) {
     session = client(given("MAILRU_LEAVING_OPTIONS"));
     size_t size = 32 << 20; /* more than the system takes for a server that does not read */
@@ -159,22 +159,22 @@ static void a_write_that_is_cut_off(void) {
     mailru_session_free(session);
 }
 
-/* What a token callback is told and may do. */
+/* The data of a token callback, and what it may call. */
 struct listener {
     pthread_mutex_t lock;
     mailru_session session;
-    int told;
+    int received;
     int released;
 };
 
 static void on_tokens(void *user_data, const char *tokens_json) {
     struct listener *listener = user_data;
     pthread_mutex_lock(&listener->lock);
-    listener->told++;
+    listener->received++;
     pthread_mutex_unlock(&listener->lock);
     int32_t code = POISONED_CODE;
     char *json = mailru_tokens(listener->session, &code);
-    check(strcmp(json, tokens_json) == 0, "the callback is told %s, the session shows %s", tokens_json, json);
+    check(strcmp(json, tokens_json) == 0, "the callback received %s, the session returns %s", tokens_json, json);
     answered("mailru_tokens in the callback", json, &code, MAILRU_OK, "\"refresh_token\":\"");
     code = POISONED_CODE;
     json = mailru_call(listener->session, "friends.get", NULL, &code);
@@ -212,10 +212,10 @@ static void grants(void) {
     answered("no tokens yet", mailru_tokens(session, &code), &code, MAILRU_OK, "\"access_token\":null");
     check(mailru_session_on_token(session, on_tokens, &listener, on_release) == MAILRU_OK, "a callback");
     call("messages.getUnreadCount", NULL, MAILRU_OK, "\"count\"");
-    check(listener.told == 1, "told %d times before the first use", listener.told);
+    check(listener.received == 1, "called %d times before the first use", listener.received);
     code = POISONED_CODE;
     answered("a renewal", mailru_authorize(session, &code), &code, MAILRU_OK, "\"expires_in\":86400");
-    check(listener.told == 2, "told %d times after a renewal", listener.told);
+    check(listener.received == 2, "called %d times after a renewal", listener.received);
     check(released(&listener) == 0, "released too early");
     mailru_session_free(session);
     for (int i = 0; i < 200 && released(&listener) == 0; i++) pause_ms(10);
@@ -282,7 +282,7 @@ static void queues(void) {
     mailru_session_free(session);
 }
 
-/* A child's numbers begin at zero, so that those of all processes add up. */
+/* A child's numbers begin at zero, so that the numbers of all processes can be added. */
 void figures(void) {
     int32_t code = POISONED_CODE;
     session = client(NULL);

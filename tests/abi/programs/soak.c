@@ -1,6 +1,6 @@
 /*
- * Eight threads that call, cancel, free and make sessions at once, without regard for each other. Every outcome
- * must be one that the contract allows for what was done.
+ * Eight threads that call, cancel, free and make sessions at once, without coordination. Every outcome must be one
+ * that the contract allows.
  */
 #include "check.h"
 
@@ -20,7 +20,7 @@ static int64_t now_ms(void) {
     return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
 }
 
-/* A small generator for each thread: the same steps in each run, in another interleaving. */
+/* A small random generator for each thread: the same steps in each run, interleaved differently. */
 static unsigned drawn(unsigned *state, unsigned below) {
     *state = *state * 1664525u + 1013904223u;
     return (*state >> 16) % below;
@@ -33,7 +33,7 @@ static uint64_t shared(uint64_t *handles, unsigned which) {
     return handle;
 }
 
-/* Puts a new handle into the place of an old one, which other threads may be using. */
+/* Replaces a handle that other threads may be using. */
 static uint64_t replaced(uint64_t *handles, unsigned which, uint64_t handle) {
     pthread_mutex_lock(&lock);
     uint64_t old = handles[which];
@@ -80,7 +80,7 @@ static void submit(unsigned *state) {
     check((error == NULL) == (code == MAILRU_OK) && error != poison, "soak: %s with and without an error",
           mailru_code_name(code));
     mailru_string_free(error);
-    /* Cancelled: the session was freed during the submission. */
+    /* MAILRU_CANCELLED: the session was freed during the submission. */
     NOTE("mailru_queue_submit", code, MAILRU_OK, MAILRU_INVALID_HANDLE, MAILRU_QUEUE_FULL, MAILRU_CANCELLED);
     if (code == MAILRU_OK) {
         pthread_mutex_lock(&lock);
@@ -155,7 +155,7 @@ void soak(int seconds) {
     }
     for (int i = 0; i < THREADS; i++) pthread_join(threads[i], NULL);
 
-    /* Every submission that was accepted is handed out once. */
+    /* Every accepted submission is handed out once. */
     for (int i = 0; i < 500 && handed_out < accepted; i++) take(10);
     check(handed_out == accepted, "soak: %ld submissions, %ld handed out", accepted, handed_out);
     check(!take(0), "soak: handed out twice");
@@ -170,7 +170,7 @@ void soak(int seconds) {
         if (outcomes[code] > 0) printf(" %ld %s", outcomes[code], mailru_code_name(code));
     }
     printf(", %ld of the queue\n", handed_out);
-    /* A short run under a slow tool may miss some. */
+    /* A short run under a slow tool may miss some outcomes. */
     static const int32_t all[] = {MAILRU_OK, MAILRU_API_ERROR, MAILRU_TIMEOUT, MAILRU_CANCELLED};
     for (size_t i = 0; i < (seconds < 10 ? 1 : sizeof all / sizeof *all); i++) {
         check(outcomes[all[i]] > 0, "soak: no outcome was %s", mailru_code_name(all[i]));

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use super::{APP_ID, PRIVATE_KEY, SECRET_KEY, SESSION_KEY, Sandbox, Session, UID, made, pointer};
 
-/// Where the tests' codes are sent.
+/// The redirect address of the tests' codes.
 pub const REDIRECT_URI: &str = "http://localhost:8/back?a=1&b=2";
 
 /// A constructor, with the names of its leading arguments.
@@ -55,7 +55,7 @@ constructors! {
     mailru_stored_session_new(app_id, private_key, secret_key, tokens_json);
 }
 
-/// What an argument is unless the test says otherwise: the guide's user, who knows the sandbox.
+/// The default value of an argument: the guide's user, known to the sandbox.
 pub fn usual(argument: &str) -> &'static str {
     match argument {
         "app_id" => APP_ID,
@@ -79,7 +79,7 @@ impl Constructor {
         CONSTRUCTORS.iter().find(|constructor| constructor.name == name).unwrap_or_else(|| panic!("no {name}"))
     }
 
-    /// Calls it with the usual arguments but for those given; `None` is NULL.
+    /// Calls it with the usual arguments, except those given; `None` is NULL.
     pub fn make(&self, given: &[(&str, Option<&str>)], options: Option<&str>) -> Result<Session, String> {
         let given = |argument: &&'static str| {
             let own = given.iter().find(|given| given.0 == *argument);
@@ -92,7 +92,7 @@ impl Constructor {
         made(|error| unsafe { (self.make)(&pointers, pointer(&options), error) })
     }
 
-    /// Calls it with these pointers, which it must refuse: the members of the error.
+    /// Calls it with these pointers, which it must refuse; returns the members of the error.
     #[track_caller]
     pub fn refusal(&self, pointers: &[*const c_char], options: *const c_char) -> Value {
         // SAFETY: the tests pass NULL or strings that outlive the call.
@@ -102,14 +102,14 @@ impl Constructor {
         error["error"].clone()
     }
 
-    /// Calls it with these pointers and without wanting to know the error.
+    /// Calls it with these pointers, and with NULL for the error.
     pub fn make_raw(&self, pointers: &[*const c_char], options: *const c_char) -> mailru_session {
         // SAFETY: the tests pass NULL or strings that outlive the call.
         unsafe { (self.make)(pointers, options, std::ptr::null_mut()) }
     }
 }
 
-/// A session of this kind, with the usual arguments but for those given.
+/// A session of this kind, with the usual arguments, except those given.
 #[track_caller]
 pub fn session(kind: &str, given: &[(&str, &str)], options: &str) -> Session {
     let given: Vec<_> = given.iter().map(|&(argument, text)| (argument, Some(text))).collect();
@@ -119,7 +119,7 @@ pub fn session(kind: &str, given: &[(&str, &str)], options: &str) -> Session {
     }
 }
 
-/// A session with the tokens of the guide's user, new ones, that renews them.
+/// A session with new tokens of the guide's user, which renews them.
 pub fn refreshing(sandbox: &Sandbox, more: Value) -> Session {
     let tokens = sandbox.post("tokens", json!({}));
     let mut options = json!({ "refresh_token": tokens["refresh_token"] });

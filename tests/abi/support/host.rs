@@ -1,4 +1,4 @@
-//! The C functions, called as a host would, with their strings turned into Rust's.
+//! Wrappers of the C functions with Rust strings.
 
 use std::ffi::{CStr, CString, c_char, c_void};
 use std::ptr::null_mut;
@@ -18,10 +18,10 @@ pub fn pointer(text: &Option<CString>) -> *const c_char {
     text.as_ref().map_or(std::ptr::null(), |text| text.as_ptr())
 }
 
-/// Takes a string of the library's over and releases it.
+/// Copies a string of the library and releases it.
 pub fn taken(json: *mut c_char) -> String {
     assert!(!json.is_null(), "an answer is never NULL");
-    // SAFETY: the library's string, not NULL, released here and nowhere else.
+    // SAFETY: a string of the library, not NULL, released only here.
     unsafe {
         let text = CStr::from_ptr(json).to_str().expect("answers are UTF-8").to_owned();
         mailru_string_free(json);
@@ -29,13 +29,13 @@ pub fn taken(json: *mut c_char) -> String {
     }
 }
 
-/// A name of a code.
+/// The name of a code.
 pub fn name(code: i32) -> &'static str {
     // SAFETY: static and never NULL.
     unsafe { CStr::from_ptr(mailru_code_name(code)) }.to_str().expect("ASCII")
 }
 
-/// A code and the JSON that came with it.
+/// A code and its JSON.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Answer {
     pub code: i32,
@@ -43,12 +43,12 @@ pub struct Answer {
 }
 
 impl Answer {
-    /// Runs a function that answers with JSON and a code.
+    /// Runs a function that returns JSON and a code.
     pub fn of(function: impl FnOnce(*mut i32) -> *mut c_char) -> Answer {
         watch::begin();
         let mut code = -1;
         let json = taken(function(&mut code));
-        // The platform's own error is handed on as it came.
+        // The platform's own error is passed on unchanged.
         if code != MAILRU_OK && code != MAILRU_API_ERROR {
             watch::check(&json);
         }
@@ -102,10 +102,10 @@ impl Drop for Session {
     }
 }
 
-/// Runs a constructor: the session, or its error's JSON.
+/// Runs a constructor; returns the session, or its error's JSON.
 pub fn made(constructor: impl FnOnce(*mut *mut c_char) -> mailru_session) -> Result<Session, String> {
     watch::begin();
-    // No address of a string: it must be overwritten in any case.
+    // Not the address of a string: the constructor must always overwrite it.
     let mut error = null_mut::<c_char>().wrapping_add(1);
     match constructor(&mut error) {
         0 => {
@@ -141,7 +141,7 @@ pub fn server(options: &str) -> Session {
 }
 
 impl Session {
-    /// `mailru_call`; `None` is NULL. With `MAILRU_TEST_QUEUE` in the environment, through a queue, which must make no
+    /// `mailru_call`; `None` is NULL. If `MAILRU_TEST_QUEUE` is set, the call goes through a queue, which must make no
     /// difference.
     pub fn call<'a>(&self, method: &str, params_json: impl Into<Option<&'a str>>) -> Answer {
         let params_json = params_json.into();
@@ -241,25 +241,25 @@ impl Session {
         let (tokens_json, mut error) = (c(tokens_json), null_mut());
         // SAFETY: the string outlives the call; the error is a local variable.
         let code = unsafe { mailru_session_set_tokens(self.0, tokens_json.as_ptr(), &mut error) };
-        assert_eq!(error.is_null(), code == MAILRU_OK, "an error where and only where it was refused");
+        assert_eq!(error.is_null(), code == MAILRU_OK, "an error exactly if it was refused");
         Answer { code, json: if error.is_null() { String::new() } else { taken(error) } }
     }
 
     /// `mailru_session_on_renewal`, with a function that lives as long as the session.
-    pub fn on_renewal(&self, told: impl Fn(i32) + Send + Sync + 'static) {
-        type Told = Box<dyn Fn(i32) + Send + Sync>;
-        unsafe extern "C" fn tell(user_data: *mut c_void, phase: i32) {
+    pub fn on_renewal(&self, on_phase: impl Fn(i32) + Send + Sync + 'static) {
+        type OnPhase = Box<dyn Fn(i32) + Send + Sync>;
+        unsafe extern "C" fn call_back(user_data: *mut c_void, phase: i32) {
             // SAFETY: the data is a function until it is released.
-            unsafe { (*user_data.cast::<Told>())(phase) };
+            unsafe { (*user_data.cast::<OnPhase>())(phase) };
         }
         unsafe extern "C" fn release(user_data: *mut c_void) {
             // SAFETY: the data came from `Box::into_raw`, and the library promises that this is the only release.
-            drop(unsafe { Box::from_raw(user_data.cast::<Told>()) });
+            drop(unsafe { Box::from_raw(user_data.cast::<OnPhase>()) });
         }
-        let told: Told = Box::new(told);
-        let data = Box::into_raw(Box::new(told)).cast();
+        let on_phase: OnPhase = Box::new(on_phase);
+        let data = Box::into_raw(Box::new(on_phase)).cast();
         // SAFETY: the functions are for this data, which lives until the second is called.
-        let code = unsafe { mailru_session_on_renewal(self.0, Some(tell), data, Some(release)) };
+        let code = unsafe { mailru_session_on_renewal(self.0, Some(call_back), data, Some(release)) };
         assert_eq!(name(code), "MAILRU_OK");
     }
 
@@ -302,7 +302,7 @@ impl Queue {
         // SAFETY: the strings outlive the call; the error is a local variable.
         let code =
             unsafe { mailru_queue_submit(self.0, session.0, method.as_ptr(), pointer(&params_json), tag, &mut error) };
-        assert_eq!(error.is_null(), code == MAILRU_OK, "an error where and only where it was refused");
+        assert_eq!(error.is_null(), code == MAILRU_OK, "an error exactly if it was refused");
         Answer { code, json: if error.is_null() { String::new() } else { taken(error) } }
     }
 
@@ -322,7 +322,7 @@ impl Queue {
         let code = unsafe {
             mailru_queue_request(queue, session.0, request_json.as_ptr(), data, size, cancel, tag, &mut error)
         };
-        assert_eq!(error.is_null(), code == MAILRU_OK, "an error where and only where it was refused");
+        assert_eq!(error.is_null(), code == MAILRU_OK, "an error exactly if it was refused");
         Answer { code, json: if error.is_null() { String::new() } else { taken(error) } }
     }
 

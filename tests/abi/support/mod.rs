@@ -1,4 +1,4 @@
-//! What the tests share: a sandbox process, and the C functions with Rust's strings around them.
+//! Shared by the tests: a sandbox process, and wrappers of the C functions.
 
 pub mod constructors;
 pub mod host;
@@ -23,13 +23,13 @@ pub const SECRET_KEY: &str = "3dad9cbf9baaa0360c0f2ba372d25716";
 pub const SESSION_KEY: &str = "be6ef89965d58e56dec21acb9b62bdaa";
 pub const UID: &str = "1324730981306483817";
 
-/// Cargo's folder for this profile: what `cargo build` makes stands in it, the sandbox in `examples` below it.
+/// Cargo's output folder for this profile; the sandbox is in its subfolder `examples`.
 pub fn profile_folder() -> PathBuf {
     PathBuf::from(env!("MAILRU_OUTPUT_FOLDER"))
 }
 
-/// The folder of the C libraries that are tested, `libmailru.so` and `libmailru.a`: those of `MAILRU_TEST_LIBRARY`, such
-/// as `target/release`, else those that cargo built with this test.
+/// The folder of the tested `libmailru.so` and `libmailru.a`: that of `MAILRU_TEST_LIBRARY`, such as `target/release`,
+/// else the one that cargo built with this test.
 pub fn library_folder() -> &'static Path {
     static FOLDER: OnceLock<PathBuf> = OnceLock::new();
     FOLDER.get_or_init(|| match std::env::var_os("MAILRU_TEST_LIBRARY") {
@@ -38,8 +38,8 @@ pub fn library_folder() -> &'static Path {
     })
 }
 
-/// Cargo builds the libraries of `tests/library` beside the test, under that package's name; a folder of links
-/// gives them their own.
+/// Cargo builds the libraries of `tests/library` next to the test, under that package's name; a folder of links gives
+/// them their usual names.
 fn library_of_this_build() -> PathBuf {
     let test = std::env::current_exe().expect("a test knows its path");
     let built = test.parent().expect("a file lies in a folder");

@@ -1,23 +1,23 @@
-//! Tests that need a process of their own, or several: this program, run again for one of its tests.
+//! Tests in separate processes: runs this program again for one of its tests.
 
 use std::process::{Child, Command, Stdio};
 
 const MARK: &str = "MAILRU_TEST_PROCESS";
 
-/// The command that runs one test of this program; `mark` tells that test why.
+/// The command that runs one test of this program; `mark` is passed to that test.
 pub fn command(test: &str, mark: &str) -> Command {
     let mut command = Command::new(std::env::current_exe().expect("a test knows its path"));
     command.args(["--exact", test, "--nocapture", "--test-threads=1"]).env(MARK, mark);
     command
 }
 
-/// What a test run by [`command`] was told.
+/// The mark of a test run by [`command`].
 pub fn mark() -> Option<String> {
     std::env::var(MARK).ok()
 }
 
-/// Runs the body of the test of this name in a process of its own: for threads, the log, memory.
-pub fn in_a_process_of_its_own(test: &str, body: impl FnOnce()) {
+/// Runs the body of the test of this name in a separate process: for tests of threads, the log, memory.
+pub fn in_a_separate_process(test: &str, body: impl FnOnce()) {
     if mark().is_some_and(|marked| marked == test) {
         return body();
     }
@@ -31,7 +31,7 @@ pub fn in_a_process_of_its_own(test: &str, body: impl FnOnce()) {
 pub struct Worker(pub Child);
 
 impl Worker {
-    /// Starts one; what it prints is read by nobody.
+    /// Starts one, ignoring its output.
     pub fn start(test: &str, mark: &str) -> Worker {
         let process = command(test, mark).stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::null()).spawn();
         Worker(process.expect("the program runs"))

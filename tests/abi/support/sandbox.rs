@@ -1,4 +1,4 @@
-//! A sandbox process of the test's own.
+//! A sandbox process for one test.
 
 use std::io::{BufRead, BufReader};
 use std::process::{Child, Command, Stdio};
@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use super::profile_folder;
 
-/// A running sandbox; it ends when dropped, or when the test dies.
+/// A running sandbox; it ends when dropped, or when the test process ends.
 pub struct Sandbox {
     process: Child,
     control: String,
@@ -38,12 +38,12 @@ impl Sandbox {
         Sandbox { process, control, base, agent: ureq::Agent::new_with_defaults() }
     }
 
-    /// The address that the platform would have.
+    /// The base address, in place of the platform's.
     pub fn base(&self) -> &str {
         &self.base
     }
 
-    /// Options that lead a session here, and more options besides.
+    /// Options that direct a session here, and further options.
     pub fn options(&self, more: Value) -> String {
         let base = &self.base;
         let mut options = json!({
@@ -56,26 +56,26 @@ impl Sandbox {
         options.to_string()
     }
 
-    /// Asks the control interface.
+    /// Sends a GET to the control interface.
     pub fn get(&self, path: &str) -> Value {
         let mut answer =
             self.agent.get(format!("{}/sandbox/{path}", self.control)).call().expect("the control answers");
         serde_json::from_str(&answer.body_mut().read_to_string().expect("text")).expect("the control answers JSON")
     }
 
-    /// Tells the control interface.
+    /// Sends a POST to the control interface.
     pub fn post(&self, path: &str, body: Value) -> Value {
         let request = self.agent.post(format!("{}/sandbox/{path}", self.control));
         let mut answer = request.send(body.to_string()).unwrap_or_else(|error| panic!("{path} {body}: {error}"));
         serde_json::from_str(&answer.body_mut().read_to_string().expect("text")).expect("the control answers JSON")
     }
 
-    /// Lets requests that match `on` misbehave: `times` of them, or all with `null`.
+    /// Injects a fault into requests that match `on`: `times` of them, or all with `null`.
     pub fn fault(&self, on: Value, times: Value, fault: Value) {
         self.post("faults", json!({ "on": on, "times": times, "fault": fault }));
     }
 
-    /// Ends all misbehaviour.
+    /// Removes all faults.
     pub fn behave(&self) {
         self.agent.delete(format!("{}/sandbox/faults", self.control)).call().expect("the control answers");
     }
@@ -87,18 +87,18 @@ impl Sandbox {
 }
 
 impl Sandbox {
-    /// The last request, as it was received.
+    /// The last received request.
     pub fn last(&self) -> Value {
         self.requests().pop().expect("a request came")
     }
 
-    /// How many requests came for the grants: a number for each, all of them without a name.
+    /// The number of token requests.
     pub fn token_requests(&self) -> u64 {
         let counts = self.get("stats")["token_requests"].clone();
         counts.as_object().expect("an object").values().filter_map(Value::as_u64).sum()
     }
 
-    /// Makes every answer to requests that match `on` this text.
+    /// Makes this text the answer to all requests that match `on`.
     pub fn answer(&self, on: Value, status: u16, body: &str) {
         self.behave();
         self.fault(on, Value::Null, json!({ "kind": "answer", "status": status, "body": body }));

@@ -6,6 +6,8 @@
 #include <cstdlib>
 #include <functional>
 #include <iostream>
+#include <iterator>
+#include <random>
 #include <thread>
 #include <vector>
 
@@ -143,6 +145,33 @@ static void structures() {
           "parameters are sent");
 }
 
+/* Whatever was stored, reading it touches nothing beyond it. */
+static void nonsense() {
+    std::minstd_rand random(1);
+    const std::string pieces[] = {"{", "}", "[", "]", "\"", ",", ":", "\\", "\\u", "\\ud83d\\udc0c", "12", "null", " ", "uid",
+                                  "\"uid\"", "access_token", "\xD0", "e"};
+    for (int round = 0; round < 50000; round++) {
+        std::string text = round % 2 == 0 ? "{\"uid\":" : "";
+        for (auto count = random() % 12; count > 0; count--) {
+            text += pieces[random() % std::size(pieces)];
+        }
+        /* In memory of its exact size, so that the sanitizer sees one byte beyond it. */
+        const std::unique_ptr<char[]> exact(new char[text.size()]);
+        text.copy(exact.get(), text.size());
+        const std::string_view view(exact.get(), text.size());
+        const mailru::tokens tokens = mailru::tokens::parse(view);
+        check(mailru::tokens::parse(tokens.json()) == tokens, text.c_str());
+        mailru::detail::elements(view);
+        mailru::options options;
+        options.more = text;
+        options.retries = 0;
+        options.json();
+        if (mailru::detail::one_value(view)) {
+            mailru::detail::unquoted(view);
+        }
+    }
+}
+
 /* Whether something comes true, on whichever thread it is done. */
 static bool comes(const std::function<bool()> &is_so) {
     for (int look = 0; look < 10000 && !is_so(); look++) {
@@ -234,6 +263,7 @@ int main() {
     moves();
     calls();
     structures();
+    nonsense();
     functions();
     queues();
     helpers();

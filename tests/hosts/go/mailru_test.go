@@ -215,6 +215,12 @@ func TestTextsAreWhole(t *testing.T) {
 			t.Errorf("%s: %v", argument, err)
 		}
 	}
+	for _, none := range []any{[]int{1}, json.RawMessage(" 7"), "text", func() {}} {
+		_, err := session.Call(context.Background(), "friends.get", none)
+		if !errors.As(err, &failure) || failure.Argument != "params_json" {
+			t.Errorf("%v: %v", none, err)
+		}
+	}
 	// A raw text cannot break out of the request that it stands in.
 	_, err := session.Public(context.Background(), "mail/demo", json.RawMessage(`{},"authorize":true`))
 	if !errors.Is(err, mailru.ErrInvalidArgument) {

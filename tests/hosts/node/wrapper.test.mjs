@@ -134,6 +134,12 @@ test("signals", async () => {
   assert.deepEqual(warnings, []);
 });
 
+test("an error's stack leads to the caller", async () => {
+  const caller = async () => await client().call("no.such.method");
+  const { stack } = await caller().catch((error) => error);
+  assert.ok(stack.includes("async caller"), stack);
+});
+
 test("an asynchronous listener has stored the tokens before the answer is there", async () => {
   const session = password();
   const order = [];
@@ -177,6 +183,18 @@ test("uploads take every kind of bytes", async () => {
   for (const data of ["text", 5, null, [1]]) {
     await assert.rejects(session.upload("photos.upload", {}, { field: "f", data }), { code: "ERR_INVALID_ARG_TYPE" });
   }
+});
+
+test("what a progress function throws ends its upload alone", async () => {
+  const file = { field: "img_file", data: Buffer.alloc(10) };
+  const fault = new Error("mine");
+  const onProgress = () => { throw fault; };
+  await assert.rejects(client().upload("sandbox.echo.slow", {}, file, { onProgress }), fault);
+  await assert.rejects(client().upload("photos.upload", { aid: "_myphoto" }, file, { onProgress }), fault);
+  const signal = AbortSignal.timeout(100);
+  const options = { signal, onProgress: () => {} };
+  await assert.rejects(client().upload("sandbox.echo.slow", {}, file, options), { name: "TimeoutError" });
+  await assert.rejects(client().upload("sandbox.echo.slow", {}, file, options), { name: "TimeoutError" });
 });
 
 test("a log of debug lines and calls of every kind do not wait for each other", async () => {

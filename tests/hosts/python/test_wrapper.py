@@ -81,6 +81,9 @@ class Values(unittest.TestCase):
                 session.call("sandbox.echo.slow", timeout=datetime.timedelta(milliseconds=20))
 
     def test_every_option_is_a_keyword(self):
+        with self.assertRaisesRegex(mailru.InvalidArgument, "known options: .*connect_timeout,") as caught:
+            client(tiemout=5)
+        self.assertEqual(caught.exception.argument, "tiemout")
         known = set(mailru.TokenOptions.__annotations__) | set(mailru.Options.__annotations__)
         with open(os.path.join(HERE, "../../../src/option_names.in"), encoding="utf-8") as file:
             names = {name.removesuffix("_ms") for name in re.findall(r'^ +"(\w+)" = ', file.read(), re.MULTILINE)}

@@ -43,7 +43,7 @@ class Queue {
     functions.queueFree(this.#number);
     active.delete(this);
     const error = { error_code: -23, error_msg: "the queue was closed", transient: true, sent: true };
-    for (const { reject } of this.#waiting.values()) reject(new MailruError(23, JSON.stringify({ error })));
+    for (const { resolve } of this.#waiting.values()) resolve({ code: 23, json: JSON.stringify({ error }) });
     this.#waiting.clear();
   }
 
@@ -51,7 +51,7 @@ class Queue {
     this.close();
   }
 
-  /** Hands a request over: its promise, and what ends it. `owner` lives as long as the request. For sessions. */
+  /** Hands a request over: the promise of its code and JSON, and what ends it. `owner` lives as long as the request. For sessions. */
   _submit(owner, session, request, data, cancel) {
     const tag = ++this.#tags;
     const error = [null];
@@ -59,7 +59,7 @@ class Queue {
       this.#number, session, request, data, data === null ? 0 : data.byteLength, cancel, tag, error,
     );
     if (code !== 0) throw new MailruError(code, error[0]);
-    const completion = new Promise((resolve, reject) => this.#waiting.set(tag, { resolve, reject, owner }));
+    const completion = new Promise((resolve) => this.#waiting.set(tag, { resolve, owner }));
     this.#last = Date.now();
     this.#watch();
     return { completion, end: () => this.#waiting.has(tag) && functions.queueCancel(this.#number, tag) };
@@ -71,7 +71,9 @@ class Queue {
     active.add(this);
     // The loop would keep the queue for ever.
     const queue = new WeakRef(this);
-    this.#poll ??= watch(functions.queueFd(this.#number), () => queue.deref()?.#take());
+    const take = () => queue.deref()?.#take();
+    // Not within koffi's own function, after which Node neither runs promises nor looks for exceptions.
+    this.#poll ??= watch(functions.queueFd(this.#number), () => setImmediate(take));
     if (this.#poll) this.#poll.ref();
     else this.#wait();
   }
@@ -110,8 +112,7 @@ class Queue {
     if (!found) return;
     this.#waiting.delete(tag);
     this.#last = Date.now();
-    if (code === 0) found.resolve(json);
-    else found.reject(new MailruError(code, json));
+    found.resolve({ code, json });
   }
 }
 

@@ -54,6 +54,7 @@ const sessions = new FinalizationRegistry((number) => {
   forget(number);
 });
 
+const CANCELLED = 23;
 const CALL_OPTIONS = ["timeout", "retries", "passError", "signal", "cancel", "queue", "raw"];
 
 /** Checks the options of a call. */
@@ -143,14 +144,26 @@ class Session {
     if (!options.onProgress) return this.#perform(request, data, options);
 
     const cancel = options.cancel ?? new Cancel();
-    const tell = () => options.onProgress(cancel.progress());
+    // What the program's function throws ends the upload, and not the process.
+    const stop = new AbortController();
+    const tell = () => {
+      try {
+        options.onProgress(cancel.progress());
+      } catch (error) {
+        stop.abort(error);
+      }
+    };
+    const abort = () => stop.abort(options.signal.reason);
+    if (options.signal) onAbort(options.signal, abort);
     const timer = setInterval(tell, 50);
     try {
-      const answered = await this.#perform(request, data, { ...options, cancel });
+      const answered = await this.#perform(request, data, { ...options, cancel, signal: stop.signal });
       tell();
+      stop.signal.throwIfAborted();
       return answered;
     } finally {
       clearInterval(timer);
+      if (options.signal) offAbort(options.signal, abort);
       if (!options.cancel) cancel.close();
     }
   }
@@ -175,16 +188,13 @@ class Session {
     const file = data?.byteLength === 0 ? new Uint8Array(1).subarray(0, 0) : data;
     const { completion, end } = queue._submit(this, this.#number, request, file, cancel?._number ?? 0);
     if (signal) onAbort(signal, end);
-    let json;
-    try {
-      json = await completion;
-    } catch (error) {
-      throw signal?.aborted && error.code === "MAILRU_CANCELLED" ? signal.reason : error;
-    } finally {
-      if (signal) offAbort(signal, end);
-      this.#tellNewTokens();
-      if (this.#stored) await this.#stored;
-    }
+    const { code, json } = await completion;
+    if (signal) offAbort(signal, end);
+    this.#tellNewTokens();
+    if (this.#stored) await this.#stored;
+    if (code === CANCELLED && signal?.aborted) throw signal.reason;
+    // Made here, where the stack leads to the caller.
+    if (code !== 0) throw new MailruError(code, json);
     return raw ? json : parse(json);
   }
 

@@ -154,7 +154,10 @@ def options_bytes(options: Mapping[str, Any] | str | None, more: Mapping[str, An
     if options is not None and not isinstance(options, Mapping):
         raise TypeError(f"options must be a mapping or JSON text, not {type(options).__name__}")
     members = dict(options or {})
+    known = TokenOptions.__annotations__ | Options.__annotations__
     for name, value in more.items():
+        if name not in known:
+            raise refused(name, f"unknown option; known options: {', '.join(known)}")
         if value is None:
             continue
         if name in _DURATIONS:

@@ -1,9 +1,9 @@
-//! Each test reads: given a session, when something happens, then this is decided.
+//! Each test: given a session, when something happens, then this is decided.
 #![forbid(unsafe_code)]
 
-mod doubt;
 mod elsewhere;
 mod failures;
+mod rejected;
 mod statuses;
 
 use std::sync::Arc;
@@ -12,7 +12,7 @@ use std::time::Duration;
 use super::*;
 use crate::oauth::reply::{Expected, read};
 
-/// A session at a moment that a test moves on.
+/// A session and a clock that the test advances.
 struct Given {
     state: TokenState,
     now: Now,
@@ -21,13 +21,13 @@ struct Given {
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum Has {
     Nothing,
-    /// An access token and a refresh token, for so many seconds.
+    /// An access token that lives this many seconds, and a refresh token.
     Tokens(u64),
     /// The same without a known end.
     Lasting,
-    /// An access token alone, for so many seconds.
+    /// Only an access token that lives this many seconds.
     Access(u64),
-    /// A refresh token alone.
+    /// Only a refresh token.
     Refresh,
 }
 
@@ -86,24 +86,24 @@ impl Given {
         shown(&decision)
     }
 
-    fn refused_call(&self, names_an_id: bool) -> RefusedCall {
-        RefusedCall {
+    fn rejected_call(&self, names_a_user: bool) -> RejectedCall {
+        RejectedCall {
             tokens: self.state.usable().expect("tokens").clone(),
             call: 4711,
-            names_an_id,
+            names_a_user,
             began: self.now,
             at: self.now,
         }
     }
 
-    fn refused(&mut self, call: &RefusedCall) -> String {
-        let decision = self.state.refused(call, self.now);
+    fn rejected(&mut self, call: &RejectedCall) -> String {
+        let decision = self.state.rejected(call, self.now);
         shown(&decision)
     }
 
     fn answer(&self, status: u16, body: &str) -> Reply {
-        let former = self.state.latest().cloned().unwrap_or_default();
-        let expected = Expected { former: &former, sent_refresh_token: None, needs_uid: true, secrets: &[] };
+        let previous = self.state.latest().cloned().unwrap_or_default();
+        let expected = Expected { previous: &previous, sent_refresh_token: None, needs_uid: true, secrets: &[] };
         read(status, body, &expected, self.now)
     }
 
@@ -113,7 +113,7 @@ impl Given {
         step_shown(&step)
     }
 
-    /// The request asked for this and got that: what it does next, and, once told, how it ends.
+    /// The reply to a grant that was sent: the next step and, after delivery, the end of the request.
     fn replied(&mut self, asked: &str, reply: Reply) -> String {
         let grant = match asked {
             "code" => code().expect("a grant"),
@@ -121,35 +121,35 @@ impl Given {
             token => Grant::Refresh(Secret::new(token)),
         };
         let mut step = self.state.replied(&grant, reply, self.now);
-        let mut told = String::new();
-        if let Step::Tell(tokens) = &step {
+        let mut delivery = String::new();
+        if let Step::Deliver(tokens) = &step {
             let tokens = Arc::clone(tokens);
-            told = format!("tell {} {}, ", tokens.access_token.expose(), tokens.refresh_token.expose());
-            step = self.state.told(&tokens, self.now);
+            delivery = format!("deliver {} {}, ", tokens.access_token.expose(), tokens.refresh_token.expose());
+            step = self.state.delivered(&tokens, self.now);
         }
         if matches!(step, Step::End(_)) {
             self.state.end();
         }
-        told + &step_shown(&step)
+        delivery + &step_shown(&step)
     }
 
-    /// A whole request: each thing that is asked, with the reply to it; how it ends.
-    fn request(&mut self, exchanges: &[(&str, Came)]) -> String {
+    /// A complete request with each grant that is sent and its reply; returns how it ends.
+    fn request(&mut self, replies: &[(&str, ScriptedReply)]) -> String {
         let mut step = self.first();
-        for (asked, reply) in exchanges {
-            assert_eq!(step, format!("ask {asked}"));
+        for (asked, reply) in replies {
+            assert_eq!(step, format!("send {asked}"));
             let reply = self.reply(reply);
             step = self.replied(asked, reply);
         }
         step
     }
 
-    fn reply(&self, reply: &Came) -> Reply {
+    fn reply(&self, reply: &ScriptedReply) -> Reply {
         let failed = |sent| TokenError { sent, ..TokenError::unsent(Failure::new(Code::NetworkError, "reset")) };
         match reply {
-            Came::Tokens(number) => self.answer(200, &tokens(*number)),
+            ScriptedReply::Tokens(number) => self.answer(200, &tokens(*number)),
             Answer(status, body) => self.answer(*status, body),
-            Wish(seconds) => self
+            RetryAfter(seconds) => self
                 .answer(429, "{}")
                 .map_err(|error| TokenError { retry_after: Some(Duration::from_secs(*seconds)), ..error }),
             Lost => Err(failed(true)),
@@ -159,17 +159,17 @@ impl Given {
 }
 
 #[derive(Clone, Copy)]
-enum Came {
+enum ScriptedReply {
     Tokens(u32),
     Answer(u16, &'static str),
-    Wish(u64),
+    RetryAfter(u64),
     Lost,
     Unsent,
 }
-use Came::{Answer, Lost, Unsent, Wish};
+use ScriptedReply::{Answer, Lost, RetryAfter, Unsent};
 
-const REFUSED: Came = Answer(400, r#"{"error":"invalid_grant"}"#);
-const BUSY: Came = Answer(503, "");
+const REFUSED: ScriptedReply = Answer(400, r#"{"error":"invalid_grant"}"#);
+const BUSY: ScriptedReply = Answer(503, "");
 
 fn tokens(number: u32) -> String {
     format!(r#"{{"access_token":"a{number}","refresh_token":"r{number}","expires_in":3600,"x_mailru_vid":"7"}}"#)
@@ -189,21 +189,21 @@ fn shown(decision: &Decision) -> String {
 
 fn step_shown(step: &Step) -> String {
     match step {
-        Step::Ask(Grant::Code { .. }, _) => "ask code".into(),
-        Step::Ask(Grant::Password { .. }, _) => "ask password".into(),
-        Step::Ask(Grant::Refresh(token), _) => format!("ask {}", token.expose()),
-        Step::Tell(_) => "tell".into(),
+        Step::Send(Grant::Code { .. }, _) => "send code".into(),
+        Step::Send(Grant::Password { .. }, _) => "send password".into(),
+        Step::Send(Grant::Refresh(token), _) => format!("send {}", token.expose()),
+        Step::Deliver(_) => "deliver".into(),
         Step::End(End::Abandoned) => "abandoned".into(),
         Step::End(End::With(Ok(tokens))) => format!("got {}", tokens.access_token.expose()),
         Step::End(End::With(Err(failure))) => failed(failure),
     }
 }
 
-/// The name of a failure, and whether it is said to pass.
+/// The name of a failure, and whether it is transient.
 fn failed(failure: &Failure) -> String {
-    let told = failure.clone().into_json();
-    let passes = if told.contains("\"transient\":true") { "passes" } else { "stays" };
-    format!("{:?} {passes}", failure.code())
+    let json = failure.clone().into_json();
+    let kind = if json.contains("\"transient\":true") { "transient" } else { "final" };
+    format!("{:?} {kind}", failure.code())
 }
 
 #[test]
@@ -216,7 +216,7 @@ fn a_call_with_tokens_uses_them_as_long_as_they_last() {
         (Has::Tokens(3600), 3600.0, "begin"),
         (Has::Tokens(2), 1.9, "use a0 and renew"),
         (Has::Tokens(0), 0.0, "begin"),
-        // Nothing to renew them with: the platform decides.
+        // Without credentials for a renewal, the tokens are used until the platform rejects them.
         (Has::Access(3600), 3599.0, "use a0"),
         (Has::Access(3600), 4000.0, "use a0"),
         (Has::Refresh, 0.0, "begin"),
@@ -226,10 +226,10 @@ fn a_call_with_tokens_uses_them_as_long_as_they_last() {
     for grant in [code(), password(), refresh()] {
         assert_eq!(given(grant, Has::Nothing).call(), "begin");
     }
-    // A password is something to renew with.
+    // A password allows a renewal.
     assert_eq!(given(password(), Has::Access(3600)).pass(3599.0).call(), "use a0 and renew");
     assert_eq!(given(password(), Has::Access(3600)).pass(3600.0).call(), "begin");
-    // The host renews by itself, but for the first tokens.
+    // Without auto_refresh the host renews, except for the first tokens.
     for (grant, has, then) in
         [(None, Has::Tokens(1), "use a0"), (password(), Has::Access(1), "use a0"), (refresh(), Has::Nothing, "begin")]
     {
@@ -240,28 +240,31 @@ fn a_call_with_tokens_uses_them_as_long_as_they_last() {
 }
 
 #[test]
-fn one_request_serves_all_who_come_meanwhile() {
+fn calls_during_a_request_share_it() {
     let mut it = given(None, Has::Tokens(3600));
     assert_eq!(it.pass(3550.0).call(), "use a0 and renew");
-    assert_eq!(it.call(), "use a0", "beside the request");
-    assert_eq!(it.pass(60.0).call(), "join", "now they have ended");
+    assert_eq!(it.call(), "use a0", "during the request");
+    assert_eq!(it.pass(60.0).call(), "join", "now they have expired");
     assert_eq!(it.authorize(), "join");
-    assert_eq!(it.request(&[("r0", Came::Tokens(1))]), "tell a1 r1, got a1");
+    assert_eq!(it.request(&[("r0", ScriptedReply::Tokens(1))]), "deliver a1 r1, got a1");
     assert_eq!(it.call(), "use a1");
     assert_eq!(it.authorize(), "begin");
 }
 
 #[test]
-fn tokens_are_shown_before_and_used_after_the_host_was_told() {
+fn tokens_are_shown_before_and_used_after_delivery() {
     let mut it = given(password(), Has::Nothing);
     assert_eq!(it.call(), "begin");
-    assert_eq!(it.first(), "ask password");
-    let reply = it.reply(&Came::Tokens(1));
+    assert_eq!(it.first(), "send password");
+    let reply = it.reply(&ScriptedReply::Tokens(1));
     let step = it.state.replied(&password().expect("a grant"), reply, it.now);
-    let Step::Tell(told) = step else { panic!("{step:?}") };
+    let Step::Deliver(delivered) = step else { panic!("{step:?}") };
     assert_eq!(it.state.latest().map(|tokens| tokens.access_token.expose()), Some("a1"));
-    assert!(it.state.usable().is_none() && it.state.request.as_ref().is_some_and(|request| request.at == At::Telling));
+    assert!(
+        it.state.usable().is_none()
+            && it.state.request.as_ref().is_some_and(|request| request.phase == Phase::Delivering)
+    );
     assert_eq!(it.call(), "join");
-    assert_eq!(step_shown(&it.state.told(&told, it.now)), "got a1");
+    assert_eq!(step_shown(&it.state.delivered(&delivered, it.now)), "got a1");
     assert_eq!(it.call(), "use a1");
 }

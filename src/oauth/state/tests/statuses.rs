@@ -3,8 +3,8 @@
 
 use super::*;
 
-/// Every status with every kind of body, for each grant, with and without tokens that still last: what the call gets
-/// that waited, what the next one gets, and what is asked.
+/// Every status with every kind of body, for each grant, with and without valid tokens: the outcomes of the waiting
+/// call and of the next one, and the requests made.
 #[test]
 fn status_by_body_by_grant_by_tokens() {
     let bodies = [
@@ -32,24 +32,25 @@ fn status_by_body_by_grant_by_tokens() {
                     let begun = it.pass(1.9).call();
                     assert_eq!(begun, if has_tokens { "use a0 and renew" } else { "begin" });
                     let asked = if has_tokens { "r0" } else { own };
-                    assert_eq!(it.first(), format!("ask {asked}"));
+                    assert_eq!(it.first(), format!("send {asked}"));
                     let reply = it.answer(status, body);
                     let then = it.replied(asked, reply);
                     let is_final = kind == "refusal" && matches!(status, 400 | 401 | 403);
                     let row = format!("{status} {body} {own} {has:?}: {then}");
                     if kind == "tokens" {
-                        assert_eq!(then, "tell a1 r1, got a1", "{row}");
+                        assert_eq!(then, "deliver a1 r1, got a1", "{row}");
                         assert_eq!(it.call(), "use a1", "{row}");
                     } else if is_final && has_tokens && !own.is_empty() {
-                        assert_eq!(then, format!("ask {own}"), "{row}");
+                        assert_eq!(then, format!("send {own}"), "{row}");
                     } else {
-                        let stays = is_final || (own == "code" && !has_tokens);
-                        assert!(then.ends_with(if stays { "stays" } else { "passes" }), "{row}");
+                        let is_final_failure = is_final || (own == "code" && !has_tokens);
+                        assert!(then.ends_with(if is_final_failure { "final" } else { "transient" }), "{row}");
                         let next = if has_tokens { "use a0".into() } else { then.clone() };
                         assert_eq!(it.call(), next, "{row}");
-                        // When tokens have ended and pauses are over, only what may pass is asked again.
+                        // After the tokens have expired and the pauses have passed, only transient failures are
+                        // retried.
                         let later = it.pass(5.0).call();
-                        assert_eq!(later, if stays { then } else { "begin".into() }, "{row}");
+                        assert_eq!(later, if is_final_failure { then } else { "begin".into() }, "{row}");
                     }
                 }
             }

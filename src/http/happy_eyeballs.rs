@@ -1,5 +1,5 @@
-//! Connections to a host: its addresses are tried side by side, 250 ms apart (RFC 8305), and the one that worked is
-//! remembered.
+//! Connects to a host name: tries its addresses in parallel, 250 ms apart (RFC 8305, "Happy Eyeballs"), and remembers
+//! the one that worked.
 #![forbid(unsafe_code)]
 
 use std::collections::VecDeque;
@@ -19,45 +19,45 @@ use crate::engine::{self, Registered};
 use crate::error::{Code, Failure, Outcome};
 use crate::fork::{ForkMutex, lock};
 
-/// RFC 8305's delay between the beginnings of two connection attempts.
+/// RFC 8305's delay between the starts of two connection attempts.
 const NEXT_ADDRESS: Duration = Duration::from_millis(250);
-/// `shutdown` before `connect` has no effect, so cancellation is also looked at this often.
+/// `shutdown` before `connect` has no effect, so cancellation is also polled at this interval.
 const CANCEL_CHECK: Duration = Duration::from_millis(20);
-/// For how many hosts the address that worked last is remembered.
+/// For how many host names the last working address is remembered.
 const REMEMBERED: usize = 64;
 
-/// The addresses that worked last, by host and port; the latest at the end.
-static WORKED: ForkMutex<VecDeque<(String, SocketAddr)>> = ForkMutex::new(VecDeque::new());
+/// The last working addresses, by host name and port; the latest at the end.
+static LAST_WORKING: ForkMutex<VecDeque<(String, SocketAddr)>> = ForkMutex::new(VecDeque::new());
 
-/// Connects to a host.
-pub fn dial(host: &str, port: u16, attempt: &Attempt) -> Outcome<Arc<CancellableSocket>> {
+/// Connects to a host name.
+pub fn connect(host: &str, port: u16, attempt: &Attempt) -> Outcome<Arc<CancellableSocket>> {
     let addresses = resolve(host, port, attempt)?;
-    let place = format!("{host}:{port}");
-    let remembered = (addresses.len() > 1).then(|| remembered(&place)).flatten();
-    let mut race = Race::new(in_order(&addresses, remembered), attempt);
-    let (address, socket) = race.run()?;
+    let endpoint = format!("{host}:{port}");
+    let remembered = (addresses.len() > 1).then(|| remembered(&endpoint)).flatten();
+    let mut connecting = ParallelConnect::new(in_order(&addresses, remembered), attempt);
+    let (address, socket) = connecting.run()?;
     if addresses.len() > 1 && remembered != Some(address) {
-        remember(place, address);
+        remember(endpoint, address);
     }
     Ok(Arc::new(socket))
 }
 
-fn remembered(place: &str) -> Option<SocketAddr> {
-    WORKED.with(|worked| worked.iter().find(|(known, _)| known == place).map(|(_, address)| *address))
+fn remembered(endpoint: &str) -> Option<SocketAddr> {
+    LAST_WORKING.with(|worked| worked.iter().find(|(known, _)| known == endpoint).map(|(_, address)| *address))
 }
 
-fn remember(place: String, address: SocketAddr) {
-    WORKED.with(|worked| {
-        worked.retain(|(known, _)| *known != place);
-        worked.push_back((place, address));
+fn remember(endpoint: String, address: SocketAddr) {
+    LAST_WORKING.with(|worked| {
+        worked.retain(|(known, _)| *known != endpoint);
+        worked.push_back((endpoint, address));
         if worked.len() > REMEMBERED {
             worked.pop_front();
         }
     });
 }
 
-/// The order in which to try addresses: the one that worked last, then those of the two families by turns, as RFC
-/// 8305 says, each family in the resolver's order.
+/// The order in which to try addresses: the last working one, then the two families alternately (RFC 8305, section 4),
+/// each in the resolver's order.
 fn in_order(addresses: &[SocketAddr], worked: Option<SocketAddr>) -> VecDeque<SocketAddr> {
     let first = worked.filter(|worked| addresses.contains(worked));
     let first_is_v6 = first.or(addresses.first().copied()).is_some_and(|address| address.is_ipv6());
@@ -77,45 +77,46 @@ fn in_order(addresses: &[SocketAddr], worked: Option<SocketAddr>) -> VecDeque<So
     }
 }
 
-/// Connection attempts side by side.
-struct Race<'a> {
+/// Connection attempts in parallel.
+struct ParallelConnect<'a> {
     attempt: &'a Attempt,
     waiting: VecDeque<SocketAddr>,
-    runners: Arc<Runners>,
+    pending_sockets: Arc<PendingSockets>,
     failure: Option<io::Error>,
 }
 
-/// The sockets that a cancellation ends.
+/// The sockets that a cancellation shuts down.
 #[derive(Default)]
-struct Runners(Mutex<Vec<(SocketAddr, Arc<Runner>)>>);
+struct PendingSockets(Mutex<Vec<(SocketAddr, Arc<PendingSocket>)>>);
 
 /// A socket that is being connected.
-struct Runner {
+struct PendingSocket {
     socket: Socket,
     registered: Registered,
 }
 
-impl Interrupt for Runners {
+impl Interrupt for PendingSockets {
     fn interrupt(&self, _: &Call) {
-        for (_, runner) in lock(&self.0).iter() {
-            let _ = runner.socket.shutdown(Shutdown::Both);
+        for (_, pending) in lock(&self.0).iter() {
+            let _ = pending.socket.shutdown(Shutdown::Both);
         }
     }
 }
 
-impl<'a> Race<'a> {
-    fn new(waiting: VecDeque<SocketAddr>, attempt: &'a Attempt) -> Race<'a> {
-        let runners = Arc::<Runners>::default();
-        let interrupted: Weak<Runners> = Arc::downgrade(&runners);
+impl<'a> ParallelConnect<'a> {
+    fn new(waiting: VecDeque<SocketAddr>, attempt: &'a Attempt) -> ParallelConnect<'a> {
+        let pending_sockets = Arc::<PendingSockets>::default();
+        let interrupted: Weak<PendingSockets> = Arc::downgrade(&pending_sockets);
         attempt.call().blocked_in(interrupted);
-        Race { attempt, waiting, runners, failure: None }
+        ParallelConnect { attempt, waiting, pending_sockets, failure: None }
     }
 
     fn run(&mut self) -> Outcome<(SocketAddr, CancellableSocket)> {
         let mut next_at = Instant::now();
         loop {
             let left = self.attempt.time_left()?;
-            let running: Vec<_> = lock(&self.runners.0).iter().map(|(_, runner)| Arc::clone(runner)).collect();
+            let running: Vec<_> =
+                lock(&self.pending_sockets.0).iter().map(|(_, pending)| Arc::clone(pending)).collect();
             if Instant::now() >= next_at || running.is_empty() {
                 if let Some(address) = self.waiting.pop_front() {
                     self.begin(address);
@@ -130,10 +131,10 @@ impl<'a> Race<'a> {
             let pause = if self.waiting.is_empty() { CANCEL_CHECK } else { CANCEL_CHECK.min(until_next) };
             let waited = if engine::is_task() {
                 let pause = if self.waiting.is_empty() { left } else { until_next.min(left) };
-                let sockets = running.iter().map(|runner| (&runner.socket, &runner.registered));
+                let sockets = running.iter().map(|pending| (&pending.socket, &pending.registered));
                 engine::wait(sockets, Some(Instant::now() + pause))
             } else {
-                wait::until_connected(running.iter().map(|runner| &runner.socket), pause.min(left))
+                wait::until_connected(running.iter().map(|pending| &pending.socket), pause.min(left))
             };
             waited.map_err(|error| self.could_not(&error))?;
             let begun = running.len();
@@ -141,8 +142,8 @@ impl<'a> Race<'a> {
             if let Some(connected) = self.finished() {
                 return Ok(connected);
             }
-            if lock(&self.runners.0).len() < begun {
-                // One has failed: the next need not wait.
+            if lock(&self.pending_sockets.0).len() < begun {
+                // One has failed, so the next starts at once.
                 next_at = Instant::now();
             }
         }
@@ -159,21 +160,21 @@ impl<'a> Race<'a> {
         });
         match begun {
             Ok(socket) => {
-                let runner = Runner { socket, registered: Registered::default() };
-                lock(&self.runners.0).push((address, Arc::new(runner)));
+                let pending = PendingSocket { socket, registered: Registered::default() };
+                lock(&self.pending_sockets.0).push((address, Arc::new(pending)));
             }
-            // The reason of the first address counts, unless this machine is short of something.
+            // The first address's error is reported, unless this machine lacks a resource.
             Err(error) if self.failure.is_none() || is_shortage(&error) => self.failure = Some(error),
             Err(_) => {}
         }
     }
 
-    /// The first that has connected. Those that failed are taken out of the race.
+    /// The first socket that has connected. Failed ones are removed.
     fn finished(&mut self) -> Option<(SocketAddr, CancellableSocket)> {
-        let mut runners = lock(&self.runners.0);
+        let mut pending_sockets = lock(&self.pending_sockets.0);
         let mut at = 0;
-        while at < runners.len() {
-            let socket = &runners[at].1.socket;
+        while at < pending_sockets.len() {
+            let socket = &pending_sockets[at].1.socket;
             let failed = match socket.take_error() {
                 Ok(None) if socket.peer_addr().is_err() => {
                     at += 1;
@@ -182,12 +183,12 @@ impl<'a> Race<'a> {
                 Ok(None) => None,
                 Ok(Some(error)) | Err(error) => Some(error),
             };
-            let (address, runner) = runners.swap_remove(at);
+            let (address, pending) = pending_sockets.swap_remove(at);
             match failed {
                 Some(error) => drop(self.failure.get_or_insert(error)),
                 None => {
-                    let runner = Arc::into_inner(runner).filter(|it| it.socket.set_nonblocking(false).is_ok());
-                    return runner.map(|it| (address, CancellableSocket::new(it.socket, it.registered)));
+                    let pending = Arc::into_inner(pending).filter(|it| it.socket.set_nonblocking(false).is_ok());
+                    return pending.map(|it| (address, CancellableSocket::new(it.socket, it.registered)));
                 }
             }
         }
@@ -200,8 +201,8 @@ impl<'a> Race<'a> {
     }
 
     fn could_not(&self, error: &io::Error) -> Failure {
-        let place = self.attempt.place();
-        Failure::new(Code::NetworkError, format!("could not connect to {place}: {}", describe(error)))
+        let peer = self.attempt.peer();
+        Failure::new(Code::NetworkError, format!("could not connect to {peer}: {}", describe(error)))
     }
 }
 

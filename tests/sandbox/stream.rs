@@ -1,5 +1,5 @@
-//! The byte stream under HTTP. hyper reads and writes it through [`Wire`]; a handler holds the same [`Line`] and can
-//! step in: send bytes of its own, end the connection early, reset it.
+//! The byte stream under HTTP. hyper reads and writes it through [`HyperStream`]; a handler has the same
+//! [`SharedStream`], on which it can send its own bytes, close the connection early or reset it.
 
 use std::future::poll_fn;
 use std::io;
@@ -16,30 +16,30 @@ use tokio::net::TcpStream;
 use tokio::time::{Sleep, sleep, timeout};
 use tokio_rustls::server::TlsStream;
 
-/// How long an ended connection waits for the client to end its side.
+/// How long a closed connection waits for the client to close its side.
 const LINGER: Duration = Duration::from_secs(5);
 
-/// A TCP stream that can be told to send one byte at a time.
-pub struct Paced {
+/// A TCP stream that can be made to send one byte at a time.
+pub struct PacedStream {
     pub tcp: TcpStream,
     /// Milliseconds between bytes; 0 is full speed.
     pub pace: Arc<AtomicU64>,
     pause: Option<Pin<Box<Sleep>>>,
 }
 
-impl Paced {
+impl PacedStream {
     pub fn new(tcp: TcpStream) -> Self {
-        Paced { tcp, pace: Arc::default(), pause: None }
+        PacedStream { tcp, pace: Arc::default(), pause: None }
     }
 }
 
-impl AsyncRead for Paced {
+impl AsyncRead for PacedStream {
     fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         Pin::new(&mut self.tcp).poll_read(cx, buf)
     }
 }
 
-impl AsyncWrite for Paced {
+impl AsyncWrite for PacedStream {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
         let pace = self.pace.load(Ordering::Relaxed);
         if pace == 0 || buf.is_empty() {
@@ -64,8 +64,8 @@ impl AsyncWrite for Paced {
 }
 
 pub enum Stream {
-    Plain(Paced),
-    Tls(Box<TlsStream<Paced>>),
+    Plain(PacedStream),
+    Tls(Box<TlsStream<PacedStream>>),
 }
 
 impl Stream {
@@ -107,17 +107,17 @@ impl Stream {
 
 enum State {
     Open(Stream),
-    /// Our side is ended; what the client still sends is thrown away.
+    /// The server's side is closed; further bytes of the client are discarded.
     Ended(Stream),
     Gone,
 }
 
 /// One connection, shared by hyper and the handlers of its requests.
-pub struct Line {
+pub struct SharedStream {
     state: Mutex<State>,
     /// Odd while a request is being answered.
     turn: AtomicU64,
-    /// The turn whose answer has left hyper's buffer.
+    /// The step whose answer has left hyper's buffer.
     flushed: AtomicU64,
 }
 
@@ -125,9 +125,13 @@ fn gone() -> io::Error {
     io::Error::from(io::ErrorKind::BrokenPipe)
 }
 
-impl Line {
+impl SharedStream {
     pub fn new(stream: Stream) -> Arc<Self> {
-        Arc::new(Line { state: Mutex::new(State::Open(stream)), turn: AtomicU64::new(0), flushed: AtomicU64::new(0) })
+        Arc::new(SharedStream {
+            state: Mutex::new(State::Open(stream)),
+            turn: AtomicU64::new(0),
+            flushed: AtomicU64::new(0),
+        })
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -139,7 +143,7 @@ impl Line {
         self.turn.fetch_add(1, Ordering::AcqRel) + 1
     }
 
-    /// Whether the answer that ended `turn` is out and no request came after it.
+    /// Whether the answer that ended `turn` was sent and no request was received after it.
     pub fn idle_since(&self, turn: u64) -> Option<bool> {
         if self.turn.load(Ordering::Acquire) != turn {
             return Some(false);
@@ -147,7 +151,7 @@ impl Line {
         (self.flushed.load(Ordering::Acquire) == turn).then_some(true)
     }
 
-    /// Sends bytes past hyper.
+    /// Sends bytes without hyper.
     pub async fn send(&self, mut bytes: &[u8]) -> io::Result<()> {
         while !bytes.is_empty() {
             let sent = poll_fn(|cx| match &mut *self.state() {
@@ -171,13 +175,13 @@ impl Line {
     pub fn reset(&self) {
         let mut state = self.state();
         if let State::Open(stream) | State::Ended(stream) = &*state {
-            // Where it fails the connection is gone already.
+            // If this fails, the connection is already closed.
             let _ = stream.tcp().set_zero_linger();
         }
         *state = State::Gone;
     }
 
-    /// Ends our side of the TCP connection; under TLS without the farewell that would tell it from a cut.
+    /// Closes the server's side of the TCP connection; under TLS without close_notify, as a cut-off connection.
     pub fn half_close(&self) {
         let mut state = self.state();
         *state = match std::mem::replace(&mut *state, State::Gone) {
@@ -189,7 +193,7 @@ impl Line {
         };
     }
 
-    /// Ends our side and waits for the client's: dropping a socket with unread bytes would reset it instead.
+    /// Closes the server's side and waits for the client's: dropping a socket with unread bytes would reset it.
     pub async fn finish(&self) {
         self.half_close();
         let drained = poll_fn(|cx| self.poll_drain(cx));
@@ -197,7 +201,7 @@ impl Line {
         *self.state() = State::Gone;
     }
 
-    /// Throws away what comes until the client ends the connection; ours stays open.
+    /// Discards received bytes until the client closes the connection; the server's side stays open.
     pub async fn drain(&self) {
         poll_fn(|cx| self.poll_drain(cx)).await;
     }
@@ -219,10 +223,10 @@ impl Line {
     }
 }
 
-/// hyper's end of a [`Line`].
-pub struct Wire(pub Arc<Line>);
+/// hyper's interface to a [`SharedStream`].
+pub struct HyperStream(pub Arc<SharedStream>);
 
-impl AsyncRead for Wire {
+impl AsyncRead for HyperStream {
     fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         match &mut *self.0.state() {
             State::Open(stream) => return stream.poll_read(cx, buf),
@@ -233,7 +237,7 @@ impl AsyncRead for Wire {
     }
 }
 
-impl AsyncWrite for Wire {
+impl AsyncWrite for HyperStream {
     fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
         match &mut *self.0.state() {
             State::Open(stream) => stream.poll_write(cx, buf),

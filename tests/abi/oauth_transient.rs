@@ -1,5 +1,5 @@
-//! Answers and losses of bad days: what may pass ends no session, a wrong id harms nobody else, and no token that
-//! came is thrown away.
+//! Failures of the authorization server and of the platform: transient ones end no session, a wrong user id affects
+//! only its own call, and no received token is lost.
 
 use std::net::TcpListener;
 use std::time::{Duration, Instant};
@@ -12,13 +12,13 @@ fn grants() -> Value {
     json!({ "path": "/oauth" })
 }
 
-/// How often each grant was asked for.
+/// The number of token requests for each grant.
 fn asked(sandbox: &Sandbox) -> Value {
     sandbox.get("stats")["token_requests"].clone()
 }
 
-/// A session of each kind whose next call needs tokens, with the name of the grant that it will use.
-fn needy(sandbox: &Sandbox, more: Value) -> Vec<(&'static str, Session)> {
+/// A session of each kind whose next call needs tokens, with the grant that it will use.
+fn sessions_without_tokens(sandbox: &Sandbox, more: Value) -> Vec<(&'static str, Session)> {
     let mut options = json!({ "retries": 0, "retry_delay_ms": 100 });
     options.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
     let token = |name: &str| sandbox.post("tokens", json!({}))[name].as_str().expect("a token").to_owned();
@@ -38,8 +38,8 @@ fn needy(sandbox: &Sandbox, more: Value) -> Vec<(&'static str, Session)> {
     ]
 }
 
-/// Answers that say nothing for good.
-fn passing() -> Vec<Value> {
+/// Faults that cause transient failures.
+fn transient_faults() -> Vec<Value> {
     let answer = |status: u16, body: &str| json!({ "kind": "answer", "status": status, "body": body });
     vec![
         json!({ "kind": "too_many" }),
@@ -61,10 +61,10 @@ fn passing() -> Vec<Value> {
 }
 
 #[test]
-fn what_may_pass_ends_no_session() {
+fn a_transient_failure_ends_no_session() {
     let sandbox = Sandbox::start();
-    for fault in passing() {
-        for (grant, session) in needy(&sandbox, json!({})) {
+    for fault in transient_faults() {
+        for (grant, session) in sessions_without_tokens(&sandbox, json!({})) {
             let before = sandbox.token_requests();
             sandbox.fault(grants(), json!(1), fault.clone());
             let failure = session.call("friends.get", None);
@@ -78,15 +78,15 @@ fn what_may_pass_ends_no_session() {
             assert_eq!(sandbox.token_requests(), before + 2, "{grant} {fault}");
         }
     }
-    // Nobody's password was sent because a refresh token may have been refused.
-    assert_eq!(asked(&sandbox)["password"], 2 * passing().len());
+    // No password was sent, because no refresh token was refused.
+    assert_eq!(asked(&sandbox)["password"], 2 * transient_faults().len());
 }
 
 #[test]
-fn what_may_pass_does_not_make_a_password_travel() {
+fn a_transient_failure_does_not_send_the_password() {
     let sandbox = Sandbox::start();
     sandbox.post("settings", json!({ "expires_in": 2 }));
-    for fault in passing() {
+    for fault in transient_faults() {
         let session = session("password", &[], &sandbox.options(json!({ "retries": 0, "retry_delay_ms": 100 })));
         session.authorize().expect_ok();
         let tokens = session.tokens().value();
@@ -102,7 +102,7 @@ fn what_may_pass_does_not_make_a_password_travel() {
 }
 
 #[test]
-fn a_server_in_trouble_is_not_flooded() {
+fn a_failing_server_gets_few_requests() {
     for fault in [
         json!({ "kind": "status", "status": 503 }),
         json!({ "kind": "reset" }),
@@ -125,9 +125,9 @@ fn a_server_in_trouble_is_not_flooded() {
 }
 
 #[test]
-fn the_server_says_when_it_wants_to_be_asked_again() {
+fn retry_after_is_respected() {
     let sandbox = Sandbox::start();
-    for (grant, session) in needy(&sandbox, json!({})) {
+    for (grant, session) in sessions_without_tokens(&sandbox, json!({})) {
         let before = sandbox.requests().len();
         sandbox.fault(grants(), json!(1), json!({ "kind": "too_many", "retry_after": 2 }));
         let begun = Instant::now();
@@ -137,7 +137,7 @@ fn the_server_says_when_it_wants_to_be_asked_again() {
             (json!(2000), json!(429)),
             "{grant}"
         );
-        // For the next second nobody waits, and nothing is sent; nor by those who have no time to wait.
+        // In the next second no call waits and nothing is sent; nor do calls with too little time.
         for answer in [session.call("friends.get", None), session.authorize()] {
             let failure = answer.expect("MAILRU_OAUTH_ERROR");
             let left = failure.error("retry_after_ms").as_u64().expect("a number");
@@ -155,13 +155,13 @@ fn the_server_says_when_it_wants_to_be_asked_again() {
     }
 }
 
-/// A call with the id of nobody.
+/// A call with an unknown user id.
 fn call_with_wrong_id(session: &Session) -> Answer {
     session.call("users.getInfo", r#"{"uids":"404"}"#)
 }
 
 #[test]
-fn a_wrong_id_keeps_its_102_and_harms_nobody() {
+fn a_wrong_id_keeps_its_102_and_affects_no_other_call() {
     let sandbox = Sandbox::start();
     sandbox.post("settings", json!({ "check_ids": true }));
     for (refusal, works_before) in [
@@ -197,12 +197,12 @@ fn ten_wrong_ids_make_one_renewal() {
         call_with_wrong_id(&session).expect("MAILRU_API_ERROR");
         session.call("friends.get", None).expect_ok();
     }
-    assert_eq!((sandbox.token_requests(), recorder.told().len()), (1, 1));
-    // One request each, and one more for the renewal's repetition.
+    assert_eq!((sandbox.token_requests(), recorder.received().len()), (1, 1));
+    // One request each, and one more for the retry after the renewal.
     assert_eq!(sandbox.requests().iter().filter(|it| it["platform_method"] == "users.getInfo").count(), 11);
 }
 
-/// The length of a test that may be long: `MAILRU_TEST_LONG` makes it as long as it should be once.
+/// The duration of a test; `MAILRU_TEST_LONG` selects the long one.
 pub fn length(short: Duration, long: Duration) -> Duration {
     if std::env::var_os("MAILRU_TEST_LONG").is_some() { long } else { short }
 }
@@ -238,7 +238,7 @@ fn one_bad_caller_beside_eight_healthy_writers() {
 }
 
 #[test]
-fn lives_of_no_length_make_no_storm() {
+fn tokens_that_expire_at_once_cause_few_requests() {
     for expires_in in ["0", "\"0\"", "0.5", "-3", "\"soon\""] {
         let sandbox = Sandbox::start();
         let tokens = sandbox.post("tokens", json!({}));
@@ -262,7 +262,7 @@ fn lives_of_no_length_make_no_storm() {
 }
 
 #[test]
-fn a_grant_that_was_sent_has_a_limit_of_its_own() {
+fn a_grant_that_was_sent_has_its_own_time_limit() {
     let sandbox = Sandbox::start();
     let code = sandbox.post("codes", json!({ "redirect_uri": REDIRECT_URI }))["code"].clone();
     sandbox.fault(grants(), json!(1), json!({ "kind": "delay", "ms": 2000, "phase": "before" }));
@@ -272,20 +272,24 @@ fn a_grant_that_was_sent_has_a_limit_of_its_own() {
     assert_eq!(recorder.listen(&session), 0);
     for _ in 0..2 {
         let failure = session.call("friends.get", None).expect("MAILRU_TIMEOUT");
-        assert!(failure.error("error_msg").as_str().unwrap().contains("goes on"), "{}", failure.json);
+        assert!(
+            failure.error("error_msg").as_str().unwrap().contains("the token request continues"),
+            "{}",
+            failure.json
+        );
     }
-    recorder.await_told(1);
+    recorder.await_received(1);
     session.call("friends.get", None).expect_ok();
     assert_eq!((sandbox.token_requests(), &sandbox.get("stats")["spent_codes_seen"]), (1, &json!(0)));
 }
 
-/// A port on which nobody listens yet.
+/// A port on which nothing listens yet.
 fn closed_port() -> u16 {
     TcpListener::bind("127.0.0.1:0").expect("a port").local_addr().expect("an address").port()
 }
 
 #[test]
-fn what_was_not_sent_ends_with_its_session_or_its_last_call() {
+fn an_unsent_request_ends_with_its_session_or_its_last_call() {
     for way in ["free", "cancel", "handle", "time"] {
         let port = closed_port();
         let base = format!("http://127.0.0.1:{port}");
@@ -311,10 +315,10 @@ fn what_was_not_sent_ends_with_its_session_or_its_last_call() {
         mailru::ffi::mailru_cancel_free(cancel);
         let sandbox = Sandbox::start_with(&["--port", &port.to_string()]);
         sandbox.post("codes", json!({ "code": "kept-code" }));
-        // The next attempt would have come within two seconds.
+        // The next attempt would have been made within two seconds.
         let goes_on = way == "time";
         if goes_on {
-            await_that("the grant goes on", || sandbox.token_requests() == 1);
+            await_that("the grant continues", || sandbox.token_requests() == 1);
         } else {
             std::thread::sleep(Duration::from_millis(1500));
             assert_eq!(sandbox.token_requests(), 0, "{way}: the code was sent behind the host's back");
@@ -335,8 +339,8 @@ fn token_threads() -> usize {
 
 #[test]
 fn freed_sessions_leave_no_threads_at_a_silent_server() {
-    in_a_process_of_its_own("oauth_bad_days::freed_sessions_leave_no_threads_at_a_silent_server", || {
-        // It takes connections and says nothing: not even TLS comes about.
+    in_a_separate_process("oauth_transient::freed_sessions_leave_no_threads_at_a_silent_server", || {
+        // It accepts connections and sends nothing, so even the TLS handshake hangs.
         let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
         let port = listener.local_addr().expect("an address").port();
         std::thread::spawn(move || {

@@ -1,4 +1,4 @@
-//! The bookkeeping of a queue: what was accepted, what runs, what waits to be handed out. It knows no threads.
+//! The state of a queue's submissions: accepted, running, or completed and not yet handed out. It uses no threads.
 #![forbid(unsafe_code)]
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
@@ -10,36 +10,36 @@ use crate::error::{Code, Failure, Outcome};
 /// The number of a submission in its queue.
 pub type Id = u64;
 
-/// What became of a submission.
+/// The outcome of a submission.
 #[derive(Debug, PartialEq)]
 pub struct Completion<R> {
-    /// The number that the host gave it.
+    /// The tag that the host gave it.
     pub tag: u64,
     /// Its result.
     pub result: R,
 }
 
-/// What changed for those who watch the queue's descriptor.
+/// How the readiness of the queue's descriptor changes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Readable {
-    /// A first completion waits.
+    /// It becomes readable: a first completion waits.
     Begins,
-    /// The last completion was handed out.
+    /// It is no longer readable: the last completion was handed out.
     Ends,
-    /// As before.
+    /// No change.
     Unchanged,
 }
 
-/// Each submission is in exactly one place: waiting, running, done, or handed out.
+/// Each submission is in exactly one state: waiting, running, done, or handed out.
 ///
-/// Waiting ones are taken by turns from their owners, so that an owner with many does not hold up one with few.
-pub struct Book<S, R> {
+/// Owners take turns, so that an owner with many waiting submissions does not delay one with few.
+pub struct Submissions<S, R> {
     capacity: usize,
     last: Id,
     waiting: HashMap<Id, Waiting<S>>,
     /// The waiting submissions of each owner, in order.
     by_owner: HashMap<u64, BTreeSet<Id>>,
-    /// The owners that have some, in the order of their turns.
+    /// The owners with waiting submissions, in the order of their turns.
     turns: VecDeque<u64>,
     deadlines: BTreeMap<(Instant, Id), ()>,
     running: HashMap<Id, S>,
@@ -53,10 +53,10 @@ struct Waiting<S> {
     deadline: Option<Instant>,
 }
 
-impl<S: Clone, R> Book<S, R> {
-    /// An empty book of a queue that holds at most so many submissions.
-    pub fn new(capacity: usize) -> Book<S, R> {
-        Book {
+impl<S: Clone, R> Submissions<S, R> {
+    /// No submissions, and room for `capacity` of them.
+    pub fn new(capacity: usize) -> Submissions<S, R> {
+        Submissions {
             capacity,
             last: 0,
             waiting: HashMap::new(),
@@ -69,18 +69,18 @@ impl<S: Clone, R> Book<S, R> {
         }
     }
 
-    /// Whether the queue was freed: then nothing is accepted, completed or handed out any more.
+    /// Whether the queue was freed: then nothing more is accepted, completed or handed out.
     pub fn is_freed(&self) -> bool {
         self.freed
     }
 
-    /// How many submissions wait to run.
+    /// The number of submissions that wait to run.
     #[cfg(any(test, not(target_os = "linux")))]
     pub fn waiting(&self) -> usize {
         self.waiting.len()
     }
 
-    /// How many completions wait to be handed out.
+    /// The number of completions that wait to be handed out.
     pub fn done(&self) -> usize {
         self.done.len()
     }
@@ -91,13 +91,13 @@ impl<S: Clone, R> Book<S, R> {
             return Err(freed());
         }
         if self.waiting.len() + self.running.len() + self.done.len() >= self.capacity {
-            let message = format!("the queue holds its capacity of {}; take completions first", self.capacity);
+            let message = format!("the queue is full with its capacity of {}; take completions first", self.capacity);
             return Err(Failure::new(Code::QueueFull, message));
         }
         Ok(())
     }
 
-    /// Accepts a submission for which there is room, under the next number. One with a deadline may expire before it
+    /// Accepts a submission under the next number, after [`Self::check_room`]. One with a deadline may expire before it
     /// runs.
     pub fn accept(&mut self, owner: u64, deadline: Option<Instant>, make: impl FnOnce(Id) -> S) -> S {
         self.last += 1;
@@ -115,14 +115,14 @@ impl<S: Clone, R> Book<S, R> {
         submission
     }
 
-    /// The submission that runs next: the first of the owner whose turn it is.
+    /// Starts the next submission: the first of the owner whose turn it is.
     pub fn start(&mut self) -> Option<S> {
         if self.freed {
             return None;
         }
         loop {
             let owner = self.turns.pop_front()?;
-            // An owner whose submissions were all withdrawn has no turn.
+            // Skip owners whose submissions were all withdrawn.
             let Some(own) = self.by_owner.get_mut(&owner) else { continue };
             let Some(id) = own.pop_first() else { continue };
             if own.is_empty() {
@@ -137,7 +137,7 @@ impl<S: Clone, R> Book<S, R> {
         }
     }
 
-    /// Takes out a submission that has not begun to run; `None` if it has.
+    /// Removes a submission that has not begun to run; `None` if it has begun.
     pub fn withdraw(&mut self, id: Id) -> Option<S> {
         let waiting = self.waiting.remove(&id)?;
         self.forget_deadline(id, waiting.deadline);
@@ -157,12 +157,12 @@ impl<S: Clone, R> Book<S, R> {
         }
     }
 
-    /// When the first waiting submission expires.
+    /// The time at which the first waiting submission expires.
     pub fn first_deadline(&self) -> Option<Instant> {
         self.deadlines.first_key_value().map(|((deadline, _), ())| *deadline)
     }
 
-    /// Takes out the waiting submissions whose time is over.
+    /// Removes the waiting submissions whose time limit has passed.
     pub fn expire(&mut self, now: Instant) -> Vec<S> {
         let mut expired = Vec::new();
         while let Some(((_, id), ())) = self.deadlines.first_key_value().filter(|((deadline, _), ())| *deadline <= now)
@@ -172,12 +172,12 @@ impl<S: Clone, R> Book<S, R> {
         expired
     }
 
-    /// Notes that a submission runs no more.
+    /// Notes that a submission no longer runs.
     pub fn stop(&mut self, id: Id) {
         self.running.remove(&id);
     }
 
-    /// Puts a result where it is handed out.
+    /// Stores a result to be handed out.
     pub fn complete(&mut self, tag: u64, result: R) -> Readable {
         if self.freed {
             return Readable::Unchanged;
@@ -186,7 +186,7 @@ impl<S: Clone, R> Book<S, R> {
         if self.done.len() == 1 { Readable::Begins } else { Readable::Unchanged }
     }
 
-    /// Hands out the completion that came first.
+    /// Hands out the oldest completion.
     pub fn hand_out(&mut self) -> Outcome<Option<(Completion<R>, Readable)>> {
         if self.freed {
             return Err(freed());
@@ -201,7 +201,7 @@ impl<S: Clone, R> Book<S, R> {
         self.waiting.values().map(|waiting| &waiting.submission).chain(self.running.values())
     }
 
-    /// Ends the queue: what waits is dropped by the caller, what runs is to be cancelled.
+    /// Frees the queue: the caller drops the waiting submissions and cancels the running ones.
     #[must_use]
     pub fn free(&mut self) -> Freed<S, R> {
         self.freed = true;
@@ -216,11 +216,11 @@ impl<S: Clone, R> Book<S, R> {
     }
 }
 
-/// What a freed queue held; dropped outside of its lock, since it may be the last to hold a session.
+/// The contents of a freed queue. Dropped outside of its lock, because it may hold the last reference to a session.
 pub struct Freed<S, R> {
     _waiting: Vec<S>,
     _done: VecDeque<Completion<R>>,
-    /// Submissions that still run.
+    /// The submissions that still run.
     pub running: Vec<S>,
 }
 
@@ -234,84 +234,85 @@ mod tests {
 
     use super::*;
 
-    /// Submissions that are their numbers, each of an owner.
-    fn book(capacity: usize, owners: &[u64]) -> Book<Id, &'static str> {
-        let mut book = Book::new(capacity);
+    /// Submissions represented by their numbers, one for each owner in the list.
+    fn submissions(capacity: usize, owners: &[u64]) -> Submissions<Id, &'static str> {
+        let mut submissions = Submissions::new(capacity);
         for owner in owners {
-            book.check_room().expect("room");
-            book.accept(*owner, None, |id| id);
+            submissions.check_room().expect("room");
+            submissions.accept(*owner, None, |id| id);
         }
-        book
+        submissions
     }
 
     #[test]
     fn completions_are_handed_out_in_order_of_completion() {
-        let mut book = book(3, &[1, 1]);
-        assert_eq!([book.start(), book.start(), book.start()], [Some(1), Some(2), None]);
-        book.stop(2);
-        assert_eq!(book.complete(2, "b"), Readable::Begins);
-        book.stop(1);
-        assert_eq!(book.complete(1, "a"), Readable::Unchanged);
-        let out = [book.hand_out(), book.hand_out()].map(|it| it.expect("not freed").expect("a completion"));
+        let mut submissions = submissions(3, &[1, 1]);
+        assert_eq!([submissions.start(), submissions.start(), submissions.start()], [Some(1), Some(2), None]);
+        submissions.stop(2);
+        assert_eq!(submissions.complete(2, "b"), Readable::Begins);
+        submissions.stop(1);
+        assert_eq!(submissions.complete(1, "a"), Readable::Unchanged);
+        let out =
+            [submissions.hand_out(), submissions.hand_out()].map(|it| it.expect("not freed").expect("a completion"));
         assert_eq!(out[0], (Completion { tag: 2, result: "b" }, Readable::Unchanged));
         assert_eq!(out[1], (Completion { tag: 1, result: "a" }, Readable::Ends));
-        assert_eq!(book.hand_out().expect("not freed"), None);
+        assert_eq!(submissions.hand_out().expect("not freed"), None);
     }
 
     #[test]
     fn owners_take_turns_and_each_keeps_its_order() {
-        let mut book = book(9, &[1, 1, 1, 1, 2, 3, 3]);
-        let order: Vec<_> = std::iter::from_fn(|| book.start()).collect();
+        let mut submissions = submissions(9, &[1, 1, 1, 1, 2, 3, 3]);
+        let order: Vec<_> = std::iter::from_fn(|| submissions.start()).collect();
         assert_eq!(order, [1, 5, 6, 2, 7, 3, 4]);
-        assert!(book.by_owner.is_empty() && book.turns.is_empty() && book.waiting() == 0);
+        assert!(submissions.by_owner.is_empty() && submissions.turns.is_empty() && submissions.waiting() == 0);
     }
 
     #[test]
     fn capacity_counts_what_was_accepted_and_not_handed_out() {
-        let mut book = book(2, &[1, 1]);
-        assert_eq!(book.check_room().expect_err("full").code(), Code::QueueFull);
-        book.start().expect("one");
-        assert!(book.check_room().is_err(), "running ones count");
-        book.stop(1);
-        book.complete(1, "a");
-        assert!(book.check_room().is_err(), "completions count");
-        book.hand_out().expect("not freed");
-        assert!(book.check_room().is_ok());
+        let mut submissions = submissions(2, &[1, 1]);
+        assert_eq!(submissions.check_room().expect_err("full").code(), Code::QueueFull);
+        submissions.start().expect("one");
+        assert!(submissions.check_room().is_err(), "running ones count");
+        submissions.stop(1);
+        submissions.complete(1, "a");
+        assert!(submissions.check_room().is_err(), "completions count");
+        submissions.hand_out().expect("not freed");
+        assert!(submissions.check_room().is_ok());
     }
 
     #[test]
-    fn only_what_has_not_begun_can_be_withdrawn() {
-        let mut book = book(9, &[1, 1, 2]);
-        book.start().expect("one");
-        assert_eq!([book.withdraw(1), book.withdraw(2), book.withdraw(2)], [None, Some(2), None]);
-        assert_eq!(book.pending().count(), 2);
-        assert_eq!([book.start(), book.start()], [Some(3), None]);
-        assert!(book.by_owner.is_empty() && book.turns.is_empty());
+    fn a_submission_that_runs_cannot_be_withdrawn() {
+        let mut submissions = submissions(9, &[1, 1, 2]);
+        submissions.start().expect("one");
+        assert_eq!([submissions.withdraw(1), submissions.withdraw(2), submissions.withdraw(2)], [None, Some(2), None]);
+        assert_eq!(submissions.pending().count(), 2);
+        assert_eq!([submissions.start(), submissions.start()], [Some(3), None]);
+        assert!(submissions.by_owner.is_empty() && submissions.turns.is_empty());
     }
 
     #[test]
-    fn what_waits_too_long_expires() {
+    fn a_submission_that_waits_too_long_expires() {
         let now = Instant::now();
-        let mut book: Book<Id, &str> = book(9, &[1]);
+        let mut submissions: Submissions<Id, &str> = submissions(9, &[1]);
         for seconds in [3, 1, 2] {
-            book.accept(1, Some(now + Duration::from_secs(seconds)), |id| id);
+            submissions.accept(1, Some(now + Duration::from_secs(seconds)), |id| id);
         }
-        assert_eq!(book.first_deadline(), Some(now + Duration::from_secs(1)));
-        assert!(book.expire(now).is_empty());
-        assert_eq!(book.expire(now + Duration::from_secs(2)), [3, 4]);
-        assert_eq!([book.start(), book.start(), book.start()], [Some(1), Some(2), None]);
-        assert_eq!(book.first_deadline(), None, "a running call looks at its own time");
+        assert_eq!(submissions.first_deadline(), Some(now + Duration::from_secs(1)));
+        assert!(submissions.expire(now).is_empty());
+        assert_eq!(submissions.expire(now + Duration::from_secs(2)), [3, 4]);
+        assert_eq!([submissions.start(), submissions.start(), submissions.start()], [Some(1), Some(2), None]);
+        assert_eq!(submissions.first_deadline(), None, "a running call checks its own time limit");
     }
 
     #[test]
     fn a_freed_queue_hands_out_nothing() {
-        let mut book = book(9, &[1, 1, 2]);
-        book.start().expect("one");
-        book.complete(7, "a");
-        assert_eq!(book.free().running, [1]);
-        assert_eq!(book.complete(1, "b"), Readable::Unchanged);
-        assert_eq!(book.start(), None);
-        assert_eq!(book.hand_out().expect_err("freed").code(), Code::InvalidHandle);
-        assert_eq!(book.check_room().expect_err("freed").code(), Code::InvalidHandle);
+        let mut submissions = submissions(9, &[1, 1, 2]);
+        submissions.start().expect("one");
+        submissions.complete(7, "a");
+        assert_eq!(submissions.free().running, [1]);
+        assert_eq!(submissions.complete(1, "b"), Readable::Unchanged);
+        assert_eq!(submissions.start(), None);
+        assert_eq!(submissions.hand_out().expect_err("freed").code(), Code::InvalidHandle);
+        assert_eq!(submissions.check_room().expect_err("freed").code(), Code::InvalidHandle);
     }
 }
