@@ -54,5 +54,5 @@ if [ "$(id -u)" = 0 ]; then
 fi
 
 linux_programs musl "$work/cc" "$work/c++" "$library"
-archive x86_64-unknown-linux-musl "$library" PRIVATE_LIBRARIES=-lunwind
+archive x86_64-unknown-linux-musl "$library"
 archive_works "musl C" x86_64-unknown-linux-musl "$work/cc" -static
