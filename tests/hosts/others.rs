@@ -169,6 +169,7 @@ fn java_keeps_its_promises() {
             "interrupts end calls",
             "what is forgotten is freed and what is used is not",
             "no thread is left when there is nothing to do",
+            "a class loader is collected",
             "limits and texts are whole",
             "what a listener throws is reported and the answer kept",
             "exit does not wait and a missing library is named",
@@ -213,6 +214,7 @@ fn csharp_keeps_its_promises() {
             "no finalizer frees a session under its call",
             "a listener that mentions its session does not keep it",
             "what a listener throws is reported and the answer kept",
+            "collections go on after callbacks",
             "limits and texts are whole",
             "a cancellation token and an interrupt end their call alone",
             "tokens are told before they are used",
@@ -297,5 +299,29 @@ fn the_wrappers_have_every_function_of_the_header() {
         });
         let missing: Vec<_> = missing.collect();
         assert!(missing.is_empty(), "{language} lacks {missing:?}");
+    }
+}
+
+#[test]
+fn the_packages_have_the_librarys_numbers() {
+    let read = |path: &str| fs::read_to_string(root().join("src/bindings").join(path)).expect(path);
+    let version = env!("CARGO_PKG_VERSION");
+    for (file, line) in [
+        ("ruby/mailru.gemspec", format!("spec.version = \"{version}\"")),
+        ("java/pom.xml", format!("<artifactId>mailru</artifactId>\n  <version>{version}</version>")),
+        ("csharp/Mailru.nuspec", format!("<version>{version}</version>")),
+        (&format!("luajit/mailru-{version}-1.rockspec"), format!("version = \"{version}-1\"")),
+    ] {
+        assert!(read(file).contains(&line), "{file} lacks {line}");
+    }
+    let number = mailru::ffi::MAILRU_ABI_VERSION;
+    for (file, line) in [
+        ("ruby/lib/mailru/library.rb", format!("ABI_VERSION = {number}\n")),
+        ("php/src/Library.php", format!("ABI_VERSION = {number};")),
+        ("luajit/mailru/library.lua", format!("ABI_VERSION = {number}\n")),
+        ("java/src/main/java/libmailru/Library.java", format!("ABI_VERSION = {number};")),
+        ("csharp/Native.cs", format!("AbiVersion = {number};")),
+    ] {
+        assert!(read(file).contains(&line), "{file} lacks {line}");
     }
 }
