@@ -43,6 +43,11 @@ impl Sandbox {
         &self.base
     }
 
+    /// The address of the control interface.
+    pub fn control(&self) -> &str {
+        &self.control
+    }
+
     /// Options that direct a session here, and further options.
     pub fn options(&self, more: Value) -> String {
         let base = &self.base;
