@@ -33,6 +33,7 @@ mod parameters_random;
 mod programs;
 mod queue;
 mod readme;
+mod record;
 mod request_json;
 mod requests;
 mod secrets;
