@@ -31,6 +31,7 @@ mod options;
 mod parameters;
 mod parameters_random;
 mod programs;
+mod python;
 mod queue;
 mod readme;
 mod record;
