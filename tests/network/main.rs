@@ -24,6 +24,7 @@ mod proxy;
 mod races;
 mod retry;
 mod shortage;
+mod soak;
 mod time;
 mod tls;
 mod upload;
