@@ -11,6 +11,7 @@ mod tools;
 
 mod cancel;
 mod citizen;
+mod faults;
 mod fork;
 mod host;
 mod hostile;
