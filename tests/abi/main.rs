@@ -41,3 +41,4 @@ mod secrets;
 mod shared_object;
 mod signing;
 mod stats;
+mod supply;

@@ -11,6 +11,7 @@ mod tools;
 
 mod cancel;
 mod citizen;
+mod faults;
 mod flight;
 mod fork;
 mod host;
