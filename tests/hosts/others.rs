@@ -63,6 +63,30 @@ fn ruby_keeps_its_promises() {
     );
 }
 
+/// A login before the fork, logins after it, calls from all threads of all workers, and a clean stop with a call in flight.
+#[test]
+fn puma_serves_with_a_preloaded_application() {
+    let script = r#"
+        rm -f "$BUILD/puma.sock"
+        echo "force_shutdown_after 1" > "$BUILD/puma.rb"
+        RUBYLIB="$BINDINGS/lib" puma -C "$BUILD/puma.rb" --preload -w 2 -t 8:8 -b "unix://$BUILD/puma.sock" "$SOURCE/puma.ru" >"$BUILD/puma.log" 2>&1 &
+        puma=$!
+        trap 'kill -9 $puma 2>/dev/null || true' EXIT
+        ask() { curl -s -m 20 --unix-socket "$BUILD/puma.sock" "http://localhost/$1"; }
+        until ask "" >/dev/null; do kill -0 $puma; sleep 0.2; done
+        for number in 1 2 3 4 5 6; do ask login | sed 's/^[0-9]* /login /'; done
+        seq 500 | xargs -P 32 -I{} curl -s -m 20 --unix-socket "$BUILD/puma.sock" http://localhost/
+        ask slow >/dev/null & sleep 0.5
+        kill -INT $puma; started=$(date +%s); wait $puma || true
+        echo "stopped after $(($(date +%s) - started)) s""#;
+    let Some(output) = run("ruby", "puma --version && curl --version", script) else { return };
+    assert_eq!(output.matches("login 1 7\n").count(), 6, "{output}");
+    assert_eq!(output.matches(" 0 7\n").count(), 500, "{output}");
+    let stopped: u64 =
+        output.split("stopped after ").nth(1).and_then(|rest| rest.split(' ').next()?.parse().ok()).expect("a number");
+    assert!(stopped < 10, "stopped after {stopped} s");
+}
+
 #[test]
 fn the_gem_installs_and_runs() {
     let script = r#"

@@ -11,6 +11,7 @@ mod tools;
 
 mod cancel;
 mod citizen;
+mod flight;
 mod fork;
 mod host;
 mod hostile;
@@ -23,6 +24,7 @@ mod proxy;
 mod races;
 mod retry;
 mod shortage;
+mod soak;
 mod time;
 mod tls;
 mod upload;

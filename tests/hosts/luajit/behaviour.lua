@@ -180,7 +180,7 @@ promise("a hook ends a call and the wait of a queue", function()
     check(not worked and why:find("interrupted"), why)
   end
   check(session:call("sandbox.echo"))
-  local output = another_lua('session:call("' .. SLOW .. '")', "timeout -s INT 2 ")
+  local output = another_lua('session:call("' .. SLOW .. '")', "timeout -s INT 5 ")
   check(output:find("interrupted"), output)
 end)
 
