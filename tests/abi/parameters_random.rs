@@ -31,7 +31,7 @@ fn character(random: &mut Rng) -> char {
     }
 }
 
-fn text(random: &mut Rng, longest: usize) -> String {
+pub fn text(random: &mut Rng, longest: usize) -> String {
     let length = random.usize(..=longest);
     (0..length).map(|_| character(random)).collect()
 }
@@ -168,7 +168,7 @@ fn boolean(random: &mut Rng) -> (String, String) {
 }
 
 /// An object of parameters, and the parameters received for it.
-fn parameters(random: &mut Rng) -> (String, Map<String, Value>) {
+pub fn parameters(random: &mut Rng) -> (String, Map<String, Value>) {
     let (mut members, mut expected, mut names) = (Vec::new(), Map::new(), Vec::new());
     for _ in 0..random.usize(..8) {
         let name: String =

@@ -19,10 +19,10 @@ use crate::support::library_folder;
 const NEWEST_GLIBC: [u32; 2] = [2, 34];
 
 /// The library with which the tests' C programs are linked.
-struct Built(Vec<u8>);
+pub struct Built(Vec<u8>);
 
 impl Built {
-    fn read() -> Built {
+    pub fn read() -> Built {
         let path = library_folder().join("libmailru.so");
         Built(fs::read(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display())))
     }
@@ -48,6 +48,33 @@ impl Built {
         self.dynamic(tag).into_iter().map(text).collect()
     }
 
+    pub fn sonames(&self) -> Vec<String> {
+        self.texts(DT_SONAME)
+    }
+
+    /// The libraries that it needs.
+    pub fn needed(&self) -> Vec<String> {
+        self.texts(DT_NEEDED)
+    }
+
+    /// The newest version of glibc that a symbol needs, and that symbol.
+    pub fn newest_glibc(&self) -> ([u32; 2], String) {
+        let elf = self.elf();
+        let endian = elf.endian();
+        let versions = self.sections().versions(endian, &*self.0).expect("readable").expect("versioned symbols");
+        let mut newest = ([0, 0], String::new());
+        for symbol in elf.dynamic_symbols().filter(ObjectSymbol::is_undefined) {
+            let index = versions.version_index(endian, symbol.index());
+            let Some(version) = versions.version(index).expect("a version") else { continue };
+            let Some(number) = version.name().strip_prefix(b"GLIBC_") else { continue };
+            let number = String::from_utf8_lossy(number);
+            let mut parts = number.split('.').map(|part| part.parse::<u32>().expect("a number"));
+            let number = [parts.next().unwrap_or(0), parts.next().unwrap_or(0)];
+            newest = newest.max((number, symbol.name().expect("a name").to_owned()));
+        }
+        newest
+    }
+
     /// The bits of all entries with a tag.
     fn flags(&self, tag: i64) -> u32 {
         self.dynamic(tag).iter().fold(0, |flags, entry| flags | entry.val as u32)
@@ -69,7 +96,7 @@ fn it_exports_only_the_headers_functions() {
 
 #[test]
 fn its_soname_has_the_abi_version() {
-    assert_eq!(Built::read().texts(DT_SONAME), [format!("libmailru.so.{MAILRU_ABI_VERSION}")]);
+    assert_eq!(Built::read().sonames(), [format!("libmailru.so.{MAILRU_ABI_VERSION}")]);
 }
 
 /// rustc optimizes across crates only if no Rust program can link the package. Then plain `cargo build --release`
@@ -100,7 +127,7 @@ fn it_stays_loaded_and_is_bound_at_once() {
 fn it_needs_only_the_c_library() {
     let built = Built::read();
     let allowed = ["libc.so.", "libgcc_s.so.", "ld-linux", "libm.so.", "libpthread.so.", "libdl.so.", "librt.so."];
-    for needed in built.texts(DT_NEEDED) {
+    for needed in built.needed() {
         assert!(allowed.iter().any(|start| needed.starts_with(start)), "{needed}");
     }
     let paths = [DT_RPATH, DT_RUNPATH].map(|tag| built.texts(tag)).concat();
@@ -109,21 +136,7 @@ fn it_needs_only_the_c_library() {
 
 #[test]
 fn it_runs_with_an_old_glibc() {
-    let built = Built::read();
-    let elf = built.elf();
-    let endian = elf.endian();
-    let versions = built.sections().versions(endian, &*built.0).expect("readable").expect("versioned symbols");
-    let mut newest = ([0, 0], String::new());
-    for symbol in elf.dynamic_symbols().filter(ObjectSymbol::is_undefined) {
-        let index = versions.version_index(endian, symbol.index());
-        let Some(version) = versions.version(index).expect("a version") else { continue };
-        let Some(number) = version.name().strip_prefix(b"GLIBC_") else { continue };
-        let number = String::from_utf8_lossy(number);
-        let mut parts = number.split('.').map(|part| part.parse::<u32>().expect("a number"));
-        let number = [parts.next().unwrap_or(0), parts.next().unwrap_or(0)];
-        newest = newest.max((number, symbol.name().expect("a name").to_owned()));
-    }
-    let ([major, minor], symbol) = newest;
+    let ([major, minor], symbol) = Built::read().newest_glibc();
     println!("newest symbol of the C library: {symbol}, GLIBC_{major}.{minor}");
     assert!(major > 0, "no versioned symbol was found");
     assert!([major, minor] <= NEWEST_GLIBC, "{symbol} needs GLIBC_{major}.{minor}");

@@ -11,6 +11,7 @@ mod tools;
 
 mod cancel;
 mod citizen;
+mod faults;
 mod flight;
 mod fork;
 mod host;
@@ -24,6 +25,7 @@ mod proxy;
 mod races;
 mod retry;
 mod shortage;
+mod soak;
 mod time;
 mod tls;
 mod upload;

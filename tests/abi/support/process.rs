@@ -47,6 +47,8 @@ impl Drop for Worker {
 
 /// Raises this process's limit of descriptors, which its children inherit, as far as it may be raised. Returns how many
 /// connections it allows.
+// Used by the tests of `network` and `hosts`, which share this module.
+#[allow(dead_code)]
 pub fn allow_connections() -> u64 {
     /// What a process has open besides.
     const OTHERS: u64 = 200;

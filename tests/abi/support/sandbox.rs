@@ -44,6 +44,8 @@ impl Sandbox {
     }
 
     /// The address of the control interface.
+    // Used by the tests of `hosts`, which share this module.
+    #[allow(dead_code)]
     pub fn control(&self) -> &str {
         &self.control
     }
