@@ -4,6 +4,10 @@
  * The program submits 1,000 calls to a queue and goes on with its own work, here a timer that ticks. The
  * queue's descriptor is readable while a completion waits; then the loop takes what there is. A submission
  * that the full queue refuses is made again when there is room. Linux only, for epoll and timerfd.
+ *
+ *     event_loop [CALLS [IN_FLIGHT]]      by default 1000 and 64
+ *
+ * A call in flight needs a descriptor for its connection: with 10,000 of them `ulimit -n` must allow that.
  */
 #define _GNU_SOURCE /* CLOCK_MONOTONIC in strict C */
 #include "demo.h"
@@ -15,13 +19,12 @@
 #include <sys/timerfd.h>
 #include <unistd.h>
 
-#define CALLS 1000
-#define IN_FLIGHT 64
-#define CAPACITY 256
+static uint64_t calls = 1000;
+static uint32_t in_flight = 64;
 
 /* Submits until the queue is full or everything is submitted; false if a call is refused for good. */
 static bool submit_more(mailru_queue queue, mailru_session session, uint64_t *submitted) {
-    while (*submitted < CALLS) {
+    while (*submitted < calls) {
         char *error;
         int32_t code = mailru_queue_submit(queue, session, "users.getInfo", NULL, *submitted, &error);
         if (code == MAILRU_OK) {
@@ -48,10 +51,12 @@ static void take_all(mailru_queue queue, unsigned *taken, unsigned *failed) {
     }
 }
 
-int main(void) {
+int main(int argc, char **argv) {
+    if (argc > 1) calls = strtoull(argv[1], NULL, 10);
+    if (argc > 2) in_flight = (uint32_t)strtoul(argv[2], NULL, 10);
     char *error;
     mailru_session session = mailru_client_session_new(APP_ID, PRIVATE_KEY, ACCESS_TOKEN, USER_ID, OPTIONS, &error);
-    mailru_queue queue = session != 0 ? mailru_queue_new(IN_FLIGHT, CAPACITY, &error) : 0;
+    mailru_queue queue = session != 0 ? mailru_queue_new(in_flight, 4 * in_flight, &error) : 0;
     if (queue == 0) {
         fprintf(stderr, "%s\n", error);
         mailru_string_free(error);
@@ -71,7 +76,7 @@ int main(void) {
                  epoll_ctl(loop, EPOLL_CTL_ADD, completions, &on_completion) == 0 &&
                  epoll_ctl(loop, EPOLL_CTL_ADD, timer, &on_tick) == 0 && submit_more(queue, session, &submitted);
 
-    while (works && taken < CALLS) {
+    while (works && taken < calls) {
         struct epoll_event event;
         if (epoll_wait(loop, &event, 1, 30000) != 1) {
             fprintf(stderr, "nothing happened for 30 s\n");

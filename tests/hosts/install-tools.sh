@@ -17,7 +17,7 @@ has() {
 
 if has apt-get; then
     missing=
-    for package in curl jq pkg-config ruby ruby-ffi php-cli composer luajit lua-cjson luarocks mono-mcs mono-runtime \
+    for package in curl jq pkg-config ruby ruby-ffi puma php-cli composer luajit lua-cjson luarocks mono-mcs mono-runtime \
         libnewtonsoft-json5.0-cil nuget python3-venv; do
         dpkg -s "$package" >/dev/null 2>&1 || missing="$missing $package"
     done

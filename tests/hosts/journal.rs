@@ -6,7 +6,7 @@ use crate::matrix::Case;
 use crate::support::Sandbox;
 
 /// How long the sandbox holds the answers of an action back: as many calls as come meanwhile are in flight at once.
-const HELD: [(&str, u64); 2] = [("sandbox.echo.together", 500), ("sandbox.echo.crowd", 3000)];
+const HELD: [(&str, u64); 2] = [("sandbox.echo.together", 500), ("sandbox.echo.crowd", 6000)];
 
 /// Prepares a sandbox for the cases.
 pub fn prepare(sandbox: &Sandbox) {

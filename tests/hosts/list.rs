@@ -9,8 +9,6 @@ pub struct Host {
     pub tools: &'static str,
     pub build: &'static str,
     pub run: &'static str,
-    /// Whether its program performs the actions after `renewal` in the list of cases, too.
-    pub performs_all: bool,
 }
 
 pub const HOSTS: &[Host] = &[
@@ -21,7 +19,6 @@ pub const HOSTS: &[Host] = &[
         build: r#"cc -std=c99 -Wall -Wextra -Wpedantic -Werror "$SOURCE/conformance.c" \
             $(pkg-config --cflags --libs mailru) -pthread -o "$BUILD/conformance""#,
         run: r#""$BUILD/conformance""#,
-        performs_all: true,
     },
     Host {
         name: "cpp",
@@ -33,7 +30,6 @@ pub const HOSTS: &[Host] = &[
             c++ -std=c++17 $flags "$SOURCE/conformance.cpp" $(pkg-config --libs mailru) -pthread \
                 -o "$BUILD/conformance""#,
         run: r#""$BUILD/conformance""#,
-        performs_all: true,
     },
     Host {
         name: "go",
@@ -41,7 +37,6 @@ pub const HOSTS: &[Host] = &[
         tools: "go version && pkg-config --version && cc --version",
         build: r#"cd "$SOURCE" && go vet ./... && go build -o "$BUILD/conformance" ./conformance"#,
         run: r#""$BUILD/conformance""#,
-        performs_all: true,
     },
     Host {
         name: "python",
@@ -49,7 +44,6 @@ pub const HOSTS: &[Host] = &[
         tools: "python3 --version",
         build: r#"true"#,
         run: r#"PYTHONPATH="$SOURCE/../../../src/bindings/python" python3 -B -X dev -W error "$SOURCE/conformance.py""#,
-        performs_all: true,
     },
     Host {
         name: "asyncio",
@@ -58,7 +52,6 @@ pub const HOSTS: &[Host] = &[
         build: r#"true"#,
         run: r#"PYTHONPATH="$SOURCE/../../../src/bindings/python" \
             python3 -B -X dev -W error "$SOURCE/conformance_asyncio.py""#,
-        performs_all: true,
     },
     Host {
         name: "cffi",
@@ -66,7 +59,6 @@ pub const HOSTS: &[Host] = &[
         tools: r#""$TOOLS/venv/bin/python" -c 'import cffi' && pkg-config --version"#,
         build: r#"true"#,
         run: r#""$TOOLS/venv/bin/python" -B "$SOURCE/conformance.py""#,
-        performs_all: true,
     },
     Host {
         name: "node",
@@ -74,7 +66,6 @@ pub const HOSTS: &[Host] = &[
         tools: r#"node --version && test -d "$TOOLS/node_modules/koffi""#,
         build: r#"true"#,
         run: r#"NODE_PATH="$TOOLS/node_modules" node "$SOURCE/conformance.js""#,
-        performs_all: true,
     },
     Host {
         name: "java",
@@ -83,7 +74,6 @@ pub const HOSTS: &[Host] = &[
         build: r#"javac -Xlint:all,-try -Werror -cp "$TOOLS/jna.jar:$TOOLS/gson.jar" -d "$BUILD" \
             "$SOURCE"/../../../src/bindings/java/src/main/java/libmailru/*.java "$SOURCE"/*.java"#,
         run: r#"java -cp "$TOOLS/jna.jar:$TOOLS/gson.jar:$BUILD" Conformance"#,
-        performs_all: true,
     },
     Host {
         name: "csharp",
@@ -95,7 +85,6 @@ pub const HOSTS: &[Host] = &[
             mcs -warnaserror -langversion:7 -r:"$BUILD/Newtonsoft.Json.dll" -r:"$BUILD/Mailru.dll" \
                 -out:"$BUILD/Conformance.exe" "$SOURCE/Conformance.cs""#,
         run: r#"mono "$BUILD/Conformance.exe""#,
-        performs_all: true,
     },
     Host {
         name: "ruby",
@@ -103,7 +92,6 @@ pub const HOSTS: &[Host] = &[
         tools: "ruby -e 'require \"ffi\"'",
         build: r#"true"#,
         run: r#"ruby -w -I "$SOURCE/../../../src/bindings/ruby/lib" "$SOURCE/conformance.rb""#,
-        performs_all: true,
     },
     Host {
         name: "php",
@@ -111,7 +99,6 @@ pub const HOSTS: &[Host] = &[
         tools: "php -r 'exit(extension_loaded(\"ffi\") ? 0 : 1);'",
         build: r#"true"#,
         run: r#"php -d error_reporting=-1 -d display_errors=1 "$SOURCE/conformance.php""#,
-        performs_all: true,
     },
     Host {
         name: "luajit",
@@ -119,6 +106,5 @@ pub const HOSTS: &[Host] = &[
         tools: "luajit -e 'require \"cjson\"'",
         build: r#"true"#,
         run: r#"LUA_PATH="$SOURCE/../../../src/bindings/luajit/?.lua;;" luajit "$SOURCE/conformance.lua""#,
-        performs_all: true,
     },
 ];

@@ -10,6 +10,7 @@ mod support;
 mod clients;
 mod command;
 mod complete;
+mod in_flight;
 mod install;
 mod journal;
 mod list;

@@ -63,6 +63,30 @@ fn ruby_keeps_its_promises() {
     );
 }
 
+/// A login before the fork, logins after it, calls from all threads of all workers, and a clean stop with a call in flight.
+#[test]
+fn puma_serves_with_a_preloaded_application() {
+    let script = r#"
+        rm -f "$BUILD/puma.sock"
+        echo "force_shutdown_after 1" > "$BUILD/puma.rb"
+        RUBYLIB="$BINDINGS/lib" puma -C "$BUILD/puma.rb" --preload -w 2 -t 8:8 -b "unix://$BUILD/puma.sock" "$SOURCE/puma.ru" >"$BUILD/puma.log" 2>&1 &
+        puma=$!
+        trap 'kill -9 $puma 2>/dev/null || true' EXIT
+        ask() { curl -s -m 20 --unix-socket "$BUILD/puma.sock" "http://localhost/$1"; }
+        until ask "" >/dev/null; do kill -0 $puma; sleep 0.2; done
+        for number in 1 2 3 4 5 6; do ask login | sed 's/^[0-9]* /login /'; done
+        seq 500 | xargs -P 32 -I{} curl -s -m 20 --unix-socket "$BUILD/puma.sock" http://localhost/
+        ask slow >/dev/null & sleep 0.5
+        kill -INT $puma; started=$(date +%s); wait $puma || true
+        echo "stopped after $(($(date +%s) - started)) s""#;
+    let Some(output) = run("ruby", "puma --version && curl --version", script) else { return };
+    assert_eq!(output.matches("login 1 7\n").count(), 6, "{output}");
+    assert_eq!(output.matches(" 0 7\n").count(), 500, "{output}");
+    let stopped: u64 =
+        output.split("stopped after ").nth(1).and_then(|rest| rest.split(' ').next()?.parse().ok()).expect("a number");
+    assert!(stopped < 10, "stopped after {stopped} s");
+}
+
 #[test]
 fn the_gem_installs_and_runs() {
     let script = r#"
@@ -169,6 +193,7 @@ fn java_keeps_its_promises() {
             "interrupts end calls",
             "what is forgotten is freed and what is used is not",
             "no thread is left when there is nothing to do",
+            "a class loader is collected",
             "limits and texts are whole",
             "what a listener throws is reported and the answer kept",
             "exit does not wait and a missing library is named",
@@ -213,6 +238,7 @@ fn csharp_keeps_its_promises() {
             "no finalizer frees a session under its call",
             "a listener that mentions its session does not keep it",
             "what a listener throws is reported and the answer kept",
+            "collections go on after callbacks",
             "limits and texts are whole",
             "a cancellation token and an interrupt end their call alone",
             "tokens are told before they are used",
@@ -297,5 +323,29 @@ fn the_wrappers_have_every_function_of_the_header() {
         });
         let missing: Vec<_> = missing.collect();
         assert!(missing.is_empty(), "{language} lacks {missing:?}");
+    }
+}
+
+#[test]
+fn the_packages_have_the_librarys_numbers() {
+    let read = |path: &str| fs::read_to_string(root().join("src/bindings").join(path)).expect(path);
+    let version = env!("CARGO_PKG_VERSION");
+    for (file, line) in [
+        ("ruby/mailru.gemspec", format!("spec.version = \"{version}\"")),
+        ("java/pom.xml", format!("<artifactId>mailru</artifactId>\n  <version>{version}</version>")),
+        ("csharp/Mailru.nuspec", format!("<version>{version}</version>")),
+        (&format!("luajit/mailru-{version}-1.rockspec"), format!("version = \"{version}-1\"")),
+    ] {
+        assert!(read(file).contains(&line), "{file} lacks {line}");
+    }
+    let number = mailru::ffi::MAILRU_ABI_VERSION;
+    for (file, line) in [
+        ("ruby/lib/mailru/library.rb", format!("ABI_VERSION = {number}\n")),
+        ("php/src/Library.php", format!("ABI_VERSION = {number};")),
+        ("luajit/mailru/library.lua", format!("ABI_VERSION = {number}\n")),
+        ("java/src/main/java/libmailru/Library.java", format!("ABI_VERSION = {number};")),
+        ("csharp/Native.cs", format!("AbiVersion = {number};")),
+    ] {
+        assert!(read(file).contains(&line), "{file} lacks {line}");
     }
 }

@@ -21,7 +21,7 @@ use crate::support::Sandbox;
 pub const DOCUMENTS: [&str; 3] = ["README.md", "include/manual.md", "include/languages.md"];
 
 /// A language as its mark names it, its file, what must succeed where it is there, and how the file is run.
-const LANGUAGES: [[&str; 4]; 5] = [
+const LANGUAGES: [[&str; 4]; 10] = [
     ["c", "first.c", "cc --version", "cc -Wall -Werror first.c $(pkg-config --cflags --libs mailru) -o c && ./c"],
     [
         "cpp",
@@ -45,6 +45,33 @@ const LANGUAGES: [[&str; 4]; 5] = [
         // python_node.rs runs both from their packages.
         r#"mkdir -p node_modules && ln -sfn "$ROOT/src/bindings/node" node_modules/mailru
             NODE_PATH="$TOOLS/node_modules" node first.mjs"#,
+    ],
+    [
+        "java",
+        "First.java",
+        r#"javac --version && test -f "$TOOLS/jna.jar" && test -f "$TOOLS/gson.jar""#,
+        r#"javac -cp "$TOOLS/jna.jar:$TOOLS/gson.jar" -d java "$ROOT"/src/bindings/java/src/main/java/libmailru/*.java First.java
+            java -cp "$TOOLS/jna.jar:$TOOLS/gson.jar:java" First"#,
+    ],
+    [
+        "csharp",
+        "First.cs",
+        r#"mono --version && mcs --version && test -f "$TOOLS/Newtonsoft.Json.dll""#,
+        r#"cp "$TOOLS/Newtonsoft.Json.dll" . && mcs -langversion:7 -r:Newtonsoft.Json.dll First.cs "$ROOT"/src/bindings/csharp/*.cs
+            mono First.exe"#,
+    ],
+    ["ruby", "first.rb", "ruby -e 'require \"ffi\"'", r#"ruby -w -I "$ROOT/src/bindings/ruby/lib" first.rb"#],
+    [
+        "php",
+        "first.php",
+        "php -r 'exit(extension_loaded(\"ffi\") ? 0 : 1);'",
+        r#"php -d include_path="$ROOT" -d error_reporting=-1 -d display_errors=1 first.php"#,
+    ],
+    [
+        "lua",
+        "first.lua",
+        "luajit -e 'require \"cjson\"'",
+        r#"LUA_PATH="$ROOT/src/bindings/luajit/?.lua;;" luajit first.lua"#,
     ],
 ];
 

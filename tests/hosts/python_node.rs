@@ -33,7 +33,7 @@ fn run(name: &str, tools: &str, script: &str) {
 #[test]
 fn python_keeps_its_promises() {
     let script = r#"cd "$ROOT/tests/hosts/python"
-        PYTHONPATH="$ROOT/src/bindings/python" python3 -B -X dev -W error test_wrapper.py"#;
+        PYTHONPATH="$ROOT/src/bindings/python" python3 -B -X dev -W error -m unittest"#;
     run("python", "python3 -c 'import asyncio; asyncio.timeout'", script);
 }
 

@@ -30,7 +30,7 @@ pub fn compiled(source: &str) -> Option<Program> {
     let library = library_folder();
     let output = run(Command::new(compiler)
         .arg(format!("-std={standard}"))
-        .args(["-D_GNU_SOURCE", "-Wall", "-Wextra", "-Werror", "-O1", "-g", "-pthread", "-o"])
+        .args(["-U_GNU_SOURCE", "-D_GNU_SOURCE=", "-Wall", "-Wextra", "-Werror", "-O1", "-g", "-pthread", "-o"])
         .arg(&path)
         .arg(here(source))
         .arg(format!("-I{}/include", env!("CARGO_MANIFEST_DIR")))

@@ -12,6 +12,7 @@ mod tools;
 mod cancel;
 mod citizen;
 mod faults;
+mod flight;
 mod fork;
 mod host;
 mod hostile;

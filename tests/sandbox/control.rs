@@ -54,6 +54,7 @@ fn answer(sandbox: &SharedState, method: &str, path: &str, query: &str, body: &[
             sandbox.reset();
             done()
         }
+        ("POST", "release") => Ok(json!({ "released": sandbox.held.release() })),
         ("GET", "settings") => Ok(json!(sandbox.state().settings)),
         ("POST", "settings") => settings(sandbox, parse(body)?),
         ("POST", "users") => user(sandbox, parse(body)?),

@@ -53,6 +53,8 @@ pub enum Fault {
         #[serde(default = "head")]
         phase: Phase,
     },
+    /// The normal answer, but only after the control API releases what is held.
+    Hold {},
     /// One byte every `ms`.
     Drip {
         ms: u64,

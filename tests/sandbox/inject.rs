@@ -75,6 +75,10 @@ pub async fn inject(serving: &Serving<'_>, stream: &Arc<SharedStream>, fault: Fa
             }
             Ok(answer.into_response())
         }
+        Fault::Hold {} => {
+            serving.sandbox.held.wait().await;
+            Ok(answer.into_response())
+        }
         Fault::Drip { ms, phase: Phase::Body } => {
             let slow = Slow::new(answer.body.clone(), 1, ms, true);
             Ok(answer.respond(Body::new(slow)))
@@ -160,6 +164,7 @@ fn needs_answer(fault: &Fault) -> bool {
     match fault {
         Fault::Close { phase } | Fault::Reset { phase } => *phase != Phase::Before,
         Fault::Delay { .. }
+        | Fault::Hold {}
         | Fault::Drip { .. }
         | Fault::Truncate { .. }
         | Fault::CloseDelimitedCut {}

@@ -55,6 +55,7 @@ The control API, JSON, on the base address and on the control listener:
   GET          /sandbox/stats                counters
   GET          /sandbox/applied              the writes that took effect
   POST         /sandbox/reset                returns to the initial state
+  POST         /sandbox/release              sends the answers that the fault hold keeps back
   GET, POST    /sandbox/settings             {"record","expires_in","expires_in_as","omit","rotate","scope",
                                               "detect_reuse","end_former","check_ids"}
   POST         /sandbox/users                {"email","password","uid"}
@@ -82,6 +83,7 @@ Settings for tokens: "rotate": a refresh token works once; "detect_reuse": its s
 Kinds of fault for requests:
   close, reset            phase before (no effect; the default), after, head, body
   delay                   ms, phase before, head (the default), body
+  hold                    the normal answer, after POST /sandbox/release
   drip                    ms per byte, phase head, body (the default)
   silent, hang_body       no answer; half an answer; the connection stays open
   truncate                chunked: a body that ends too early; close_delimited_cut: one without a length

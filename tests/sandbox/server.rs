@@ -8,7 +8,7 @@ use std::time::Duration;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::time::sleep;
 use tokio_rustls::TlsAcceptor;
 
@@ -17,6 +17,9 @@ use crate::inject::GARBAGE;
 use crate::service::{Connection, handle};
 use crate::state::SharedState;
 use crate::stream::{HyperStream, PacedStream, SharedStream, Stream};
+
+/// Clients may make thousands of connections at once; the system has a limit of its own.
+const BACKLOG: u32 = 16_384;
 
 /// The listener of a connection.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -28,7 +31,11 @@ pub enum Side {
 
 pub async fn listen(port: u16) -> Result<(TcpListener, u16), String> {
     let failed = |error| format!("cannot listen on 127.0.0.1:{port}: {error}");
-    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port)).await.map_err(failed)?;
+    let socket = TcpSocket::new_v4().map_err(failed)?;
+    #[cfg(unix)]
+    socket.set_reuseaddr(true).map_err(failed)?;
+    socket.bind((Ipv4Addr::LOCALHOST, port).into()).map_err(failed)?;
+    let listener = socket.listen(BACKLOG).map_err(failed)?;
     let address = listener.local_addr().map_err(failed)?;
     Ok((listener, address.port()))
 }

@@ -7,6 +7,7 @@ use std::time::Instant;
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
+use tokio::sync::watch;
 
 use crate::answer::Answer;
 use crate::demo_users::{self, User};
@@ -101,12 +102,36 @@ pub struct Connections {
     pub tls_failures: AtomicU64,
 }
 
+/// Answers that are held back.
+pub struct Held(watch::Sender<()>);
+
+impl Held {
+    /// Waits until the next release.
+    pub async fn wait(&self) {
+        // Fails only if the sender is gone, and this is its owner.
+        let _ = self.0.subscribe().changed().await;
+    }
+
+    /// How many answers are held back.
+    pub fn count(&self) -> usize {
+        self.0.receiver_count()
+    }
+
+    /// Has all of them sent; returns how many.
+    pub fn release(&self) -> usize {
+        let count = self.count();
+        self.0.send_replace(());
+        count
+    }
+}
+
 pub struct SharedState {
     started: Instant,
     state: Mutex<State>,
     journal: Mutex<Journal>,
     requests: AtomicU64,
     pub connections: Connections,
+    pub held: Held,
 }
 
 impl SharedState {
@@ -117,6 +142,7 @@ impl SharedState {
             journal: Mutex::default(),
             requests: AtomicU64::new(0),
             connections: Connections::default(),
+            held: Held(watch::Sender::new(())),
         }
     }
 
@@ -177,6 +203,7 @@ impl SharedState {
             "connections_open": read(&connections.open),
             "connections_platform": read(&connections.platform),
             "tls_failures": read(&connections.tls_failures),
+            "held": self.held.count(),
             "requests": journal.received,
             "requests_kept": journal.kept(),
             "token_requests": state.counts.token_requests,

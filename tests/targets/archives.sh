@@ -74,8 +74,8 @@ archive_by_pkg_config() {
     export PKG_CONFIG_LIBDIR=$prefix/lib/pkgconfig PKG_CONFIG_PATH='' PKG_CONFIG_ALLOW_SYSTEM_LIBS=1
     flags=$(pkg-config --cflags mailru)
     if [ "$kind" = static ]; then
-        # By the archive's name, since linkers prefer the shared library beside it.
-        libraries="$(pkg-config --static --libs mailru | sed s/-lmailru/-l:libmailru.a/) $static_flags"
+        # By the archive's file, since linkers prefer the shared library beside it, and Zig's knows no -l:libmailru.a.
+        libraries="$(pkg-config --static --libs mailru | sed "s|-lmailru|$prefix/lib/libmailru.a|") $static_flags"
     else
         libraries="$(pkg-config --libs mailru) $(archive_path)"
     fi

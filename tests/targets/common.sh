@@ -174,8 +174,9 @@ tls_refused() {
         grep -q "^MAILRU_TLS_ERROR: " <<<"$said" && ! grep -qE "[A-Za-z]\(|[A-Za-z] \{" <<<"$said"' refused "$@"
 }
 
-# Builds and runs everything with the shared library of a target that is Linux: column, C compiler, C++ compiler, folder
-# of the library. RUN_WITH is the command that runs programs of the target, where this machine cannot.
+# Builds and runs everything with the shared library of a Linux target: column, C compiler, C++ compiler or "", folder
+# of the library. RUN_WITH is the command that runs programs of the target, where this machine cannot; DYNAMIC the flag
+# of a C compiler that makes static programs by default.
 linux_programs() {
     local column=$1 cc=$2 cxx=$3 library=$4 programs=$work/programs situation
     local warnings=(-Wall -Wextra -Wpedantic -Werror) run=()
@@ -185,16 +186,17 @@ linux_programs() {
     ln -sf libmailru.so "$library/libmailru.so.0"
     "$cc" -std=c99 "${warnings[@]}" -I"$root/include" "$root/tests/hosts/c/conformance.c" "${link[@]}" \
         -o "$programs/conformance"
-    "$cxx" -std=c++17 "${warnings[@]}" -Wshadow -Wconversion -I"$root/include" \
+    [ -z "$cxx" ] || "$cxx" -std=c++17 "${warnings[@]}" -Wshadow -Wconversion -I"$root/include" \
         "$root/tests/hosts/cpp/conformance.cpp" "${link[@]}" -o "$programs/conformance-cpp"
     "$cc" -std=c11 -D_GNU_SOURCE -Wall -Wextra -Werror -I"$root/include" "$root/tests/network/citizen.c" \
         "${link[@]}" -o "$programs/citizen"
-    "$cc" -std=c11 -D_GNU_SOURCE -Wall -Wextra -Werror "$root/tests/network/unload.c" -pthread -ldl \
+    # shellcheck disable=SC2086 # a flag or none
+    "$cc" -std=c11 -D_GNU_SOURCE -Wall -Wextra -Werror ${DYNAMIC:-} "$root/tests/network/unload.c" -pthread -ldl \
         -o "$programs/unload"
     make -s -C "$root/examples-c" all CC="$cc" CFLAGS="-std=c99 -O2 ${warnings[*]}" BUILD="$programs" \
         LIBRARY_FOLDER="$library" CARGO=true
     conformance "$column C" "${run[@]}" "$programs/conformance"
-    conformance "$column C++" "${run[@]}" "$programs/conformance-cpp"
+    [ -z "$cxx" ] || conformance "$column C++" "${run[@]}" "$programs/conformance-cpp"
     examples "$column C" "$programs"
     tls "$column C" "${run[@]}" "$programs/quickstart"
     tls_refused "$column C" "${run[@]}" "$programs/quickstart"

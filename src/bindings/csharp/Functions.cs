@@ -137,6 +137,9 @@ namespace Mailru
         internal delegate IntPtr mailru_authorize_url(byte[] appId, byte[] redirectUri, byte[] responseType,
             byte[] scope, byte[] state, out int code);
         [UnmanagedFunctionPointer(CallingConvention.Cdecl)]
+        internal delegate IntPtr mailru_authorize_url_at(byte[] address, byte[] appId, byte[] redirectUri,
+            byte[] responseType, byte[] scope, byte[] state, out int code);
+        [UnmanagedFunctionPointer(CallingConvention.Cdecl)]
         internal delegate IntPtr mailru_parse_redirect(byte[] url, byte[] expectedState, out int code);
         [UnmanagedFunctionPointer(CallingConvention.Cdecl)]
         internal delegate IntPtr mailru_verify(byte[] secretKey, byte[] paramsJson, out int code);

@@ -45,6 +45,7 @@ namespace Mailru
             Tell("logger", () => Platform.Told(level, Native.Text(line)));
         internal static readonly C.Released Released = number =>
         {
+            Native.LetRuntimeStopThisThread();
             lock (Registrations)
             {
                 Registrations.Remove((long)number);
@@ -86,6 +87,7 @@ namespace Mailru
         /// <summary>Calls a listener. What it throws may not reach C, which would end the process.</summary>
         internal static void Tell(string what, Action listener)
         {
+            Native.LetRuntimeStopThisThread();
             try
             {
                 listener();

@@ -42,6 +42,32 @@ namespace Mailru
         [DllImport("/usr/lib/libSystem.dylib", EntryPoint = "dlsym")]
         private static extern IntPtr MacSymbol(IntPtr module, string name);
 
+        [DllImport("libc", EntryPoint = "pthread_sigmask")]
+        private static extern int SignalMask(int how, byte[] signals, IntPtr former);
+
+        private static readonly bool IsMono = Type.GetType("Mono.Runtime") != null;
+        [ThreadStatic]
+        private static bool heard;
+
+        /// <summary>Called first in each callback. Mono stops a thread that has run managed code by a signal, and would wait
+        /// for ever: the library's threads block all signals.</summary>
+        internal static void LetRuntimeStopThisThread()
+        {
+            if (heard || !IsMono || IsWindows)
+            {
+                return;
+            }
+            heard = true;
+            // Larger than any system's sigset_t, with all signals in it.
+            var all = new byte[128];
+            for (int at = 0; at < all.Length; at++)
+            {
+                all[at] = 0xff;
+            }
+            const int UnblockOnLinux = 1, UnblockOnMac = 2;
+            SignalMask(IsMac ? UnblockOnMac : UnblockOnLinux, all, IntPtr.Zero);
+        }
+
         private static bool IsWindows
         {
             get { return Path.DirectorySeparatorChar == '\\'; }

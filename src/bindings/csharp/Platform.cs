@@ -70,13 +70,18 @@ namespace Mailru
             return (JArray)Json.Parse(Native.Answer(answer, code));
         }
 
-        /// <summary>The address at which a user lets the application in. Keep the state in the user's own session.</summary>
+        /// <summary>The address at which a user lets the application in. Keep the state in the user's own session.
+        /// address is another authorization server's page for logins, such as the sandbox's.</summary>
         public static string AuthorizeUrl(string appId, string redirectUri, string state = null, string scope = null,
-            string responseType = null)
+            string responseType = null, string address = null)
         {
-            IntPtr answer = Native.Function<C.mailru_authorize_url>.Call(Native.Utf8("app_id", appId),
-                Native.Utf8("redirect_uri", redirectUri), Native.Utf8("response_type", responseType),
-                Native.Utf8("scope", scope), Native.Utf8("state", state), out int code);
+            byte[] page = Native.Utf8("address", address), app = Native.Utf8("app_id", appId);
+            byte[] uri = Native.Utf8("redirect_uri", redirectUri), response = Native.Utf8("response_type", responseType);
+            byte[] all = Native.Utf8("scope", scope), sent = Native.Utf8("state", state);
+            int code;
+            IntPtr answer = page == null
+                ? Native.Function<C.mailru_authorize_url>.Call(app, uri, response, all, sent, out code)
+                : Native.Function<C.mailru_authorize_url_at>.Call(page, app, uri, response, all, sent, out code);
             return Json.Text((JObject)Json.Parse(Native.Answer(answer, code)), "url");
         }
 

@@ -14,6 +14,10 @@ import (
 // thread for each of thousands would cost more than it brings.
 var direct = make(chan struct{}, 32)
 
+// submitting has a place for each submission that is being made: a C call that takes long has a thread of its own, and
+// thousands of goroutines may submit at once.
+var submitting = make(chan struct{}, 4)
+
 // shared is where the other calls are in flight.
 var shared = engine{waiting: map[C.uint64_t]chan completion{}}
 
@@ -47,8 +51,10 @@ func (engine *engine) perform(session C.mailru_session, wire *wire, limit int64,
 		return nil, err
 	}
 	var failure *C.char
+	submitting <- struct{}{}
 	code := C.mailru_queue_request(queue, session, request, (*C.uint8_t)(unsafe.SliceData(wire.data)),
 		C.size_t(len(wire.data)), cancel, tag, &failure)
+	<-submitting
 	if err := coded(code, failure); err != nil {
 		engine.mutex.Lock()
 		delete(engine.waiting, tag)

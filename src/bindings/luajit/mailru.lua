@@ -50,17 +50,18 @@ mailru.error_catalogue = public(function()
 end)
 
 -- The address at which a user lets the application in, of { app_id, redirect_uri, response_type, scope, state }. Keep
--- state in the user's own session.
+-- state in the user's own session. address is another authorization server's page for logins, such as the sandbox's.
 mailru.authorize_url = public(function(given)
   local scope = type(given.scope) == "table" and table.concat(given.scope, " ") or given.scope
-  return json.decode(library.answer(
-    "mailru_authorize_url",
-    text.text("app_id", given.app_id),
-    text.text("redirect_uri", given.redirect_uri),
-    text.text("response_type", given.response_type),
-    text.text("scope", scope),
-    text.text("state", given.state)
-  )).url
+  local texts, count = {}, 5
+  for index, name in ipairs({ "app_id", "redirect_uri", "response_type", "scope", "state" }) do
+    texts[index] = text.text(name, name == "scope" and scope or given[name])
+  end
+  if given.address then
+    local address = text.text("address", given.address)
+    return json.decode(library.answer("mailru_authorize_url_at", address, unpack(texts, 1, count))).url
+  end
+  return json.decode(library.answer("mailru_authorize_url", unpack(texts, 1, count))).url
 end)
 
 -- What a redirect brought: the code, or nil and the tokens. state: the one that was sent; false compares none, and then

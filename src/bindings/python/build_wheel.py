@@ -1,6 +1,7 @@
 """Builds the wheel, with the library in it: `pip wheel .`, `pip install .` or `python3 build_wheel.py FOLDER`.
 
-Needs neither network nor another package. MAILRU_LIBRARY names the library's file; without it cargo builds it.
+Needs neither network nor another package. MAILRU_LIBRARY names the library's file; without it cargo builds it. For
+another machine's, MAILRU_WHEEL_PLATFORM is its tag, such as win_amd64 or musllinux_1_2_x86_64.
 """
 
 from __future__ import annotations
@@ -34,24 +35,32 @@ def _version() -> str:
 
 
 def _platform() -> str:
+    named = os.environ.get("MAILRU_WHEEL_PLATFORM")
+    if named:
+        return named
     tag = re.sub(r"[-.]", "_", sysconfig.get_platform())
     if tag.startswith("linux_") and platform.libc_ver()[0] == "glibc":
         return tag.replace("linux_", f"manylinux_{OLDEST_GLIBC}_", 1)
     return tag
 
 
+#: What the library is called within the package, where its loader looks for it.
+CALLED = {".dll": "mailru.dll", ".dylib": "libmailru.0.dylib", ".so": "libmailru.so.0"}
+
+
 def _library() -> tuple[Path, str]:
     """The library's file, and what it is called within the package."""
-    names = {"win32": ("mailru.dll", "mailru.dll"), "darwin": ("libmailru.dylib", "libmailru.0.dylib")}
-    built, called = names.get(sys.platform, ("libmailru.so", "libmailru.so.0"))
     named = os.environ.get("MAILRU_LIBRARY")
     if named:
-        return Path(named), called
+        suffix = re.search(r"\.(dll|dylib|so)\b", Path(named).name)
+        return Path(named), CALLED[suffix.group() if suffix else ".so"]
+    built = {"win32": "mailru.dll", "darwin": "libmailru.dylib"}.get(sys.platform, "libmailru.so")
     subprocess.run(["cargo", "build", "--release", "--lib"], cwd=ROOT, check=True, stdout=sys.stderr)
     metadata = subprocess.run(
         ["cargo", "metadata", "--format-version", "1", "--no-deps"], cwd=ROOT, check=True, stdout=subprocess.PIPE
     )
-    return Path(json.loads(metadata.stdout)["target_directory"]) / "release" / built, called
+    found = Path(json.loads(metadata.stdout)["target_directory"]) / "release" / built
+    return found, CALLED[found.suffix]
 
 
 def _metadata(version: str) -> str:

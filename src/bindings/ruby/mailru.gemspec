@@ -7,6 +7,6 @@ Gem::Specification.new do |spec|
   spec.authors = ["The libmailru authors"]
   spec.license = "MIT"
   spec.files = Dir.glob("lib/**/*.rb", base: __dir__)
-  spec.required_ruby_version = ">= 2.7"
+  spec.required_ruby_version = ">= 3.0"
   spec.add_dependency "ffi", "~> 1.15"
 end

@@ -44,3 +44,20 @@ impl Drop for Worker {
         let _ = self.0.wait();
     }
 }
+
+/// Raises this process's limit of descriptors, which its children inherit, as far as it may be raised. Returns how many
+/// connections it allows.
+// Used by the tests of `network` and `hosts`, which share this module.
+#[allow(dead_code)]
+pub fn allow_connections() -> u64 {
+    /// What a process has open besides.
+    const OTHERS: u64 = 200;
+    let mut limit = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
+    // SAFETY: the structure is a local variable.
+    unsafe {
+        libc::getrlimit(libc::RLIMIT_NOFILE, &mut limit);
+        limit.rlim_cur = limit.rlim_max;
+        libc::setrlimit(libc::RLIMIT_NOFILE, &limit);
+    }
+    limit.rlim_max.saturating_sub(OTHERS)
+}

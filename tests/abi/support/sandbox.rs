@@ -43,6 +43,13 @@ impl Sandbox {
         &self.base
     }
 
+    /// The address of the control interface.
+    // Used by the tests of `hosts`, which share this module.
+    #[allow(dead_code)]
+    pub fn control(&self) -> &str {
+        &self.control
+    }
+
     /// Options that direct a session here, and further options.
     pub fn options(&self, more: Value) -> String {
         let base = &self.base;

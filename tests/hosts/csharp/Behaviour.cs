@@ -169,6 +169,23 @@ internal static class Behaviour
         Platform.ListenerFailed -= handler;
     }
 
+    // Mono stops all threads that have run managed code by signals, which the library's threads block.
+    private static void CollectionsGoOnAfterCallbacks()
+    {
+        Platform.Log((level, line) => { }, LogLevel.Debug);
+        using (Session session = Password())
+        {
+            session.OnToken(tokens => { });
+            session.Call("sandbox.echo");
+            Platform.Log(null);
+            for (int step = 0; step < 5; step++)
+            {
+                GC.Collect();
+                Thread.Sleep(20);
+            }
+        }
+    }
+
     private static void LimitsAndTextsAreWhole()
     {
         using (Session session = Client())
@@ -240,6 +257,8 @@ internal static class Behaviour
             nowhere.Retries = 0;
             var unsent = Failure<NetworkException>(() => Client(nowhere).Call("sandbox.echo"));
             Check(unsent.Sent == false && unsent.IsTransient, unsent.Json);
+            string url = Platform.AuthorizeUrl("1", "https://example.com/in", address: "http://127.0.0.1:1/login");
+            Check(url.StartsWith("http://127.0.0.1:1/login?"), url);
             var queue = new CallQueue<string>(0, 1);
             queue.Submit(session, "no.such.method", null, "tag");
             Failure<QueueFullException>(() => queue.Submit(session, Slow, null, "second"));
@@ -315,6 +334,7 @@ internal static class Behaviour
         Promise("no finalizer frees a session under its call", AnswerOfAForgottenSession);
         Promise("a listener that mentions its session does not keep it", ForgottenSessionsAreFreed);
         Promise("what a listener throws is reported and the answer kept", ListenersMayThrow);
+        Promise("collections go on after callbacks", CollectionsGoOnAfterCallbacks);
         Promise("limits and texts are whole", LimitsAndTextsAreWhole);
         Promise("a cancellation token and an interrupt end their call alone", TokensEndCallsAlone);
         Promise("tokens are told before they are used", TokensAreToldBeforeTheyAreUsed);

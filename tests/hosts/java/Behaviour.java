@@ -2,8 +2,12 @@ package libmailru;
 
 import java.io.ByteArrayInputStream;
 import java.io.ByteArrayOutputStream;
+import java.io.File;
 import java.io.ObjectInputStream;
 import java.io.ObjectOutputStream;
+import java.lang.ref.WeakReference;
+import java.net.URL;
+import java.net.URLClassLoader;
 import java.nio.charset.StandardCharsets;
 import java.time.Duration;
 import java.util.ArrayList;
@@ -178,8 +182,36 @@ public final class Behaviour {
         check(used.get(10, TimeUnit.SECONDS) != null, "freed under a call");
     }
 
-    /** What would keep a class loader that was used once. JNA itself keeps the loader that it is in, and the classes that
-     * it maps: it belongs beside the wrapper, in the loader of the server and not of one application. */
+    /** As a web application has it: the wrapper and what it needs in a loader of its own, which is used and forgotten. It
+     * is collected when JNA's thread ends, 30 seconds after it had something to do. */
+    private static void loadersAreCollected() throws Exception {
+        List<URL> all = new ArrayList<>();
+        for (String entry : System.getProperty("java.class.path").split(File.pathSeparator)) {
+            all.add(new File(entry).toURI().toURL());
+        }
+        URLClassLoader loader = new URLClassLoader(all.toArray(new URL[0]), ClassLoader.getPlatformClassLoader());
+        loader.loadClass("libmailru.Behaviour").getMethod("useAndForget").invoke(null);
+        WeakReference<ClassLoader> collected = new WeakReference<>(loader);
+        loader = null;
+        for (int step = 0; step < 400 && collected.get() != null; step++) {
+            System.gc();
+            Thread.sleep(250);
+        }
+        check(collected.get() == null, "the loader is alive");
+    }
+
+    /** Some of what a web application does; one session is closed, one is forgotten. */
+    public static void useAndForget() throws Exception {
+        Session session = password();
+        session.onToken(tokens -> System.out.print(""));
+        session.callAsync("sandbox.echo", null).thenApply(Object::toString).get(10, TimeUnit.SECONDS);
+        Mailru.log(System.getLogger("mailru"));
+        session.call("sandbox.echo");
+        Mailru.log(null);
+        client().call("sandbox.echo");
+        session.close();
+    }
+
     private static void noThreadIsLeft() throws Exception {
         try (Session session = password()) {
             session.onToken(tokens -> System.out.print(""));
@@ -266,6 +298,9 @@ public final class Behaviour {
             ObjectInputStream in = new ObjectInputStream(new ByteArrayInputStream(bytes.toByteArray()));
             MailruException copy = (MailruException) in.readObject();
             check(copy.json().equals(error.json()) && copy.sent().equals(error.sent()), copy);
+            String url = Mailru.authorizeUrl("http://127.0.0.1:1/login", "token", "1", "https://example.com/in", null,
+                    new String[0]);
+            check(url.startsWith("http://127.0.0.1:1/login?") && url.contains("token"), url);
             CallQueue<Object> queue = new CallQueue<>(0, 1);
             queue.submit(session, "no.such.method", null, "tag");
             check(failure(() -> {
@@ -322,6 +357,7 @@ public final class Behaviour {
         promise("interrupts end calls", Behaviour::interruptsEndCalls);
         promise("what is forgotten is freed and what is used is not", Behaviour::forgottenIsFreed);
         promise("no thread is left when there is nothing to do", Behaviour::noThreadIsLeft);
+        promise("a class loader is collected", Behaviour::loadersAreCollected);
         promise("limits and texts are whole", Behaviour::limitsAndTextsAreWhole);
         promise("what a listener throws is reported and the answer kept", Behaviour::listenersMayThrow);
         promise("tokens are told before they are used", Behaviour::tokensAreToldBeforeTheyAreUsed);

@@ -300,6 +300,8 @@ promise('tokens outlive a restart and do not stand in logs', function (): void {
 promise('the helpers', function (): void {
     $url = Platform::authorizeUrl(423004, 'https://example.com/in', scope: ['photos', 'stream'], state: 's');
     check(str_contains($url, 'client_id=423004') && str_contains($url, 'state=s'), $url);
+    $url = Platform::authorizeUrl(1, 'https://example.com/in', address: 'http://127.0.0.1:1/login');
+    check(str_starts_with($url, 'http://127.0.0.1:1/login?'), $url);
     check(Platform::parseRedirect('https://example.com/in?code=abc&state=s', 's') === 'abc');
     $forged = fn () => Platform::parseRedirect('https://example.com/in?code=abc&state=t', 's');
     check(failure($forged) instanceof Mailru\OAuthError);

@@ -3,8 +3,9 @@
 import json
 from dataclasses import asdict
 
-import cases
 import mailru
+
+import cases
 
 
 def dumped(value):

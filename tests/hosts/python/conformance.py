@@ -4,9 +4,10 @@ import threading
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 
+import mailru
+
 import alone
 import cases
-import mailru
 
 
 def session_of(case, kind=mailru.Session):

@@ -4,9 +4,10 @@ import asyncio
 import pathlib
 import time
 
+import mailru
+
 import alone
 import cases
-import mailru
 from conformance import session_of
 
 

@@ -301,6 +301,8 @@ end
 promise "the helpers" do
   url = Mailru.authorize_url(app_id: 423_004, redirect_uri: "https://example.com/in", scope: %w[photos stream], state: "s")
   check url.include?("client_id=423004") && url.include?("state=s"), url
+  url = Mailru.authorize_url(app_id: 1, redirect_uri: "https://example.com/in", address: "http://127.0.0.1:1/login")
+  check url.start_with?("http://127.0.0.1:1/login?"), url
   check Mailru.parse_redirect("https://example.com/in?code=abc&state=s", state: "s") == "abc"
   check failure { Mailru.parse_redirect("https://example.com/in?code=abc&state=t", state: "s") }.is_a?(Mailru::OAuthError)
   check Mailru.catalogue.any? { |method| method["name"] == "friends.get" }

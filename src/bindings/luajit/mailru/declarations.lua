@@ -56,6 +56,7 @@ uint32_t mailru_abi_version(void);
 const char *mailru_code_name(int32_t code);
 char *mailru_methods(int32_t *code);
 char *mailru_authorize_url(const char *app_id, const char *redirect_uri, const char *response_type, const char *scope, const char *state, int32_t *code);
+char *mailru_authorize_url_at(const char *address, const char *app_id, const char *redirect_uri, const char *response_type, const char *scope, const char *state, int32_t *code);
 char *mailru_parse_redirect(const char *url, const char *expected_state, int32_t *code);
 char *mailru_verify(const char *secret_key, const char *params_json, int32_t *code);
 char *mailru_verify_launch(const char *secret_key, const char *params_json, int32_t *code);

@@ -43,23 +43,23 @@ end
 local SIZE = 64 -- larger than any system's sem_t
 local PATIENCE = 1 -- seconds after which the library's thread goes on though the tokens are the same as before
 
-local function open(gate, times)
-  for _ = 1, gate.semaphore and times or 0 do
-    semaphores.mailru_lua_sem_post(gate.semaphore)
+local function post(holder, times)
+  for _ = 1, holder.semaphore and times or 0 do
+    semaphores.mailru_lua_sem_post(holder.semaphore)
   end
 end
 
 -- Before the library releases the semaphore, which frees its memory: whoever waits goes on.
-function listeners.leave(gate)
-  open(gate, 64)
-  gate.semaphore = nil
+function listeners.abandon(holder)
+  post(holder, 64)
+  holder.semaphore = nil
 end
 
 -- Has a function told of a session's new tokens before they are used. The library's callback for it runs on a thread of
 -- the library's, which Lua cannot enter. So the callback is the C library's own sem_wait, which keeps that thread
 -- waiting: Lua, which waits for a call, sees the new tokens in mailru_tokens, tells the function, and lets the library go
--- on. Where there are no such semaphores (macOS, Windows) the function is told a moment later. gate holds the semaphore.
-function listeners.on_token(number, gate, listener)
+-- on. Where there are no such semaphores (macOS, Windows) the function is told a moment later. holder has the semaphore.
+function listeners.on_token(number, holder, listener)
   local telling = { inside = false }
 
   local function current()
@@ -73,7 +73,7 @@ function listeners.on_token(number, gate, listener)
     if telling.inside then
       return
     end
-    while gate.semaphore and semaphores.mailru_lua_sem_trywait(gate.semaphore) == 0 do
+    while holder.semaphore and semaphores.mailru_lua_sem_trywait(holder.semaphore) == 0 do
       -- Takes back what nobody went through.
     end
     local tokens = current()
@@ -82,9 +82,9 @@ function listeners.on_token(number, gate, listener)
       telling.inside = true
       listeners.tell("token listener", listener, tokens)
       telling.inside = false
-      open(gate, 1)
+      post(holder, 1)
     elseif waited and waited >= PATIENCE then
-      open(gate, 1)
+      post(holder, 1)
     end
   end
 
@@ -98,7 +98,7 @@ function listeners.on_token(number, gate, listener)
     semaphores.mailru_lua_sem_init(semaphore, 0, 0)
     local wait, free = semaphores.mailru_lua_sem_wait, semaphores.mailru_lua_free
     library.done(C.mailru_session_on_token(number, wait, semaphore, free), "session")
-    gate.semaphore = semaphore
+    holder.semaphore = semaphore
   end
   return telling
 end

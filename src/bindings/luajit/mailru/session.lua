@@ -142,13 +142,13 @@ end)
 -- Has a function told of every new set of tokens before any of them is used: the place to store them; nil removes it. It
 -- calls nothing of the session but tokens. Tokens that come while no call waits are told at the next one, or by close.
 Session.on_token = public(function(self, listener)
-  listeners.leave(self.gate)
+  listeners.abandon(self.holder)
   self.telling = nil
   if not listener then
     library.done(C.mailru_session_on_token(self.number, nil, nil, nil), "session")
     return true
   end
-  self.telling = listeners.on_token(self.number, self.gate, function(told)
+  self.telling = listeners.on_token(self.number, self.holder, function(told)
     listener(tokens.parse(told))
   end)
   return true
@@ -163,7 +163,7 @@ end)
 -- Ends the session and its calls.
 function Session:close()
   self:look_for_tokens()
-  listeners.leave(self.gate)
+  listeners.abandon(self.holder)
   self.telling = nil
   C.mailru_session_free(self.number)
 end
@@ -188,12 +188,12 @@ local function create(name, given, texts)
   end
   arguments[#texts + 1] = text.options(options)
   local number = library.made(name, unpack(arguments, 1, #texts + 1))
-  local gate = {}
+  local holder = {}
   local function free(own)
-    listeners.leave(gate)
+    listeners.abandon(holder)
     C.mailru_session_free(own)
   end
-  local self = { number = number, gate = gate, owned = library.owned(number, free) }
+  local self = { number = number, holder = holder, owned = library.owned(number, free) }
   self.renewal = renewal and renewals.new(renewal)
   return setmetatable(self, Session)
 end

@@ -242,7 +242,12 @@ class Session {
   onRenewal(listener) {
     const found = checkListener(listener);
     if (!canListen) throw new Error("onRenewal works in the main thread only; have it make the session");
-    listen("renewal", this.#number, found && ((phase) => found(phase === 1)));
+    listen("renewal", this.#number, found && ((phase) => {
+      const promised = found(phase === 1);
+      if (typeof promised?.then !== "function") return;
+      promised.then(undefined, warn);
+      warn(new Error("an asynchronous listener of onRenewal is not waited for; take the lock without waiting, or use tokenFile"));
+    }));
   }
 
   /** Tells a listener, and has answers wait for what it promises. */

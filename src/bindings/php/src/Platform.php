@@ -29,18 +29,23 @@ final class Platform
         return self::answered(static fn ($code) => Library::functions()->mailru_errors($code));
     }
 
-    /** The address at which a user lets the application in. Keep $state in the user's own session. */
+    /** The address at which a user lets the application in. Keep $state in the user's own session.
+     * $address is another authorization server's page for logins, such as the sandbox's. */
     public static function authorizeUrl(
         string|int $appId,
         string $redirectUri,
         ?string $responseType = null,
         array|string|null $scope = null,
         ?string $state = null,
+        ?string $address = null,
     ): string {
         $texts = ['app_id' => $appId, 'redirect_uri' => $redirectUri, 'response_type' => $responseType,
             'scope' => Text::scope($scope), 'state' => $state];
         $texts = array_map(Text::text(...), array_keys($texts), $texts);
-        $made = static fn ($code) => Library::functions()->mailru_authorize_url(...[...$texts, $code]);
+        $address = Text::text('address', $address);
+        $made = static fn ($code) => $address === null
+            ? Library::functions()->mailru_authorize_url(...[...$texts, $code])
+            : Library::functions()->mailru_authorize_url_at($address, ...[...$texts, $code]);
         return self::answered($made)['url'];
     }
 

@@ -141,7 +141,7 @@ final class Session
      */
     public function onToken(?callable $listener): void
     {
-        $this->telling?->leave();
+        $this->telling?->abandon();
         $this->telling = null;
         if ($listener === null) {
             Library::done(Library::functions()->mailru_session_on_token($this->number, null, null, null), 'session');
@@ -160,7 +160,7 @@ final class Session
     public function close(): void
     {
         $this->lookForTokens();
-        $this->telling?->leave();
+        $this->telling?->abandon();
         $this->telling = null;
         Library::functions()->mailru_session_free($this->number);
     }

@@ -25,7 +25,7 @@ final class TokenListener
     private const PATIENCE = 1.0;
 
     private static ?FFI $c = null;
-    private ?CData $gate = null;
+    private ?CData $semaphore = null;
     private ?string $told;
     private bool $inside = false;
 
@@ -36,13 +36,13 @@ final class TokenListener
         $callback = $release = null;
         if (PHP_OS_FAMILY === 'Linux' || PHP_OS_FAMILY === 'BSD') {
             self::$c ??= FFI::cdef(self::C);
-            $gate = self::$c->calloc(1, self::SIZE);
-            self::$c->sem_init($gate, 0, 0);
+            $semaphore = self::$c->calloc(1, self::SIZE);
+            self::$c->sem_init($semaphore, 0, 0);
             $callback = $library->cast('mailru_token_callback', self::$c->sem_wait);
             $release = $library->cast('mailru_release_callback', self::$c->free);
         }
-        Library::done($library->mailru_session_on_token($session, $callback, $gate ?? null, $release), 'session');
-        $this->gate = $gate ?? null;
+        Library::done($library->mailru_session_on_token($session, $callback, $semaphore ?? null, $release), 'session');
+        $this->semaphore = $semaphore ?? null;
     }
 
     public function inside(): bool
@@ -56,7 +56,7 @@ final class TokenListener
         if ($this->inside) {
             return;
         }
-        while ($this->gate && self::$c->sem_trywait($this->gate) === 0) {
+        while ($this->semaphore && self::$c->sem_trywait($this->semaphore) === 0) {
             // Takes back what nobody went through.
         }
         $tokens = $this->current();
@@ -65,9 +65,9 @@ final class TokenListener
             $this->inside = true;
             Listeners::tell('token listener', $this->listener, Tokens::parse($tokens));
             $this->inside = false;
-            $this->open();
+            $this->post();
         } elseif ($waited >= self::PATIENCE) {
-            $this->open();
+            $this->post();
         }
     }
 
@@ -78,16 +78,16 @@ final class TokenListener
     }
 
     /** Before the library releases the semaphore, which frees its memory: whoever waits goes on. */
-    public function leave(): void
+    public function abandon(): void
     {
-        $this->open(64);
-        $this->gate = null;
+        $this->post(64);
+        $this->semaphore = null;
     }
 
-    private function open(int $times = 1): void
+    private function post(int $times = 1): void
     {
-        for (; $this->gate && $times > 0; $times--) {
-            self::$c->sem_post($this->gate);
+        for (; $this->semaphore && $times > 0; $times--) {
+            self::$c->sem_post($this->semaphore);
         }
     }
 

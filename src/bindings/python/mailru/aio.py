@@ -20,13 +20,21 @@ import weakref
 from collections.abc import Awaitable, Callable
 from concurrent.futures import TimeoutError as FutureTimeout
 from contextvars import Context
-from typing import Any, Literal, overload
+from typing import TYPE_CHECKING, Any, Literal, overload
 
 from ._calls import Cancel, Request, made, submit, take
 from ._errors import error_of
 from ._library import library
 from ._sessions import BaseSession
 from ._values import Duration, FileData, Params, Progress, Tokens
+
+if TYPE_CHECKING:
+    import sys
+
+    if sys.version_info >= (3, 11):
+        from typing import Self
+    else:
+        from typing_extensions import Self
 
 __all__ = ["Session", "in_flight", "limit_in_flight"]
 
@@ -171,7 +179,7 @@ def in_flight() -> int:
 class Session(BaseSession):
     """An application's keys and a user's tokens, for asyncio. It serves any number of tasks and loops at once."""
 
-    async def __aenter__(self) -> Session:
+    async def __aenter__(self) -> Self:
         return self
 
     async def __aexit__(self, *_: object) -> None:

@@ -12,11 +12,18 @@ module Mailru
     def error_catalogue = Text.parsed(Library.answer { |code| Library.mailru_errors(code) })
 
     # The address at which a user lets the application in. Keep state in the user's own session.
-    def authorize_url(app_id:, redirect_uri:, response_type: nil, scope: nil, state: nil)
+    # address: another authorization server's page for logins, such as the sandbox's.
+    def authorize_url(app_id:, redirect_uri:, response_type: nil, scope: nil, state: nil, address: nil)
       texts = { app_id: app_id, redirect_uri: redirect_uri, response_type: response_type,
                 scope: scope && Array(scope).join(" "), state: state }
       texts = texts.map { |name, value| Text.id(name, value) }
-      Text.parsed(Library.answer { |code| Library.mailru_authorize_url(*texts, code) })["url"]
+      address = Text.text(:address, address)
+      json = Library.answer do |code|
+        next Library.mailru_authorize_url(*texts, code) unless address
+
+        Library.mailru_authorize_url_at(address, *texts, code)
+      end
+      Text.parsed(json)["url"]
     end
 
     # What a redirect brought: the code as a String, or Tokens. state: the one that was sent; nil compares none, and

@@ -84,6 +84,7 @@ module Mailru
     attach_function :mailru_error_transient, [:string], :int32
     attach_function :mailru_error_message, %i[string pointer], :pointer
     attach_function :mailru_authorize_url, %i[string string string string string pointer], :pointer
+    attach_function :mailru_authorize_url_at, %i[string string string string string string pointer], :pointer
     attach_function :mailru_parse_redirect, %i[string string pointer], :pointer
     attach_function :mailru_verify, %i[string string pointer], :pointer
     attach_function :mailru_verify_launch, %i[string string pointer], :pointer

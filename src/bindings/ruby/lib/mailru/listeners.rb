@@ -47,16 +47,16 @@ module Mailru
   class TokenListener
     PATIENCE = 1.0 # seconds after which the library's thread goes on though the tokens are the same as before
 
-    def initialize(number, gates, listener)
+    def initialize(number, semaphore, listener)
       @number = number
-      @gates = gates
+      @semaphore = semaphore
       @listener = listener
       @lock = Mutex.new
       @told = current
-      gate = Semaphores.create
-      code = Library.mailru_session_on_token(number, gate && Semaphores::WAIT, gate, gate && Semaphores::FREE)
+      memory = Semaphores.create
+      code = Library.mailru_session_on_token(number, memory && Semaphores::WAIT, memory, memory && Semaphores::FREE)
       Library.done(code, "session")
-      gates.use(gate)
+      semaphore.use(memory)
     end
 
     # Whether this thread is inside the listener.
@@ -67,14 +67,14 @@ module Mailru
       return if inside? || !@lock.try_lock
 
       begin
-        @gates.close
+        @semaphore.drain
         tokens = current
         if tokens && tokens != @told
           @told = tokens
           Mailru.tell("token listener") { @listener.call(Tokens.parse(tokens)) }
-          @gates.open
+          @semaphore.post
         elsif waited >= PATIENCE
-          @gates.open
+          @semaphore.post
         end
       ensure
         @lock.unlock
@@ -95,24 +95,24 @@ module Mailru
   end
 
   # The semaphore of a session's token listener; it holds neither session nor listener.
-  class Gates
+  class TokenSemaphore
     MANY = 64
 
     # Lets one thread through.
-    def open(times = 1)
+    def post(times = 1)
       times.times { Semaphores.sem_post(@semaphore) } if @semaphore
     end
 
     # Takes back what nobody went through.
-    def close
+    def drain
       nil while @semaphore && Semaphores.sem_trywait(@semaphore).zero?
     end
 
     def use(semaphore) = @semaphore = semaphore
 
     # Before the library releases it, which frees its memory: whoever waits goes on, and nobody here uses it again.
-    def leave
-      open(MANY)
+    def abandon
+      post(MANY)
       @semaphore = nil
     end
   end

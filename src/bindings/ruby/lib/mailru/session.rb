@@ -13,14 +13,14 @@ module Mailru
 
     def initialize(number)
       @number = number
-      @gates = Gates.new
-      ObjectSpace.define_finalizer(self, Session.freer(number, @gates))
+      @semaphore = TokenSemaphore.new
+      ObjectSpace.define_finalizer(self, Session.freer(number, @semaphore))
     end
 
     # Made here, so that it does not hold the object.
-    def self.freer(number, gates)
+    def self.freer(number, semaphore)
       proc do
-        gates.leave
+        semaphore.abandon
         Library.mailru_session_free(number)
       end
     end
@@ -84,12 +84,12 @@ module Mailru
     # removes it. The block runs on a thread that waits for a call of the session, and calls nothing of the session
     # but `tokens`. Tokens that come while no call waits are told at the next one, at `close` or at exit.
     def on_token(&listener)
-      @gates.leave
+      @semaphore.abandon
       @telling = nil
       @token_listener = listener
       return Library.done(Library.mailru_session_on_token(@number, nil, nil, nil), "session") unless listener
 
-      @telling = TokenListener.new(@number, @gates, listener)
+      @telling = TokenListener.new(@number, @semaphore, listener)
       Session.with_listeners[self] = true
     end
 
@@ -107,7 +107,7 @@ module Mailru
     # Ends the session and its calls.
     def close
       look_for_tokens
-      @gates.leave
+      @semaphore.abandon
       Library.mailru_session_free(@number)
     end
 

@@ -7,7 +7,7 @@ module Mailru
   # descriptor as for any other IO. A thread that Ruby ends meanwhile frees its queue, which ends the call.
   module Waiting
     # A queue for one call at a time.
-    class Place
+    class OneCallQueue
       def initialize
         @number = Library.made { |error| Library.mailru_queue_new(1, 2, error) }
         descriptor = Library.mailru_queue_fd(@number)
@@ -53,13 +53,13 @@ module Mailru
     class << self
       # Performs a request: its JSON, or an Error.
       def perform(session, request, data: nil, cancel: nil, &meanwhile)
-        place = take
-        code, json = place.perform(session, request, data, cancel&.number || 0, &meanwhile)
-        returned, place = place, nil
+        queue = take
+        code, json = queue.perform(session, request, data, cancel&.number || 0, &meanwhile)
+        returned, queue = queue, nil
         give_back(returned)
         code.zero? ? json : raise(Error.of(code, json))
       ensure
-        place&.free
+        queue&.free
       end
 
       # What a fork takes away: queues stay with the parent, and so does ffi's thread for callbacks.
@@ -76,12 +76,12 @@ module Mailru
 
       def take
         after_fork
-        @lock.synchronize { @free.pop } || Place.new
+        @lock.synchronize { @free.pop } || OneCallQueue.new
       end
 
-      def give_back(place)
-        kept = @lock.synchronize { @free.size < KEPT && @free.push(place) }
-        place.free unless kept
+      def give_back(queue)
+        kept = @lock.synchronize { @free.size < KEPT && @free.push(queue) }
+        queue.free unless kept
       end
     end
   end

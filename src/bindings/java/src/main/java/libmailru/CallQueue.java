@@ -1,8 +1,6 @@
 package libmailru;
 
 import com.sun.jna.Pointer;
-import com.sun.jna.ptr.IntByReference;
-import com.sun.jna.ptr.LongByReference;
 import java.lang.ref.Cleaner;
 import java.lang.ref.Reference;
 import java.time.Duration;
@@ -132,20 +130,20 @@ public final class CallQueue<T> implements AutoCloseable {
         if (Thread.interrupted()) {
             throw new InterruptedException();
         }
-        LongByReference own = new LongByReference();
-        IntByReference code = new IntByReference();
+        long[] own = new long[1];
+        int[] code = new int[1];
         Pointer answer = Library.functions().mailru_queue_next(number, ms, own, code);
         Reference.reachabilityFence(this);
         String json = Library.taken(answer);
-        if (code.getValue() == QUEUE_EMPTY) {
+        if (code[0] == QUEUE_EMPTY) {
             return Optional.empty();
         }
-        Pending<T> entry = pending.remove(own.getValue());
+        Pending<T> entry = pending.remove(own[0]);
         if (entry == null) {
-            throw MailruException.of(code.getValue(), json);
+            throw MailruException.of(code[0], json);
         }
-        return Optional.of(code.getValue() == 0
+        return Optional.of(code[0] == 0
                 ? new Completion<>(entry.tag, json, null)
-                : new Completion<>(entry.tag, null, MailruException.of(code.getValue(), json)));
+                : new Completion<>(entry.tag, null, MailruException.of(code[0], json)));
     }
 }

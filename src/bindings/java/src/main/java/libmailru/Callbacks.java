@@ -1,8 +1,10 @@
 package libmailru;
 
+import com.sun.jna.CallbackReference;
 import com.sun.jna.Pointer;
 import java.lang.ref.Reference;
 import java.lang.ref.WeakReference;
+import java.lang.reflect.Field;
 import java.util.HashMap;
 import java.util.Map;
 
@@ -23,27 +25,41 @@ final class Callbacks {
     private static final long LINGER_MS = 1000;
     private static long numbers;
 
-    /** What the library calls. JNA collects callbacks that nobody holds; the thread below holds these. */
+    /** What the library calls. JNA collects callbacks that nobody holds; the thread below holds these. They are no lambdas:
+     * one that captures nothing is held by the code that makes it. */
     static final class Held {
-        final Library.Told told = (number, tokens) -> {
-            Session session = session(number);
-            if (session != null) {
-                tell("token listener", () -> session.toldTokens(Tokens.parse(tokens.getString(0, "UTF-8"))));
+        final Library.Told told = new Library.Told() {
+            @Override
+            public void invoke(Pointer number, Pointer tokens) {
+                Session session = session(number);
+                if (session != null) {
+                    tell("token listener", () -> session.toldTokens(Tokens.parse(tokens.getString(0, "UTF-8"))));
+                }
             }
         };
-        final Library.Renewing renewing = (number, phase) -> {
-            Session session = session(number);
-            if (session != null) {
-                tell("renewal listener",
-                        () -> session.toldRenewal(phase == 1 ? Session.Phase.BEFORE : Session.Phase.AFTER));
+        final Library.Renewing renewing = new Library.Renewing() {
+            @Override
+            public void invoke(Pointer number, int phase) {
+                Session session = session(number);
+                if (session != null) {
+                    tell("renewal listener",
+                            () -> session.toldRenewal(phase == 1 ? Session.Phase.BEFORE : Session.Phase.AFTER));
+                }
             }
         };
-        final Library.Logged logged = (number, level, line) -> tell("logger",
-                () -> Mailru.logged(level, line.getString(0, "UTF-8")));
-        final Library.Released released = number -> {
-            synchronized (REGISTRATIONS) {
-                REGISTRATIONS.remove(Pointer.nativeValue(number));
-                REGISTRATIONS.notifyAll();
+        final Library.Logged logged = new Library.Logged() {
+            @Override
+            public void invoke(Pointer number, int level, Pointer line) {
+                tell("logger", () -> Mailru.logged(level, line.getString(0, "UTF-8")));
+            }
+        };
+        final Library.Released released = new Library.Released() {
+            @Override
+            public void invoke(Pointer number) {
+                synchronized (REGISTRATIONS) {
+                    REGISTRATIONS.remove(Pointer.nativeValue(number));
+                    REGISTRATIONS.notifyAll();
+                }
             }
         };
     }
@@ -65,6 +81,7 @@ final class Callbacks {
         synchronized (REGISTRATIONS) {
             if (held == null) {
                 held = new Held();
+                Library.CLEANER.register(held, Callbacks::forgetCollected);
                 Thread holder = new Thread(null, Callbacks::hold, "mailru listeners", 64 * 1024);
                 holder.setDaemon(true);
                 holder.setContextClassLoader(null);
@@ -97,6 +114,20 @@ final class Callbacks {
                     return;
                 }
             }
+        }
+    }
+
+    /** JNA's map of callbacks keeps what belongs to collected ones, and so the class loader, until it is looked into. */
+    private static void forgetCollected() {
+        try {
+            Field callbacks = CallbackReference.class.getDeclaredField("callbackMap");
+            callbacks.setAccessible(true);
+            for (int step = 0; step < 10; step++) {
+                ((Map<?, ?>) callbacks.get(null)).size();
+                Thread.sleep(20);
+            }
+        } catch (ReflectiveOperationException | RuntimeException | InterruptedException another) {
+            // A JNA without it: the loader stays, and nothing else is amiss.
         }
     }
 

@@ -1,8 +1,6 @@
 package libmailru;
 
 import com.sun.jna.Pointer;
-import com.sun.jna.ptr.IntByReference;
-import com.sun.jna.ptr.LongByReference;
 import java.util.Map;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.Executor;
@@ -100,14 +98,14 @@ final class Calls {
     }
 
     private static void take(long own) {
-        LongByReference tag = new LongByReference();
-        IntByReference code = new IntByReference();
+        long[] tag = new long[1];
+        int[] code = new int[1];
         Library.Functions c = Library.functions();
         while (true) {
             Call call = null;
             try {
                 Pointer answer = c.mailru_queue_next(own, IDLE_MS, tag, code);
-                if (code.getValue() == QUEUE_EMPTY) {
+                if (code[0] == QUEUE_EMPTY) {
                     synchronized (LOCK) {
                         if (WAITING.isEmpty()) {
                             c.mailru_queue_free(own);
@@ -117,10 +115,10 @@ final class Calls {
                     }
                     continue;
                 }
-                call = WAITING.remove(tag.getValue());
+                call = WAITING.remove(tag[0]);
                 String json = Library.taken(answer);
                 if (call != null) {
-                    call.over(code.getValue(), json);
+                    call.over(code[0], json);
                 }
             } catch (Throwable error) {
                 // Memory, say: this call fails, the others go on.

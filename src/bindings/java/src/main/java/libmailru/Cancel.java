@@ -1,6 +1,5 @@
 package libmailru;
 
-import com.sun.jna.ptr.LongByReference;
 import java.lang.ref.Cleaner;
 import java.lang.ref.Reference;
 
@@ -32,11 +31,11 @@ public final class Cancel implements AutoCloseable {
     }
 
     public Progress progress() {
-        LongByReference sent = new LongByReference();
-        LongByReference total = new LongByReference();
+        long[] sent = new long[1];
+        long[] total = new long[1];
         Library.done(Library.functions().mailru_cancel_progress(number, sent, total), "cancel");
         Reference.reachabilityFence(this);
-        return new Progress(sent.getValue(), total.getValue());
+        return new Progress(sent[0], total[0]);
     }
 
     @Override

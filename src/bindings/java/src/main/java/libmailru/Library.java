@@ -4,9 +4,6 @@ import com.sun.jna.Callback;
 import com.sun.jna.Native;
 import com.sun.jna.Platform;
 import com.sun.jna.Pointer;
-import com.sun.jna.ptr.IntByReference;
-import com.sun.jna.ptr.LongByReference;
-import com.sun.jna.ptr.PointerByReference;
 import java.lang.ref.Cleaner;
 import java.lang.ref.WeakReference;
 import java.net.URISyntaxException;
@@ -26,48 +23,48 @@ final class Library {
     private Library() {}
 
     interface Functions extends com.sun.jna.Library {
-        long mailru_public_session_new(byte[] options, PointerByReference error);
+        long mailru_public_session_new(byte[] options, Pointer[] error);
         long mailru_token_session_new(byte[] appId, byte[] privateKey, byte[] secretKey, byte[] accessToken, byte[] uid,
-                byte[] options, PointerByReference error);
+                byte[] options, Pointer[] error);
         long mailru_client_session_new(byte[] appId, byte[] privateKey, byte[] accessToken, byte[] uid, byte[] options,
-                PointerByReference error);
+                Pointer[] error);
         long mailru_server_session_new(byte[] appId, byte[] secretKey, byte[] accessToken, byte[] options,
-                PointerByReference error);
+                Pointer[] error);
         long mailru_code_session_new(byte[] appId, byte[] privateKey, byte[] secretKey, byte[] code, byte[] redirectUri,
-                byte[] options, PointerByReference error);
+                byte[] options, Pointer[] error);
         long mailru_code_client_session_new(byte[] appId, byte[] privateKey, byte[] code, byte[] redirectUri,
-                byte[] options, PointerByReference error);
+                byte[] options, Pointer[] error);
         long mailru_code_server_session_new(byte[] appId, byte[] secretKey, byte[] code, byte[] redirectUri,
-                byte[] options, PointerByReference error);
+                byte[] options, Pointer[] error);
         long mailru_password_session_new(byte[] appId, byte[] privateKey, byte[] secretKey, byte[] email,
-                byte[] password, byte[] scope, byte[] options, PointerByReference error);
+                byte[] password, byte[] scope, byte[] options, Pointer[] error);
         long mailru_password_client_session_new(byte[] appId, byte[] privateKey, byte[] email, byte[] password,
-                byte[] scope, byte[] options, PointerByReference error);
+                byte[] scope, byte[] options, Pointer[] error);
         long mailru_password_server_session_new(byte[] appId, byte[] secretKey, byte[] email, byte[] password,
-                byte[] scope, byte[] options, PointerByReference error);
+                byte[] scope, byte[] options, Pointer[] error);
         long mailru_refresh_session_new(byte[] appId, byte[] privateKey, byte[] secretKey, byte[] refreshToken,
-                byte[] options, PointerByReference error);
+                byte[] options, Pointer[] error);
         long mailru_refresh_client_session_new(byte[] appId, byte[] privateKey, byte[] refreshToken, byte[] options,
-                PointerByReference error);
+                Pointer[] error);
         long mailru_refresh_server_session_new(byte[] appId, byte[] secretKey, byte[] refreshToken, byte[] options,
-                PointerByReference error);
+                Pointer[] error);
         long mailru_stored_session_new(byte[] appId, byte[] privateKey, byte[] secretKey, byte[] tokens, byte[] options,
-                PointerByReference error);
+                Pointer[] error);
 
         // What waits in C, which Java cannot interrupt: declared for completeness, and done by mailru_queue_request.
-        Pointer mailru_call(long session, byte[] method, byte[] params, IntByReference code);
+        Pointer mailru_call(long session, byte[] method, byte[] params, int[] code);
         Pointer mailru_call_within(long session, byte[] method, byte[] params, long timeoutMs, long cancel,
-                IntByReference code);
+                int[] code);
         Pointer mailru_upload(long session, byte[] method, byte[] params, byte[] field, byte[] fileName, byte[] data,
-                SizeT size, IntByReference code);
-        Pointer mailru_request(long session, byte[] request, byte[] data, SizeT size, long cancel, IntByReference code);
-        Pointer mailru_public(long session, byte[] path, byte[] params, IntByReference code);
-        Pointer mailru_authorize(long session, IntByReference code);
+                SizeT size, int[] code);
+        Pointer mailru_request(long session, byte[] request, byte[] data, SizeT size, long cancel, int[] code);
+        Pointer mailru_public(long session, byte[] path, byte[] params, int[] code);
+        Pointer mailru_authorize(long session, int[] code);
 
-        Pointer mailru_sign(long session, byte[] method, byte[] params, IntByReference code);
-        Pointer mailru_tokens(long session, IntByReference code);
-        Pointer mailru_stats(long session, IntByReference code);
-        int mailru_session_set_tokens(long session, byte[] tokens, PointerByReference error);
+        Pointer mailru_sign(long session, byte[] method, byte[] params, int[] code);
+        Pointer mailru_tokens(long session, int[] code);
+        Pointer mailru_stats(long session, int[] code);
+        int mailru_session_set_tokens(long session, byte[] tokens, Pointer[] error);
         int mailru_session_on_token(long session, Told told, Pointer userData, Released released);
         int mailru_session_on_renewal(long session, Renewing renewing, Pointer userData, Released released);
         int mailru_session_cancel(long session);
@@ -75,15 +72,15 @@ final class Library {
 
         long mailru_cancel_new();
         int mailru_cancel_fire(long cancel);
-        int mailru_cancel_progress(long cancel, LongByReference sent, LongByReference total);
+        int mailru_cancel_progress(long cancel, long[] sent, long[] total);
         void mailru_cancel_free(long cancel);
 
-        long mailru_queue_new(int workers, int capacity, PointerByReference error);
+        long mailru_queue_new(int workers, int capacity, Pointer[] error);
         int mailru_queue_submit(long queue, long session, byte[] method, byte[] params, long tag,
-                PointerByReference error);
+                Pointer[] error);
         int mailru_queue_request(long queue, long session, byte[] request, byte[] data, SizeT size, long cancel,
-                long tag, PointerByReference error);
-        Pointer mailru_queue_next(long queue, int timeoutMs, LongByReference tag, IntByReference code);
+                long tag, Pointer[] error);
+        Pointer mailru_queue_next(long queue, int timeoutMs, long[] tag, int[] code);
         int mailru_queue_cancel(long queue, long tag);
         int mailru_queue_fd(long queue);
         void mailru_queue_free(long queue);
@@ -92,17 +89,19 @@ final class Library {
         String mailru_version();
         int mailru_abi_version();
         String mailru_code_name(int code);
-        Pointer mailru_methods(IntByReference code);
-        Pointer mailru_errors(IntByReference code);
+        Pointer mailru_methods(int[] code);
+        Pointer mailru_errors(int[] code);
         long mailru_error_number(byte[] error);
         int mailru_error_transient(byte[] error);
-        Pointer mailru_error_message(byte[] error, IntByReference code);
+        Pointer mailru_error_message(byte[] error, int[] code);
         Pointer mailru_authorize_url(byte[] appId, byte[] redirectUri, byte[] responseType, byte[] scope, byte[] state,
-                IntByReference code);
-        Pointer mailru_parse_redirect(byte[] url, byte[] expectedState, IntByReference code);
-        Pointer mailru_verify(byte[] secretKey, byte[] params, IntByReference code);
-        Pointer mailru_verify_launch(byte[] secretKey, byte[] params, IntByReference code);
-        Pointer mailru_verify_query(byte[] kind, byte[] secretKey, byte[] query, IntByReference code);
+                int[] code);
+        Pointer mailru_authorize_url_at(byte[] address, byte[] appId, byte[] redirectUri, byte[] responseType,
+                byte[] scope, byte[] state, int[] code);
+        Pointer mailru_parse_redirect(byte[] url, byte[] expectedState, int[] code);
+        Pointer mailru_verify(byte[] secretKey, byte[] params, int[] code);
+        Pointer mailru_verify_launch(byte[] secretKey, byte[] params, int[] code);
+        Pointer mailru_verify_query(byte[] kind, byte[] secretKey, byte[] query, int[] code);
         int mailru_set_log(Logged logged, Pointer userData, Released released, int level);
     }
 
@@ -200,20 +199,20 @@ final class Library {
     }
 
     /** Runs a function that answers with JSON and a code. */
-    static String answer(Function<IntByReference, Pointer> function) {
-        IntByReference code = new IntByReference();
+    static String answer(Function<int[], Pointer> function) {
+        int[] code = new int[1];
         String json = taken(function.apply(code));
-        if (code.getValue() != 0) {
-            throw MailruException.of(code.getValue(), json);
+        if (code[0] != 0) {
+            throw MailruException.of(code[0], json);
         }
         return json;
     }
 
     /** Runs a function that gives an error's JSON beside a handle or a code. */
-    static long made(Function<PointerByReference, Number> function) {
-        PointerByReference error = new PointerByReference();
+    static long made(Function<Pointer[], Number> function) {
+        Pointer[] error = new Pointer[1];
         long outcome = function.apply(error).longValue();
-        String json = taken(error.getValue());
+        String json = taken(error[0]);
         if (json != null) {
             throw MailruException.of(-(int) functions().mailru_error_number(Text.c(json)), json);
         }

@@ -64,19 +64,22 @@ public final class Mailru {
 
     /** The address at which a user lets the application in. Keep the state in the user's own session. */
     public static String authorizeUrl(String appId, String redirectUri, String state, String... scope) {
-        return authorizeUrl("code", appId, redirectUri, state, scope);
+        return authorizeUrl(null, "code", appId, redirectUri, state, scope);
     }
 
-    /** The same for another response than a code: "token", for desktop programs. */
-    public static String authorizeUrl(String responseType, String appId, String redirectUri, String state,
+    /** The same for another response than a code ("token", for desktop programs), and for another authorization server's
+     * page for logins, such as the sandbox's; null is the platform's. */
+    public static String authorizeUrl(String server, String responseType, String appId, String redirectUri, String state,
             String[] scope) {
+        byte[] page = Text.text("address", server);
         byte[] response = Text.text("response_type", responseType);
         byte[] app = Text.text("app_id", appId);
         byte[] address = Text.text("redirect_uri", redirectUri);
         byte[] sent = Text.text("state", state);
         byte[] all = Text.text("scope", String.join(" ", scope));
-        String json = Library.answer(
-                code -> Library.functions().mailru_authorize_url(app, address, response, all, sent, code));
+        String json = Library.answer(code -> page == null
+                ? Library.functions().mailru_authorize_url(app, address, response, all, sent, code)
+                : Library.functions().mailru_authorize_url_at(page, app, address, response, all, sent, code));
         return Text.text(Text.members(json), "url");
     }
 

@@ -3,7 +3,6 @@ package libmailru;
 import com.google.gson.JsonElement;
 import com.google.gson.JsonObject;
 import com.google.gson.JsonParseException;
-import com.sun.jna.ptr.IntByReference;
 import java.time.Duration;
 import java.util.Optional;
 import java.util.OptionalInt;
@@ -34,10 +33,10 @@ public class MailruException extends RuntimeException {
         static Known of(int code, String json) {
             Library.Functions c = Library.functions();
             byte[] error = Text.c(json);
-            IntByReference status = new IntByReference();
+            int[] status = new int[1];
             String text = Library.taken(c.mailru_error_message(error, status));
             return new Known(code, c.mailru_code_name(code), c.mailru_error_number(error),
-                    c.mailru_error_transient(error) == 1, status.getValue() == 0 ? text : json, json);
+                    c.mailru_error_transient(error) == 1, status[0] == 0 ? text : json, json);
         }
     }
 

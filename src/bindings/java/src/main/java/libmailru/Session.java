@@ -209,7 +209,7 @@ public final class Session implements AutoCloseable {
         }
     }
 
-    private String answer(Function<com.sun.jna.ptr.IntByReference, com.sun.jna.Pointer> function) {
+    private String answer(Function<int[], com.sun.jna.Pointer> function) {
         try {
             return Library.answer(function);
         } finally {

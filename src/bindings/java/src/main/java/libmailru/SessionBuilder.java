@@ -1,6 +1,6 @@
 package libmailru;
 
-import com.sun.jna.ptr.PointerByReference;
+import com.sun.jna.Pointer;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.LinkedHashMap;
@@ -142,12 +142,12 @@ public final class SessionBuilder {
     }
 
     private interface Constructor {
-        long call(Library.Functions c, byte[] options, PointerByReference error);
+        long call(Library.Functions c, byte[] options, Pointer[] error);
     }
 
     private Session make(Constructor constructor) {
         byte[] json = Text.text("options_json", Text.object("options_json", options));
-        Function<PointerByReference, Number> made = error -> constructor.call(Library.functions(), json, error);
+        Function<Pointer[], Number> made = error -> constructor.call(Library.functions(), json, error);
         return new Session(Library.made(made), executor);
     }
 
