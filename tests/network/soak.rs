@@ -324,7 +324,7 @@ fn nothing_is_lost_done_twice_or_left_over() {
                 rounds += 1;
                 writes += platforms.iter().map(Platform::settle).sum::<usize>();
                 // After the first rounds everything that is made on first use is there.
-                let now = (memory("VmRSS"), threads().len(), descriptors());
+                let now = (in_use(), threads().len(), descriptors());
                 base = base.or((rounds == 3).then_some(now));
                 if rounds % 50 == 0 {
                     println!("after {rounds} rounds: {now:?}, {writes} writes");
@@ -336,7 +336,7 @@ fn nothing_is_lost_done_twice_or_left_over() {
         }
         let outcomes = totals.outcomes.into_inner().expect("no panic");
         let (memory_then, ..) = base.expect("three rounds");
-        let grown = memory("VmRSS").saturating_sub(memory_then);
+        let grown = in_use().saturating_sub(memory_then);
         println!(
             "measured: {seconds} s, {} outcomes {outcomes:?}; {writes} writes done, none twice, {} of them after the host \
              repeated what was not sent; {} of the queue, each once; memory grew by {grown} KiB of {memory_then}",
@@ -354,11 +354,18 @@ fn nothing_is_lost_done_twice_or_left_over() {
         }
         println!("measured: threads and descriptors {:?}, first {empty:?}", left());
         assert!(is_back(left()), "{:?} threads and descriptors, first {empty:?}", left());
-        assert!(grown < 8_000, "{grown} KiB");
+        assert!(grown < 2_000, "{grown} KiB");
         for outcome in ["MAILRU_OK", "MAILRU_API_ERROR", "MAILRU_NETWORK_ERROR", "MAILRU_TIMEOUT", "MAILRU_CANCELLED"] {
             assert!(outcomes.contains_key(outcome), "no outcome was {outcome}: {outcomes:?}");
         }
     });
+}
+
+/// KiB that were allocated and not released. The size of the process would also tell what the comparison with ten thousand
+/// writes of a platform needed at a time.
+fn in_use() -> usize {
+    // SAFETY: the function has no arguments and cannot fail.
+    unsafe { libc::mallinfo2() }.uordblks / 1024
 }
 
 /// The library's counters are ours, and the newest tokens that it handed out are the newest that the server gave.
