@@ -4,6 +4,8 @@ use std::alloc::{self, Layout};
 use std::ffi::{CStr, CString, c_char};
 use std::mem::ManuallyDrop;
 
+use zeroize::Zeroize;
+
 use crate::error::{Code, Failure, Outcome};
 use crate::json::Json;
 use crate::memory;
@@ -104,10 +106,6 @@ pub fn c_string(text: String) -> CString {
 pub unsafe fn take_back(pointer: *mut c_char) {
     if !pointer.is_null() {
         // SAFETY: the caller's promise.
-        let mut bytes = unsafe { CString::from_raw(pointer) }.into_bytes();
-        // zeroize writes byte by byte, which takes as long for a large answer as to check it. black_box keeps the
-        // compiler from leaving the filling out.
-        bytes.fill(0);
-        std::hint::black_box(&bytes);
+        unsafe { CString::from_raw(pointer) }.into_bytes().zeroize();
     }
 }

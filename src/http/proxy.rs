@@ -303,7 +303,7 @@ mod tests {
     }
 
     #[test]
-    fn a_header_of_a_stranger_names_no_proxy() {
+    fn a_request_header_names_no_proxy() {
         let environment = [("REQUEST_METHOD", "GET"), ("HTTP_PROXY", "evil"), ("HTTPS_PROXY", "a")];
         for windows in [false, true] {
             let proxies = named(&environment, windows).expect("valid");

@@ -25,7 +25,7 @@ fn answers_are_their_callers_own() {
 }
 
 #[test]
-fn a_child_lets_go_of_the_parents_connections() {
+fn a_child_closes_the_parents_connections() {
     let Some(host) = compiled("host.c") else { return };
     let (plain, tls) = (Sandbox::start(), TlsSandbox::start(&[]));
     for options in [plain.options(json!({})), tls.options(json!({}))] {
