@@ -16,6 +16,9 @@ const SMALL: u64 = 65_536;
 
 #[test]
 fn each_call_of_the_system_may_fail() {
+    if !takes_long("faults of the system") {
+        return;
+    }
     let (Some(host), Some(compiler)) = (compiled("faults_host.c"), program("cc")) else { return };
     let folder = tempfile::tempdir().expect("a folder");
     let library = folder.path().join("faults.so");
