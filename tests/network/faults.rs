@@ -9,7 +9,7 @@ use std::thread;
 
 use serde_json::json;
 
-use crate::host::{Program, compiled, text};
+use crate::host::{Program, compiled, preloaded, text};
 use crate::support::*;
 use crate::tools::*;
 
@@ -23,18 +23,10 @@ const KINDS: [(&str, &str, u64); 4] = [
 
 #[test]
 fn each_call_of_the_system_may_fail() {
-    let (Some(host), Some(compiler)) = (compiled("faults_host.c"), program("cc")) else { return };
-    let folder = tempfile::tempdir().expect("a folder");
-    let library = folder.path().join("faults.so");
-    let output = run(Command::new(compiler)
-        .args(["-std=gnu11", "-D_GNU_SOURCE", "-Wall", "-Wextra", "-Werror", "-O1", "-shared", "-fPIC", "-o"])
-        .arg(&library)
-        .arg(here("faults.c"))
-        .arg("-ldl"));
-    assert!(output.status.success(), "{}", errors(&output));
+    let (Some(host), Some(library)) = (compiled("faults_host.c"), preloaded("faults.c")) else { return };
     thread::scope(|scope| {
         for kind in KINDS {
-            let (host, library) = (&host, &library);
+            let (host, library) = (&host, library.path());
             scope.spawn(move || {
                 let sandbox = Sandbox::start();
                 let options = |more| sandbox.options(more);

@@ -51,6 +51,20 @@ pub fn compiled(source: &str) -> Option<Program> {
     Some(Program { path, _folder: folder })
 }
 
+/// A library of this folder that a program loads before the C library; `None` without a compiler.
+pub fn preloaded(source: &str) -> Option<Program> {
+    let compiler = program("cc")?;
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("preloaded.so");
+    let output = run(Command::new(compiler)
+        .args(["-std=gnu11", "-D_GNU_SOURCE", "-Wall", "-Wextra", "-Werror", "-O1", "-shared", "-fPIC", "-o"])
+        .arg(&path)
+        .arg(here(source))
+        .arg("-ldl"));
+    assert!(output.status.success(), "{source}: {}", errors(&output));
+    Some(Program { path, _folder: folder })
+}
+
 pub fn text(output: &Output) -> String {
     String::from_utf8_lossy(&output.stdout).into_owned()
 }
