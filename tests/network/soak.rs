@@ -40,6 +40,20 @@ const TOKEN_FAULTS: &str = r#"[
     [{"kind":"oauth_error","error":"invalid_grant"}, 0.1]
 ]"#;
 
+/// Has a platform misbehave at random.
+pub fn misbehave(sandbox: &Sandbox) {
+    let post = |on: &Value, list: &str| {
+        for rule in serde_json::from_str::<Vec<(Value, f64)>>(list).expect("JSON") {
+            sandbox.post("faults", json!({ "on": on, "times": null, "probability": rule.1, "fault": rule.0 }));
+        }
+    };
+    post(&json!({ "path": "/platform" }), FAULTS);
+    post(&json!({ "path": "/oauth" }), TOKEN_FAULTS);
+    let connections = r#"[[{"kind":"reset"},0.3],[{"kind":"close"},0.1],[{"kind":"garbage"},0.02],
+        [{"kind":"delay","ms":20},0.05]]"#;
+    post(&json!({ "connection": true }), connections);
+}
+
 /// One platform with the sessions that use it.
 struct Platform<'a> {
     sandbox: &'a Sandbox,
@@ -92,19 +106,6 @@ impl<'a> Platform<'a> {
             done: Mutex::default(),
             seen: Mutex::default(),
         }
-    }
-
-    fn misbehave(&self) {
-        let post = |on: &Value, list: &str| {
-            for rule in serde_json::from_str::<Vec<(Value, f64)>>(list).expect("JSON") {
-                self.sandbox.post("faults", json!({ "on": on, "times": null, "probability": rule.1, "fault": rule.0 }));
-            }
-        };
-        post(&json!({ "path": "/platform" }), FAULTS);
-        post(&json!({ "path": "/oauth" }), TOKEN_FAULTS);
-        let connections = r#"[[{"kind":"reset"},0.3],[{"kind":"close"},0.1],[{"kind":"garbage"},0.02],
-            [{"kind":"delay","ms":20},0.05]]"#;
-        post(&json!({ "connection": true }), connections);
     }
 
     /// Compares what was written with what the platform did; returns how much that was.
@@ -322,7 +323,7 @@ fn nothing_is_lost_done_twice_or_left_over() {
                 Platform::new(&plain, plain.options(limits.clone())),
                 Platform::new(&tls.sandbox, tls.options(limits)),
             ];
-            platforms.iter().for_each(Platform::misbehave);
+            platforms.iter().for_each(|platform| misbehave(platform.sandbox));
             let queue = Queue::new(8, 64);
             while rounds < 3 || Instant::now() < until {
                 let round = Round {
