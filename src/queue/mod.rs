@@ -25,6 +25,7 @@ use crate::call::{Call, CallGroup, Interrupt};
 use crate::error::{Code, Failure, Outcome};
 use crate::fork::{OfThisProcess, lock};
 use crate::json::Json;
+use crate::memory::room_for_call;
 use crate::request::Request;
 use crate::session::{PreparedRequest, Session};
 
@@ -49,6 +50,7 @@ impl Queue {
             let problem = format!("must be at most {MAX_IN_FLIGHT}, or 0 for {DEFAULT_IN_FLIGHT}");
             return Err(Failure::argument("workers", problem));
         }
+        room_for_call()?;
         let or_default = |number, default| if number == 0 { default } else { number } as usize;
         let in_flight = or_default(in_flight, DEFAULT_IN_FLIGHT);
         let capacity = or_default(capacity, DEFAULT_CAPACITY.max(2 * in_flight as u32));
