@@ -72,7 +72,7 @@ static bool request_json(char *text, size_t size) {
         case 0: length = snprintf(text, size, "{\"authorize\":true"); break;
         case 1: length = snprintf(text, size, "{\"public\":\"mail/demo\",\"params\":{\"a\":1}"); break;
         case 2:
-            length = snprintf(text, size, "{\"method\":\"sandbox.echo\",\"file\":{\"field\":\"img_file\",\"name\":\"a.jpg\"}");
+            length = snprintf(text, size, "{\"method\":\"sandbox.echo\",\"file\":{\"field\":\"img_file\",\"name\":\"a.jpg\",\"type\":\"image/jpeg\"}");
             has_file = true;
             break;
         default: length = snprintf(text, size, "{\"method\":\"%s\",\"params\":{\"b\":\"c\"}", ONE_OF(methods));
