@@ -54,7 +54,7 @@ for tool; do
     valgrind)
         need valgrind
         (
-            export MAILRU_TEST_RUN="valgrind -q --error-exitcode=9 --leak-check=full --errors-for-leak-kinds=definite --child-silent-after-fork=yes --fair-sched=yes"
+            export MAILRU_TEST_RUN="valgrind -q --error-exitcode=9 --leak-check=full --show-leak-kinds=definite --errors-for-leak-kinds=definite --child-silent-after-fork=yes --fair-sched=yes"
             MAILRU_HOST_THREADS=${MAILRU_HOST_THREADS:-6} watch valgrind
         )
         ;;
