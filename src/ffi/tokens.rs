@@ -1,7 +1,6 @@
 //! Tokens: obtaining and showing them, and their callbacks.
 
 use std::ffi::{c_char, c_void};
-use std::sync::Arc;
 
 use super::callbacks::{HostData, mailru_release_callback, mailru_renewal_callback, mailru_token_callback};
 use super::strings::text;
@@ -63,9 +62,10 @@ pub unsafe extern "C" fn mailru_session_set_tokens(
 }
 
 /// Sets the callback that receives every new set of tokens, before any of them is used, on a thread of
-/// the library. It is also called for a grant that outlived its callers or its session, and for tokens
-/// in an answer that lacks another field. A slow callback delays only its own session: a call that
-/// waits too long for it is MAILRU_TIMEOUT with a message that says so.
+/// the library or, with callbacks_in_calls, on this thread. It is also called for a grant that outlived
+/// its callers or its session, and for tokens in an answer that lacks another field. A slow callback
+/// delays only its own session: a call that waits too long for it is MAILRU_TIMEOUT with a message that
+/// says so.
 ///
 /// callback: replaces the one set before; NULL removes it.
 /// user_data: passed to the callback, never accessed by the library.
@@ -81,17 +81,18 @@ pub unsafe extern "C" fn mailru_session_on_token(
     user_data: *mut c_void,
     release: mailru_release_callback,
 ) -> i32 {
-    let data = HostData::new(user_data, release);
+    let mut data = HostData::new(user_data, release);
     return_code(move || {
         let session = handles::session(session)?;
         let Some(callback) = callback else {
             drop(data);
-            return session.on_token(None);
+            return session.forget_on_token();
         };
-        session.on_token(Some(Arc::new(move |tokens: &str| {
+        data.stay(session.callbacks_thread());
+        session.on_token(move |tokens: &str| {
             // SAFETY: the host gave the function for this data, which lives as long as this closure.
             data.call_with_text(tokens, |user_data, tokens| unsafe { callback(user_data, tokens) });
-        })))
+        })
     })
 }
 
@@ -101,7 +102,8 @@ pub unsafe extern "C" fn mailru_session_on_token(
 /// stored tokens and passes them to mailru_session_set_tokens: if they are newer, no request is made.
 /// In phase 0 it releases the lock. A first grant by code or password is not a renewal.
 ///
-/// callback: replaces the one set before; NULL removes it. It runs on a thread of the library.
+/// callback: replaces the one set before; NULL removes it. It runs on a thread of the library or, with
+/// callbacks_in_calls, on this thread.
 /// user_data, release, the result and the codes: as for mailru_session_on_token.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn mailru_session_on_renewal(
@@ -110,16 +112,17 @@ pub unsafe extern "C" fn mailru_session_on_renewal(
     user_data: *mut c_void,
     release: mailru_release_callback,
 ) -> i32 {
-    let data = HostData::new(user_data, release);
+    let mut data = HostData::new(user_data, release);
     return_code(move || {
         let session = handles::session(session)?;
         let Some(callback) = callback else {
             drop(data);
-            return session.on_renewal(None);
+            return session.forget_on_renewal();
         };
-        session.on_renewal(Some(Arc::new(move |phase: i32| {
+        data.stay(session.callbacks_thread());
+        session.on_renewal(move |phase: i32| {
             // SAFETY: the host gave the function for this data, which lives as long as this closure.
             data.call(|user_data| unsafe { callback(user_data, phase) });
-        })))
+        })
     })
 }

@@ -23,6 +23,9 @@ const KINDS: [(&str, &str, u64); 4] = [
 
 #[test]
 fn each_call_of_the_system_may_fail() {
+    if !takes_long("faults of the system") {
+        return;
+    }
     let (Some(host), Some(library)) = (compiled("faults_host.c"), preloaded("faults.c")) else { return };
     thread::scope(|scope| {
         for kind in KINDS {

@@ -16,6 +16,7 @@ mod flight;
 mod fork;
 mod host;
 mod hostile;
+mod in_calls;
 mod log;
 mod matrix;
 mod memory;

@@ -147,8 +147,9 @@ static void authorization(const char *refresh_token) {
     mailru_session_on_token(session, NULL, NULL, NULL);
     mailru_session_on_renewal(session, NULL, NULL, NULL);
     mailru_session_free(session);
+    if (mailru_set_log(on_log, NULL, release, 4 + MAILRU_LOG_IN_CALLS) != MAILRU_OK) fail("MAILRU_LOG_IN_CALLS", NULL);
     mailru_set_log(NULL, NULL, NULL, 0);
-    if (tokens < 1 || phases < 2 || lines < 1 || releases != 3) fail("callbacks", "not called as promised");
+    if (tokens < 1 || phases < 2 || lines < 1 || releases != 4) fail("callbacks", "not called as promised");
 }
 
 static void helpers(void) {

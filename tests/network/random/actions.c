@@ -147,7 +147,9 @@ static void listen_(void) {
                  LOCAL);
             break;
         default:
-            fits(F_set_log, M(set_log, listener ? on_log : NULL, listener, listener ? on_release : NULL, (int)drawn(6)),
+            fits(F_set_log,
+                 M(set_log, listener ? on_log : NULL, listener, listener ? on_release : NULL,
+                   (int)drawn(6) + (drawn(4) ? 0 : MAILRU_LOG_IN_CALLS)),
                  BIT(MAILRU_OK) | BIT(MAILRU_INVALID_ARGUMENT));
     }
 }

@@ -40,7 +40,7 @@ static void choose_options(char *text, size_t size, int platform) {
     static const char *const more[] = {
         "",
         ",\"pass_error\":true",
-        ",\"get_limit\":200",
+        ",\"get_limit\":200,\"callbacks_in_calls\":true",
         ",\"auto_refresh\":false",
         ",\"max_idle_connections\":1,\"allow_http\":true",
         ",\"max_calls_per_second\":2000",
