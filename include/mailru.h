@@ -165,6 +165,7 @@
  *     tls_roots             webpki                                or "system": the trusted authorities
  *     ca_file               none                                  a PEM file of authorities to trust instead
  *     max_calls_per_second  none                                  one rate limit for all sessions with this app_id
+ *     callbacks_in_calls    false                                 callbacks only on the thread that sets them
  *     allow_http            false                                 allow plain http to other machines
  *
  * timeout_ms limits a whole call, with retries and renewals. A request is retried only if that
