@@ -97,3 +97,35 @@ fn the_random_host_uses_every_function() {
     assert_eq!(used, declared);
     assert!(declared.len() >= 54, "{declared:?}");
 }
+
+/// What the programs in C use of the record of names: all options, all members of requests, and each code but that of a
+/// bug, which no program can cause.
+#[test]
+fn programs_in_c_use_every_name() {
+    let folder = |path: &str, end: &str| -> String {
+        let files = fs::read_dir(here(path)).expect("a folder").flatten().map(|file| file.path());
+        let files = files.filter(|file| file.to_str().is_some_and(|name| name.ends_with(end)));
+        files.map(|file| fs::read_to_string(file).expect("a file")).collect()
+    };
+    // The options of the platforms and of time come from the tests.
+    let random = folder("random", ".c") + &folder(".", "random.rs") + &folder("../abi/support", "sandbox.rs");
+    let random = random.replace('\\', "") + &folder(".", "tools.rs");
+    let programs = folder("../abi/programs", ".c") + &folder(".", ".c");
+    let vocabulary = fs::read_to_string(here("../abi/record/vocabulary.txt")).expect("a file");
+    let mut names = 0;
+    for line in vocabulary.lines() {
+        let mut words = line.split(' ');
+        let kind = words.next().expect("a word");
+        if matches!(kind, "option" | "request_member" | "file_member") {
+            let name = words.next().expect("a name");
+            assert!(random.contains(&format!("\"{name}\"")), "the random host does not use {name}");
+            names += 1;
+        }
+    }
+    let codes = fs::read_to_string(here("../../src/codes.in")).expect("a file");
+    for name in codes.split('"').filter(|part| part.starts_with("MAILRU_") && *part != "MAILRU_INTERNAL_ERROR") {
+        assert!(programs.contains(name), "no program in C expects {name}");
+        names += 1;
+    }
+    assert!(names >= 52, "{names}");
+}

@@ -18,11 +18,11 @@ watch() {
         grep -E '^measured|^test |panicked|WARNING|ERROR|SUMMARY' && exit "${PIPESTATUS[0]}")
 }
 
-# Builds the library for a sanitizer and lays it where a program looks for it.
+# Builds the library for a sanitizer, with these flags of rustc and this cargo, and lays it where a program looks for it.
 instrumented() {
     local built=$cargo_folder/sanitizers/$1/$triple/debug
     (cd "$root" && RUSTC_BOOTSTRAP=1 RUSTFLAGS="$2" CARGO_TARGET_DIR=$cargo_folder/sanitizers/$1 \
-        "${@:3}" build --quiet --lib --target "$triple")
+        "$3" build --quiet --lib --target "$triple" --config profile.dev.opt-level=1 "${@:4}")
     ln -sf libmailru.so "$built/libmailru.so.0"
     export MAILRU_TEST_LIBRARY=$built
 }
@@ -31,9 +31,9 @@ for tool; do
     echo "== $tool"
     case $tool in
     address)
-        need clang
+        need cc
         (
-            instrumented address -Zsanitizer=address cargo --config 'profile.dev.opt-level=1' -- --features sanitizer
+            instrumented address -Zsanitizer=address cargo --features sanitizer
             export MAILRU_TEST_CC="cc -fsanitize=address"
             ASAN_OPTIONS=detect_stack_use_after_return=0 watch address
         )
@@ -44,7 +44,7 @@ for tool; do
         (
             export RUSTC=/usr/bin/rustc
             instrumented thread "-Zsanitizer=thread -Cunsafe-allow-abi-mismatch=sanitizer" \
-                /usr/bin/cargo -Zbuild-std=std,panic_unwind --config 'profile.dev.opt-level=1'
+                /usr/bin/cargo -Zbuild-std=std,panic_unwind
             unset RUSTC
             export MAILRU_TEST_CC="clang -fsanitize=thread" MAILRU_TEST_RUN="setarch -R"
             # A child of a process with many threads starts threads of its own.
@@ -54,7 +54,7 @@ for tool; do
     valgrind)
         need valgrind
         (
-            export MAILRU_TEST_RUN="valgrind -q --error-exitcode=9 --leak-check=full --errors-for-leak-kinds=definite --child-silent-after-fork=yes --fair-sched=yes"
+            export MAILRU_TEST_RUN="valgrind -q --error-exitcode=9 --leak-check=full --show-leak-kinds=definite --errors-for-leak-kinds=definite --child-silent-after-fork=yes --fair-sched=yes"
             MAILRU_HOST_THREADS=${MAILRU_HOST_THREADS:-6} watch valgrind
         )
         ;;

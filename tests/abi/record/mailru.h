@@ -910,6 +910,7 @@ int32_t mailru_queue_submit(mailru_queue queue,
  queue, tag, error, the result and the codes: as for mailru_queue_submit.
  session, request_json, cancel: as for mailru_request, with the same checks. A timeout_ms in
  request_json begins with the submission.
+ A cancel handle that was fired refuses the submission as MAILRU_CANCELLED.
  data, size: the file of an upload, copied; else NULL and 0.
  */
 int32_t mailru_queue_request(mailru_queue queue,

@@ -72,7 +72,7 @@ static bool request_json(char *text, size_t size) {
         case 0: length = snprintf(text, size, "{\"authorize\":true"); break;
         case 1: length = snprintf(text, size, "{\"public\":\"mail/demo\",\"params\":{\"a\":1}"); break;
         case 2:
-            length = snprintf(text, size, "{\"method\":\"sandbox.echo\",\"file\":{\"field\":\"img_file\",\"name\":\"a.jpg\"}");
+            length = snprintf(text, size, "{\"method\":\"sandbox.echo\",\"file\":{\"field\":\"img_file\",\"name\":\"a.jpg\",\"type\":\"image/jpeg\"}");
             has_file = true;
             break;
         default: length = snprintf(text, size, "{\"method\":\"%s\",\"params\":{\"b\":\"c\"}", ONE_OF(methods));
@@ -147,7 +147,9 @@ static void listen_(void) {
                  LOCAL);
             break;
         default:
-            fits(F_set_log, M(set_log, listener ? on_log : NULL, listener, listener ? on_release : NULL, (int)drawn(6)),
+            fits(F_set_log,
+                 M(set_log, listener ? on_log : NULL, listener, listener ? on_release : NULL,
+                   (int)drawn(6) + (drawn(4) ? 0 : MAILRU_LOG_IN_CALLS)),
                  BIT(MAILRU_OK) | BIT(MAILRU_INVALID_ARGUMENT));
     }
 }

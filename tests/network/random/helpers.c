@@ -40,14 +40,15 @@ static void choose_options(char *text, size_t size, int platform) {
     static const char *const more[] = {
         "",
         ",\"pass_error\":true",
-        ",\"get_limit\":200",
+        ",\"get_limit\":200,\"callbacks_in_calls\":true",
         ",\"auto_refresh\":false",
-        ",\"max_idle_connections\":1",
+        ",\"max_idle_connections\":1,\"allow_http\":true",
         ",\"max_calls_per_second\":2000",
         ",\"retries\":0,\"user_agent\":\"random\"",
-        ",\"max_response_bytes\":2000",
-        ",\"connect_timeout_ms\":300",
+        ",\"max_response_bytes\":2000,\"proxy\":\"env\"",
+        ",\"connect_timeout_ms\":300,\"tls_roots\":\"webpki\"",
         ",\"client_secret\":\"" SECRET_KEY "\"",
+        ",\"refresh_token\":\"unknown\",\"expires_in\":1",
     };
     int length = snprintf(text, size, "%.*s%s", (int)strlen(options[platform]) - 1, options[platform], ONE_OF(more));
     if (drawn(6) == 0) length += snprintf(text + length, size - length, ",\"token_file\":\"%s%d\"", token_file, platform);
