@@ -1,7 +1,7 @@
 //! What a session tells the host: new tokens, and the phases of renewals; on the thread that may be told.
 #![forbid(unsafe_code)]
 
-use std::sync::Arc;
+use std::sync::{Arc, mpsc};
 
 use super::{FETCHING, Stage, TokenStore};
 use crate::error::{Code, Failure, Outcome};
@@ -70,13 +70,68 @@ impl<T> Slot<T> {
     }
 }
 
+/// Whether a callback that has returned is to count as running, until the sender is dropped.
+#[derive(Default)]
+pub struct Hold {
+    /// Whether a callback runs now. Some hosts run it on a thread other than the one that the library calls them on.
+    may_begin: bool,
+    end: Option<mpsc::Sender<()>>,
+    wait: Option<mpsc::Receiver<()>>,
+    /// The session was freed: nobody would end it.
+    is_over: bool,
+}
+
 impl TokenStore {
+    /// Has the callback that runs now count as running until [`Self::end_hold`].
+    pub fn hold(&self) -> Outcome<()> {
+        let (end, wait) = mpsc::channel();
+        let may_begin = self.hold.with(|hold| {
+            let hold = hold.get_or_renew();
+            if hold.may_begin && hold.wait.is_none() && !hold.is_over {
+                (hold.end, hold.wait) = (Some(end), Some(wait));
+            }
+            hold.may_begin
+        });
+        if may_begin {
+            return Ok(());
+        }
+        let problem = "is 1 while no token or renewal callback of this session runs; call it inside one of them";
+        Err(Failure::argument("hold", problem))
+    }
+
+    /// Tells a listener, which may ask for a hold meanwhile.
+    fn tell<T>(&self, listener: &Listener<T>, what: &T) {
+        self.hold.with(|hold| hold.get_or_renew().may_begin = true);
+        listener.tell(what);
+        self.hold.with(|hold| hold.get_or_renew().may_begin = false);
+    }
+
+    /// The callback counts as returned.
+    pub fn end_hold(&self) {
+        let end = self.hold.with(|hold| hold.get_or_renew().end.take());
+        drop(end);
+    }
+
+    /// As [`Self::end_hold`], for good.
+    pub(super) fn forbid_hold(&self) {
+        self.hold.with(|hold| hold.get_or_renew().is_over = true);
+        self.end_hold();
+    }
+
+    /// Waits for the end of the hold, if a callback that has returned asked for one.
+    fn wait_for_hold(&self) {
+        if let Some(wait) = self.hold.with(|hold| hold.get_or_renew().wait.take()) {
+            let _ = wait.recv();
+        }
+    }
+
     /// Tells the listener of new tokens, and returns when it has returned.
     pub(super) fn tell_tokens(self: &Arc<Self>, tokens: &TokenSet) {
         while let Some(listener) = self.tokens_listener.get() {
             let Some(home) = &listener.home else {
                 self.enter(Stage::TokenCallback);
-                return listener.tell(tokens);
+                self.tell(&listener, tokens);
+                return self.wait_for_hold();
             };
             let (store, tokens) = (Arc::clone(self), Arc::clone(tokens));
             self.enter(Stage::HostThread);
@@ -85,12 +140,12 @@ impl TokenStore {
                 let Some(listener) = store.tokens_listener.get() else { return true };
                 if listener.is_here() {
                     store.enter(Stage::TokenCallback);
-                    store.as_fetching_thread(|| listener.tell(&tokens));
+                    store.as_fetching_thread(|| store.tell(&listener, &tokens));
                 }
                 listener.is_here()
             });
             if told != Some(false) {
-                return;
+                return self.wait_for_hold();
             }
         }
     }
@@ -114,7 +169,8 @@ impl TokenStore {
     /// Whether the listener was told.
     fn tell_renewal(self: &Arc<Self>, listener: &RenewalListener, phase: i32, is_limited: bool) -> bool {
         let Some(home) = &listener.home else {
-            listener.tell(&phase);
+            self.tell(listener, &phase);
+            self.wait_for_hold();
             return true;
         };
         let (store, told) = (Arc::clone(self), listener.clone());
@@ -123,9 +179,10 @@ impl TokenStore {
             // Not if the host has removed or replaced it meanwhile.
             if store.renewal_listener.get().is_some_and(|present| Arc::ptr_eq(&present.tell, &told.tell)) {
                 store.enter(Stage::RenewalCallback);
-                store.as_fetching_thread(|| told.tell(&phase));
+                store.as_fetching_thread(|| store.tell(&told, &phase));
             }
         });
+        self.wait_for_hold();
         outcome.is_some()
     }
 
