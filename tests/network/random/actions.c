@@ -43,9 +43,10 @@ static char *parameters(char mark[30]) {
     }
 }
 
-/* An echo that belongs to another call would hold another mark. */
+/* An echo that belongs to another call would hold another mark. Echoes are objects; the sandbox's faults are not. */
 static void check_echo(const char *method, const char *mark, const char *json, int32_t code) {
-    if (code != MAILRU_OK || !*mark || strncmp(method, "sandbox.echo", 12) || !json || strstr(json, "error")) return;
+    if (code != MAILRU_OK || !*mark || strncmp(method, "sandbox.echo", 12) || !json || *json != '{') return;
+    if (strstr(json, "error")) return;
     atomic_fetch_add_explicit(&echoes_sum, 1, memory_order_relaxed);
     if (!strstr(json, mark)) violated("%s: another call's answer: %.200s", method, json);
 }
@@ -136,7 +137,11 @@ static void set_tokens(void) {
 static void listen_(void) {
     struct listener *listener = drawn(4) ? listener_new() : NULL;
     uint64_t session = any_session();
-    switch (drawn(3)) {
+    switch (drawn(4)) {
+        case 3:
+            /* Ends what a callback began; a beginning is refused here. */
+            fits(F_session_hold, M(session_hold, session, (int)drawn(10) == 9), LOCAL);
+            break;
         case 0:
             fits(F_session_on_token,
                  M(session_on_token, session, listener ? on_token : NULL, listener, listener ? on_release : NULL), LOCAL);
