@@ -89,7 +89,7 @@ pub unsafe extern "C" fn mailru_session_on_token(
             drop(data);
             return session.forget_on_token();
         };
-        data.stay(session.callbacks_thread());
+        data.run_only_on(session.callbacks_thread());
         session.on_token(move |tokens: &str| {
             // SAFETY: the host gave the function for this data, which lives as long as this closure.
             data.call_with_text(tokens, |user_data, tokens| unsafe { callback(user_data, tokens) });
@@ -120,7 +120,7 @@ pub unsafe extern "C" fn mailru_session_on_renewal(
             drop(data);
             return session.forget_on_renewal();
         };
-        data.stay(session.callbacks_thread());
+        data.run_only_on(session.callbacks_thread());
         session.on_renewal(move |phase: i32| {
             // SAFETY: the host gave the function for this data, which lives as long as this closure.
             data.call(|user_data| unsafe { callback(user_data, phase) });

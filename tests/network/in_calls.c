@@ -396,6 +396,32 @@ static void *log_here(void *data)
     return over;
 }
 
+static volatile int log_is_removed;
+
+static void *log_and_end(void *data)
+{
+    IN(mailru_set_log(on_line, data, on_last_release, 4 + MAILRU_LOG_IN_CALLS));
+    *(volatile int *)&((struct events *)data)->lines = 1;
+    while (!log_is_removed)
+        pause_ms(1);
+    return NULL;
+}
+
+/* A release that waits for a thread which never enters the library again. */
+static void ended(void)
+{
+    struct events log = {0};
+    pthread_t thread;
+    is(pthread_create(&thread, NULL, log_and_end, &log) == 0, "a thread");
+    while (*(volatile int *)&log.lines == 0)
+        pause_ms(1);
+    IN(mailru_set_log(NULL, NULL, NULL, 0));
+    is(log.released == 0, "it waits for its thread");
+    log_is_removed = 1;
+    pthread_join(thread, NULL);
+    is(log.released == 1, "the thread's end releases it");
+}
+
 /* Two threads set the log in turn while others produce lines. */
 static void contended(void)
 {
@@ -430,6 +456,8 @@ int main(int argc, char **argv)
         bounded();
     } else if (!strcmp(argv[1], "contended")) {
         contended();
+    } else if (!strcmp(argv[1], "ended")) {
+        ended();
     } else {
         return 2;
     }

@@ -56,3 +56,8 @@ fn the_oldest_lines_are_dropped_and_counted() {
 fn the_log_is_replaced_under_way() {
     keeps("contended", 0);
 }
+
+#[test]
+fn a_thread_that_ends_releases_what_waited_for_it() {
+    keeps("ended", 0);
+}

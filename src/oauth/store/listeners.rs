@@ -19,19 +19,19 @@ pub type RenewalListener = Listener<i32>;
 /// A function of the host, and the thread on which alone it runs; `None` for the thread that fetches the tokens.
 pub struct Listener<T> {
     tell: Arc<dyn Fn(&T) + Send + Sync>,
-    home: Option<HostThread>,
+    thread: Option<HostThread>,
 }
 
 impl<T> Clone for Listener<T> {
     fn clone(&self) -> Listener<T> {
-        Listener { tell: Arc::clone(&self.tell), home: self.home.clone() }
+        Listener { tell: Arc::clone(&self.tell), thread: self.thread.clone() }
     }
 }
 
 impl<T> Listener<T> {
     /// A listener.
-    pub fn new(tell: impl Fn(&T) + Send + Sync + 'static, home: Option<HostThread>) -> Listener<T> {
-        Listener { tell: Arc::new(tell), home }
+    pub fn new(tell: impl Fn(&T) + Send + Sync + 'static, thread: Option<HostThread>) -> Listener<T> {
+        Listener { tell: Arc::new(tell), thread }
     }
 
     /// Tells the host. A panic must not lose the tokens.
@@ -44,7 +44,7 @@ impl<T> Listener<T> {
 
     /// Whether the current thread may tell the host.
     fn is_here(&self) -> bool {
-        self.home.as_ref().is_none_or(HostThread::is_current)
+        self.thread.as_ref().is_none_or(HostThread::is_current)
     }
 }
 
@@ -128,14 +128,14 @@ impl TokenStore {
     /// Tells the listener of new tokens, and returns when it has returned.
     pub(super) fn tell_tokens(self: &Arc<Self>, tokens: &TokenSet) {
         while let Some(listener) = self.tokens_listener.get() {
-            let Some(home) = &listener.home else {
+            let Some(thread) = &listener.thread else {
                 self.enter(Stage::TokenCallback);
                 self.tell(&listener, tokens);
                 return self.wait_for_hold();
             };
             let (store, tokens) = (Arc::clone(self), Arc::clone(tokens));
             self.enter(Stage::HostThread);
-            let told = home.perform(None, move || {
+            let told = thread.perform(None, move || {
                 // The host may have set another meanwhile: after that, the first is not called any more.
                 let Some(listener) = store.tokens_listener.get() else { return true };
                 if listener.is_here() {
@@ -152,7 +152,7 @@ impl TokenStore {
 
     /// Tells the listener that a renewal is about to send its request; fails if it cannot be told.
     pub(super) fn tell_renewal_begins(self: &Arc<Self>, listener: &RenewalListener) -> Outcome<()> {
-        self.enter(if listener.home.is_none() { Stage::RenewalCallback } else { Stage::HostThread });
+        self.enter(if listener.thread.is_none() { Stage::RenewalCallback } else { Stage::HostThread });
         if self.tell_renewal(listener, 1, true) {
             return Ok(());
         }
@@ -168,14 +168,14 @@ impl TokenStore {
 
     /// Whether the listener was told.
     fn tell_renewal(self: &Arc<Self>, listener: &RenewalListener, phase: i32, is_limited: bool) -> bool {
-        let Some(home) = &listener.home else {
+        let Some(thread) = &listener.thread else {
             self.tell(listener, &phase);
             self.wait_for_hold();
             return true;
         };
         let (store, told) = (Arc::clone(self), listener.clone());
         let limit = is_limited.then_some(self.limit);
-        let outcome = home.perform(limit, move || {
+        let outcome = thread.perform(limit, move || {
             // Not if the host has removed or replaced it meanwhile.
             if store.renewal_listener.get().is_some_and(|present| Arc::ptr_eq(&present.tell, &told.tell)) {
                 store.enter(Stage::RenewalCallback);
@@ -188,8 +188,8 @@ impl TokenStore {
 
     /// Whether new tokens are told on a thread of the host, which may come late.
     pub(super) fn tells_host_thread(&self) -> bool {
-        let tokens = self.tokens_listener.get().is_some_and(|listener| listener.home.is_some());
-        tokens || self.renewal_listener.get().is_some_and(|listener| listener.home.is_some())
+        let tokens = self.tokens_listener.get().is_some_and(|listener| listener.thread.is_some());
+        tokens || self.renewal_listener.get().is_some_and(|listener| listener.thread.is_some())
     }
 
     /// Runs a callback for which the thread that fetches the tokens waits: a call of this session in it would wait for

@@ -133,15 +133,12 @@ static void set_tokens(void) {
     settled_error(F_session_set_tokens, error, code != MAILRU_OK, LOCAL);
 }
 
-/* Replaces a callback, or removes it. */
+/* Ends what a callback began, replaces a callback, or removes it. */
 static void listen_(void) {
+    if (drawn(4) == 0) return fits(F_session_hold, M(session_hold, any_session(), drawn(10) == 9), LOCAL);
     struct listener *listener = drawn(4) ? listener_new() : NULL;
     uint64_t session = any_session();
-    switch (drawn(4)) {
-        case 3:
-            /* Ends what a callback began; a beginning is refused here. */
-            fits(F_session_hold, M(session_hold, session, (int)drawn(10) == 9), LOCAL);
-            break;
+    switch (drawn(3)) {
         case 0:
             fits(F_session_on_token,
                  M(session_on_token, session, listener ? on_token : NULL, listener, listener ? on_release : NULL), LOCAL);
