@@ -273,7 +273,7 @@ mod tests {
             let json = call_parameters(Some(json)).expect_err("must be refused").into_json();
             assert!(json.contains(&format!("\"argument\":\"{named}\"")), "{json}");
         }
-        let deep = format!("{{\"a\":{}1{}}}", "[".repeat(200_000), "]".repeat(200_000));
+        let deep = format!("{{\"a\":{}1{}}}", "[".repeat(20_000), "]".repeat(20_000));
         assert!(call_parameters(Some(&deep)).expect_err("too deep").message().contains("128 levels"));
     }
 
