@@ -25,8 +25,13 @@ fn variable(name: &str, default: &str) -> String {
 fn host(program: &Program, seconds: &str, planted: Option<&str>) -> Output {
     let folder = tempfile::tempdir().expect("a folder");
     let limits = || json!({ "timeout_ms": 500, "retry_delay_ms": 1 });
-    let (plain, tls) = (Sandbox::start(), TlsSandbox::start(&[]));
-    let platforms = [(&plain, plain.options(limits())), (&tls.sandbox, tls.options(limits()))];
+    let (plain, second, tls) = (Sandbox::start(), Sandbox::start(), TlsSandbox::start(&[]));
+    // valgrind 3.19 takes the results of the assembly of AES-GCM for undefined.
+    let other = match variable("MAILRU_TEST_TOOL", "").as_str() {
+        "valgrind" => (&second, second.options(limits())),
+        _ => (&tls.sandbox, tls.options(limits())),
+    };
+    let platforms = [(&plain, plain.options(limits())), other];
     let runner = variable("MAILRU_TEST_RUN", "");
     let mut words: Vec<_> = runner.split_whitespace().collect();
     words.push(program.path().to_str().expect("a path in UTF-8"));

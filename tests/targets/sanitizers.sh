@@ -5,12 +5,14 @@
 #
 # MAILRU_HOST_SECONDS says how long each runs (by default 60), MAILRU_HOST_SEED from which number on. Faults are planted
 # first, to see that each tool is awake. The library is instrumented, for the thread sanitizer with its standard library;
-# that takes Debian's rustc-web, cargo-web and rust-web-src, and the clang whose LLVM is nearest.
+# that takes Debian's rustc-web, cargo-web and rust-web-src. The programs are compiled by the clang of rustc's LLVM: with older
+runtimes a forked child may wait for ever for the lock of the sanitizer's own allocator.
 # shellcheck source=common.sh
 . "$(dirname "$0")/common.sh"
 
 [ $# -gt 0 ] || set -- address thread valgrind
 triple=$(rustc -vV | sed -n 's/^host: //p')
+clang=clang-$(rustc -vV | sed -n 's/^LLVM version: \([0-9]*\).*/\1/p')
 export MAILRU_HOST_SECONDS=${MAILRU_HOST_SECONDS:-60} RUST_BACKTRACE=1
 # The test of this name, and the one that plants the faults.
 watch() {
@@ -31,22 +33,24 @@ for tool; do
     echo "== $tool"
     case $tool in
     address)
-        need cc
+        install_packages "$clang" "libclang-rt-${clang#clang-}-dev"
+        need "$clang"
         (
             instrumented address -Zsanitizer=address cargo --features sanitizer
-            export MAILRU_TEST_CC="cc -fsanitize=address"
+            export MAILRU_TEST_CC="$clang -fsanitize=address"
             ASAN_OPTIONS=detect_stack_use_after_return=0 watch address
         )
         ;;
     thread)
-        need clang setarch
         toolchain
+        install_packages "$clang" "libclang-rt-${clang#clang-}-dev"
+        need "$clang" setarch
         (
             export RUSTC=/usr/bin/rustc
             instrumented thread "-Zsanitizer=thread -Cunsafe-allow-abi-mismatch=sanitizer" \
                 /usr/bin/cargo -Zbuild-std=std,panic_unwind
             unset RUSTC
-            export MAILRU_TEST_CC="clang -fsanitize=thread" MAILRU_TEST_RUN="setarch -R"
+            export MAILRU_TEST_CC="$clang -fsanitize=thread" MAILRU_TEST_RUN="setarch -R"
             # A child of a process with many threads starts threads of its own.
             TSAN_OPTIONS="die_after_fork=0 halt_on_error=0 exitcode=66 second_deadlock_stack=1" watch thread
         )

@@ -102,10 +102,15 @@ static void *write_it(void *unused) {
 static void plant(const char *what) {
     int32_t code;
     if (strcmp(what, "overread") == 0) {
-        uint8_t *data = malloc(1000);
-        memset(data, 'x', 1000);
-        SETTLED(upload, M(upload, GET(&sessions[0]), "sandbox.echo", "{}", "f", "n", data, 1001, &code), ~UINT64_C(0));
+        mailru_session session = mailru_client_session_new(APP_ID, PRIVATE_KEY, SESSION_KEY, UID, options[0], NULL);
+        mailru_queue queue = mailru_queue_new(1, 1, NULL);
+        const char *upload = "{\"method\":\"sandbox.echo\",\"file\":{\"field\":\"f\",\"name\":\"n\"}}";
+        uint8_t *data = calloc(1000, 1);
+        code = mailru_queue_request(queue, session, upload, data, 1001, 0, 1, NULL);
+        if (code != MAILRU_OK) violated("the fault was not planted: %s", mailru_code_name(code));
         free(data);
+        mailru_queue_free(queue);
+        mailru_session_free(session);
     } else if (strcmp(what, "leak") == 0) {
         for (int i = 0; i < 10; i++) M(errors, &code);
     } else if (strcmp(what, "race") == 0) {
