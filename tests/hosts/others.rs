@@ -253,14 +253,39 @@ fn csharp_keeps_its_promises() {
     );
 }
 
+/// By NuGet itself, from a folder of packages into an empty one. Json.NET is packed for it, since nothing is downloaded.
 #[test]
-fn the_nuget_package_is_made() {
+fn the_nuget_package_installs_and_runs() {
     let script = r#"
-        rm -rf "$BUILD/package" && cp -R "$BINDINGS" "$BUILD/package" && cd "$BUILD/package" && mkdir bin
+        rm -rf "$BUILD/package" "$BUILD/json" "$BUILD/feed" && mkdir "$BUILD/feed" "$BUILD/json"
+        cp -R "$BINDINGS" "$BUILD/package" && cd "$BUILD/package" && mkdir -p bin runtimes/linux-x64/native
         mcs -langversion:7 -target:library -r:"$TOOLS/Newtonsoft.Json.dll" -out:bin/Mailru.dll *.cs
-        nuget pack Mailru.nuspec && unzip -l Mailru.0.1.0.nupkg"#;
-    let Some(output) = run("csharp", "command -v nuget && unzip -v", script) else { return };
-    assert!(output.contains("lib/net45/Mailru.dll"), "{output}");
+        # NuGet is slow with the symbols of a debug build.
+        strip -o runtimes/linux-x64/native/libmailru.so.0 "$PREFIX/lib/libmailru.so.0"
+        # Another processor's does not load, and is passed over.
+        mkdir -p runtimes/linux-arm64/native && echo "an ELF" > runtimes/linux-arm64/native/libmailru.so.0
+        nuget pack Mailru.nuspec -OutputDirectory "$BUILD/feed"
+        cd "$BUILD/json" && cp "$TOOLS/Newtonsoft.Json.dll" .
+        cat > Newtonsoft.Json.nuspec <<END
+            <package><metadata><id>Newtonsoft.Json</id><version>6.0.8</version><authors>James Newton-King</authors>
+            <description>JSON</description></metadata>
+            <files><file src="Newtonsoft.Json.dll" target="lib/net45" /></files></package>
+END
+        nuget pack Newtonsoft.Json.nuspec -OutputDirectory "$BUILD/feed"
+        empty=$(mktemp -d) && trap 'rm -rf "$empty"' EXIT && cd "$empty"
+        export HOME="$empty/home"
+        nuget install Mailru -Source "$BUILD/feed" -OutputDirectory packages -NonInteractive
+        rm -rf "$BUILD/package" "$BUILD/json" "$BUILD/feed"
+        unset LD_LIBRARY_PATH MAILRU_LIBRARY
+        awk '/run: csharp/ { on = 1 } /^```$/ && on { exit } on && !/^(```csharp|<!--)/' "$BINDINGS/../../../include/languages.md" > First.cs
+        json=packages/Newtonsoft.Json.6.0.8/lib/net45 own=packages/Mailru.0.1.0/lib/net45
+        mkdir bin && mcs -r:$json/Newtonsoft.Json.dll -r:$own/Mailru.dll -out:bin/First.exe First.cs
+        # Where NuGet put it, and as a project's output has it.
+        MONO_PATH=$json:$own mono bin/First.exe
+        cp -R $json/*.dll $own/*.dll packages/Mailru.0.1.0/runtimes bin && rm -rf packages
+        mono bin/First.exe"#;
+    let Some(output) = run("csharp", "command -v nuget", script) else { return };
+    assert_eq!(output.matches("15410773191172635989").count(), 2, "{output}");
 }
 
 /// What the header declares, each declaration in one line and with single spaces.

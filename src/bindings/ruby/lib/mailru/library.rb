@@ -100,7 +100,7 @@ module Mailru
     def self.taken(pointer)
       pointer.null? ? nil : pointer.read_string.force_encoding(Encoding::UTF_8)
     ensure
-      mailru_string_free(pointer)
+      Library.mailru_string_free(pointer)
     end
 
     # Runs a function that answers with JSON and a code: its JSON, or an Error.
