@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use slab::Slab;
 
 use super::poller::Poller;
-use super::task::{Stacks, Step, Task};
+use super::task::{End, Stacks, Step, Task};
 
 /// How long tasks are resumed before the engine polls again.
 const ROUND: Duration = Duration::from_millis(4);
@@ -34,7 +34,7 @@ pub trait Work: 'static {
     fn turn(&self, in_flight: usize) -> Turn<Self::Job>;
 
     /// Does a task's work, in its coroutine. It must not panic.
-    fn perform(&self, job: Self::Job);
+    fn perform(&self, job: Self::Job) -> End;
 
     /// Called for a task without a stack: none could be allocated, and no running task will free one.
     fn refuse(&self, job: Self::Job);

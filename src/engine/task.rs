@@ -23,7 +23,7 @@ const SPARE_STACKS: usize = 64;
 /// The maximum number of unused stacks that are freed at once.
 const FREED_AT_ONCE: usize = 16;
 /// More than what the frames of a suspension take below [`stack_pointer`].
-const FRAMES: usize = if cfg!(any(debug_assertions, feature = "sanitizer")) { 8 << 10 } else { 1 << 10 };
+const FRAMES: usize = if cfg!(debug_assertions) { 8 << 10 } else { 1 << 10 };
 
 /// The running task, as its own code sees it.
 pub struct Current {
@@ -117,9 +117,19 @@ impl<T> SameThread<T> {
     }
 }
 
+/// How a task ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum End {
+    /// Its stack is freed at once, so that many calls that end need no more memory than those in flight.
+    Usual,
+    /// Many may end together, such as cancelled ones, whose outcomes are awaited: stacks are freed afterwards, because
+    /// to free one takes as long as to close a connection.
+    Hurried,
+}
+
 /// A call that has started.
 pub struct Task {
-    coroutine: Coroutine<(), Suspension, (), DefaultStack>,
+    coroutine: Coroutine<(), Suspension, End, DefaultStack>,
     /// The lowest address of its stack, the guard page included, and the highest.
     stack: Range<usize>,
     /// Where its frames ended when it was suspended last.
@@ -150,27 +160,29 @@ impl Stacks {
         self.0.pop().map_or_else(|| DefaultStack::new(STACK), Ok)
     }
 
-    /// Frees some of the unused stacks; returns whether there are more to free. That takes as long as to close a
-    /// connection, so it is done after the outcomes of the calls were handed over.
+    /// Frees some of the unused stacks; returns whether there are more to free.
     pub fn free_some(&mut self) -> bool {
         self.0.truncate(self.0.len().saturating_sub(FREED_AT_ONCE).max(SPARE_STACKS));
         self.0.len() > SPARE_STACKS
     }
 
-    fn keep(&mut self, stack: DefaultStack) {
-        self.0.push(stack);
+    fn keep(&mut self, stack: DefaultStack, end: End) {
+        if self.0.len() < SPARE_STACKS || end == End::Hurried {
+            self.0.push(stack);
+        }
     }
 }
 
 impl Task {
     /// A task that does this work; it must not panic.
-    pub fn new(stack: DefaultStack, poller: Arc<Poller>, number: usize, work: Box<dyn FnOnce()>) -> Task {
+    pub fn new(stack: DefaultStack, poller: Arc<Poller>, number: usize, work: Box<dyn FnOnce() -> End>) -> Task {
         let addresses = stack.limit().get()..stack.base().get();
         let coroutine = Coroutine::with_stack(stack, move |yielder: &Yielder<(), Suspension>, ()| {
             let current = Current { yielder, poller, number, since: Cell::new(Instant::now()) };
             CURRENT.with(|slot| slot.set(&current));
-            work();
+            let end = work();
             CURRENT.with(|slot| slot.set(ptr::null()));
+            end
         });
         Task { coroutine, pointer: addresses.start, stack: addresses }
     }
@@ -182,8 +194,8 @@ impl Task {
                 self.pointer = pointer;
                 Step::Suspended(self, wait)
             }
-            CoroutineResult::Return(()) => {
-                stacks.keep(self.coroutine.into_stack());
+            CoroutineResult::Return(end) => {
+                stacks.keep(self.coroutine.into_stack(), end);
                 Step::Finished
             }
         }
@@ -211,10 +223,17 @@ impl Task {
 mod tests {
     use super::*;
 
+    fn ended(work: impl FnOnce() + 'static) -> Box<dyn FnOnce() -> End> {
+        Box::new(|| {
+            work();
+            End::Usual
+        })
+    }
+
     fn run(work: impl FnOnce() + 'static) -> usize {
         let mut stacks = Stacks::default();
         let poller = Arc::new(Poller::new().expect("descriptors"));
-        let mut task = Task::new(stacks.take().expect("memory"), poller, 7, Box::new(work));
+        let mut task = Task::new(stacks.take().expect("memory"), poller, 7, ended(work));
         let mut steps = 0;
         loop {
             assert!(!is_task(), "the engine does not run in a task");
@@ -255,6 +274,19 @@ mod tests {
     }
 
     #[test]
+    fn stacks_of_cancelled_calls_are_freed_afterwards() {
+        let mut stacks = Stacks::default();
+        let taken: Vec<_> = (0..100).map(|_| stacks.take().expect("memory")).collect();
+        taken.into_iter().for_each(|stack| stacks.keep(stack, End::Hurried));
+        assert_eq!(stacks.0.len(), 100);
+        let more = [stacks.free_some(), stacks.free_some(), stacks.free_some()];
+        assert_eq!((more, stacks.0.len()), ([true, true, false], SPARE_STACKS));
+        let another = DefaultStack::new(STACK).expect("memory");
+        stacks.keep(another, End::Usual);
+        assert_eq!(stacks.0.len(), SPARE_STACKS);
+    }
+
+    #[test]
     fn a_trimmed_task_goes_on_with_less_memory() {
         let poller = Arc::new(Poller::new().expect("descriptors"));
         let mut stacks = Stacks::default();
@@ -266,7 +298,7 @@ mod tests {
                 assert!(own.iter().all(|word| *word == 7));
             }
         };
-        let mut task = Task::new(stacks.take().expect("memory"), poller, 1, Box::new(work));
+        let mut task = Task::new(stacks.take().expect("memory"), poller, 1, ended(work));
         while let Step::Suspended(mut suspended, _) = task.resume(&mut stacks) {
             let before = resident(&suspended.stack);
             suspended.trim();
