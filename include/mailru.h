@@ -95,6 +95,19 @@
  * why. A jump within the callback is allowed. A host that ends its threads when it shuts down, such
  * as Python, must first remove its callbacks and wait until they are released.
  *
+ * Callbacks run on threads of the library. A host that no other thread may enter, such as PHP or
+ * LuaJIT, sets the option callbacks_in_calls, and adds MAILRU_LOG_IN_CALLS to the level of
+ * mailru_set_log. Then callbacks run only on the thread that sets them, and only while it is inside
+ * the library: when it enters or leaves a function that returns JSON, a handle or a code, and while
+ * it waits for a token or in mailru_queue_next. The descriptors that the thread got from
+ * mailru_queue_fd are readable while callbacks wait for it. New tokens are used when the callback
+ * has returned, so calls of other threads wait for the thread; the token file has them already. A
+ * renewal whose callback is not called within 30 seconds, or timeout_ms if that is longer, fails
+ * without a request. A thread that ends is told nothing more. After a callback was replaced or
+ * removed on its thread, it is not called again, not even for the end of a renewal. Inside a
+ * callback no other runs, unless it waits. release runs on that thread as well, or on the one that
+ * used user_data last if that thread has ended.
+ *
  * FORK
  *
  * After a fork the child may continue to use its sessions: it makes its own connections. Queues
@@ -115,9 +128,12 @@
  * handlers and in destructors of thread-specific data. Once loaded, the library stays loaded:
  * dlclose and FreeLibrary do not unload it. It prints nothing except the line named above.
  *
- * A large allocation that fails (parameters, an upload, an answer) is MAILRU_OUT_OF_MEMORY. If not
- * even a few kilobytes are left, the process ends, as with every library in Rust: no function
- * returns NULL for that.
+ * A large allocation that fails (parameters, an upload, an answer) is MAILRU_OUT_OF_MEMORY. If the
+ * system has no memory for a small one, up to 64 KB, the library takes it from a reserve of 1 MB of
+ * its own, so that the calls under way end properly; new calls, sessions and queues are
+ * MAILRU_OUT_OF_MEMORY until the system has memory again. If the reserve is used up as well, or there
+ * are not even some hundred bytes for a thread that starts, the process ends, as with every library
+ * in Rust: no function returns NULL for that.
  *
  * The environment is never changed. Constructors read the proxy variables, which are used only with
  * "proxy":"env". With "tls_roots":"system" a session's first TLS connection reads SSL_CERT_FILE and
@@ -149,6 +165,7 @@
  *     tls_roots             webpki                                or "system": the trusted authorities
  *     ca_file               none                                  a PEM file of authorities to trust instead
  *     max_calls_per_second  none                                  one rate limit for all sessions with this app_id
+ *     callbacks_in_calls    false                                 callbacks only on the thread that sets them
  *     allow_http            false                                 allow plain http to other machines
  *
  * timeout_ms limits a whole call, with retries and renewals. A request is retried only if that
@@ -250,7 +267,7 @@
 /* The call, its session or its queued tag was cancelled, or its session freed. */
 #define MAILRU_CANCELLED 23
 
-/* A large buffer or a thread could not be allocated. */
+/* A large buffer or a thread could not be allocated, or no memory is left for a new call. */
 #define MAILRU_OUT_OF_MEMORY 24
 
 /* The queue is full; take completions first. */
@@ -270,6 +287,13 @@
 #define MAILRU_ABI_VERSION 0
 
 /*
+ Added to the level of mailru_set_log: the callback runs only on the thread that sets it, inside its
+ calls of the library, see CALLBACKS. The lines of other threads are kept until then, in order, and at
+ most 1000 of them: the oldest are dropped, and counted in a line "event=dropped_lines lines=7".
+ */
+#define MAILRU_LOG_IN_CALLS 256
+
+/*
  A session: a number, 0 is none.
  */
 typedef uint64_t mailru_session;
@@ -284,9 +308,9 @@ typedef uint64_t mailru_cancel;
  that the host can store them. A member is null if the answer lacked it. tokens_json is valid until
  the function returns.
 
- Runs on a thread of the library. mailru_tokens may be called in it; a call that needs the session's
- token, or its submission to a queue, fails with MAILRU_REENTERED. That is noticed only on this
- thread, which also runs the log, renewal and release callbacks of the same renewal. A call on
+ Runs on a thread of the library, unless the session has callbacks_in_calls. mailru_tokens may be
+ called in it; a call that needs the session's token, or its submission to a queue, fails with
+ MAILRU_REENTERED. That is noticed only on this thread, which also runs the log, renewal and release callbacks of the same renewal. A call on
  another thread waits for this function to return, so do not wait for such a call here.
  It must return: leaving it by an exception, longjmp, pthread_exit or otherwise ends the process.
  */
@@ -314,8 +338,9 @@ typedef uint64_t mailru_queue;
 /*
  Called with one line of the log and its level: 1 error, 2 warning, 3 info, 4 debug. message is valid
  until the function returns. Runs on the thread that logs the line, which may be one of the
- library's; several threads may run it at once. Calls of the library made in it are not logged. It
- must return: leaving it by an exception, longjmp, pthread_exit or otherwise ends the process.
+ library's, unless MAILRU_LOG_IN_CALLS is given; several threads may run it at once. Calls of the
+ library made in it are not logged. It must return: leaving it by an exception, longjmp, pthread_exit
+ or otherwise ends the process.
  */
 typedef void (*mailru_log_callback)(void *user_data, int32_t level, const char *message);
 
@@ -806,9 +831,10 @@ int32_t mailru_session_set_tokens(mailru_session session,
 
 /*
  Sets the callback that receives every new set of tokens, before any of them is used, on a thread of
- the library. It is also called for a grant that outlived its callers or its session, and for tokens
- in an answer that lacks another field. A slow callback delays only its own session: a call that
- waits too long for it is MAILRU_TIMEOUT with a message that says so.
+ the library or, with callbacks_in_calls, on this thread. It is also called for a grant that outlived
+ its callers or its session, and for tokens in an answer that lacks another field. A slow callback
+ delays only its own session: a call that waits too long for it is MAILRU_TIMEOUT with a message that
+ says so.
 
  callback: replaces the one set before; NULL removes it.
  user_data: passed to the callback, never accessed by the library.
@@ -830,13 +856,29 @@ int32_t mailru_session_on_token(mailru_session session,
  stored tokens and passes them to mailru_session_set_tokens: if they are newer, no request is made.
  In phase 0 it releases the lock. A first grant by code or password is not a renewal.
 
- callback: replaces the one set before; NULL removes it. It runs on a thread of the library.
+ callback: replaces the one set before; NULL removes it. It runs on a thread of the library or, with
+ callbacks_in_calls, on this thread.
  user_data, release, the result and the codes: as for mailru_session_on_token.
  */
 int32_t mailru_session_on_renewal(mailru_session session,
                                   mailru_renewal_callback callback,
                                   void *user_data,
                                   mailru_release_callback release);
+
+/*
+ Has a token or renewal callback count as running after it has returned, for a host whose callbacks
+ cannot wait: one that stores tokens by an event loop, or runs no code of its users in a callback.
+
+ hold: 1 while a callback of this session runs, on any thread. What waits for the callback then waits on: new tokens are
+ not used, a renewal makes no request. Then 0, on any thread, when the host is ready; also if nothing
+ is held. mailru_session_free ends it, too.
+ A call that needs the tokens waits meanwhile, within its time limit: do not wait for one before the
+ 0, which the library does not notice.
+ Returns MAILRU_OK, MAILRU_INVALID_HANDLE, or MAILRU_INVALID_ARGUMENT for another number, for 1
+ outside of a callback, and for a public session. Does not block.
+ */
+int32_t mailru_session_hold(mailru_session session,
+                            int32_t hold);
 
 /*
  Makes a queue: many calls in flight for a host with few threads, such as one with an event loop.
@@ -868,7 +910,7 @@ mailru_queue mailru_queue_new(uint32_t workers,
  MAILRU_CANCELLED.
  Codes: MAILRU_OK, MAILRU_INVALID_ARGUMENT, MAILRU_INVALID_HANDLE, MAILRU_SIGNATURE_UNDEFINED,
  MAILRU_QUEUE_FULL, MAILRU_CANCELLED (the session was freed meanwhile), MAILRU_OUT_OF_MEMORY (no
- thread could be started).
+ thread could be started, or no memory is left).
  */
 int32_t mailru_queue_submit(mailru_queue queue,
                             mailru_session session,
@@ -1136,8 +1178,8 @@ char *mailru_verify_query(const char *kind,
  "event=answer session=1048741 call=3 method=friends.get attempt=1 ms=12 status=200 bytes=2048":
  session is the handle, call is the call's number in this process. Values with characters other than
  letters, digits and "-_.:/" are quoted and escaped as in JSON, so that no server can forge a line.
- The events are answer and failure (of an attempt), retry, new_tokens, no_tokens and ignored_options;
- more events and values may be added. No line contains a secret.
+ The events are answer and failure (of an attempt), retry, new_tokens, no_tokens, ignored_options
+ and dropped_lines; more events and values may be added. No line contains a secret.
 
  callback: replaces the one set before; NULL ends logging.
  user_data: passed to the callback, never accessed by the library.
@@ -1145,7 +1187,7 @@ char *mailru_verify_query(const char *kind,
  that ends foreign threads when it shuts down, such as Python, must first remove the callback and
  wait for the release.
  level: 0 off, 1 error, 2 warning, 3 info, 4 debug; lines up to this level are logged. Off by
- default.
+ default. MAILRU_LOG_IN_CALLS may be added to it.
  Returns MAILRU_OK, or MAILRU_INVALID_ARGUMENT for another level. Does not block.
  */
 int32_t mailru_set_log(mailru_log_callback callback,

@@ -3,8 +3,8 @@
 //! The modules by layer, lowest first. Each imports only from modules named before it; `tests/abi/layers.rs` compares
 //! every `crate::` path with this list.
 //!
-//! 0. `environment`, `error`, `memory`, `panics`, `background`, `secret`, `fork`: failures, threads, secrets, forks,
-//!    allocation of large buffers.
+//! 0. `environment`, `error`, `memory`, `panics`, `background`, `secret`, `fork`, `host_thread`: failures, threads,
+//!    secrets, forks, allocation of large buffers.
 //! 1. `engine`, `call`, `stats`, `log`, `large`, `json`, `outline`: suspended calls, cancellation, counters, reading
 //!    JSON.
 //! 2. `address`, `options`, `params`, `signature`, `verify`, `catalogue`, `error_json`, `pace`: pure functions, and the
@@ -33,6 +33,7 @@ mod environment;
 mod error;
 mod error_json;
 mod fork;
+mod host_thread;
 mod identity;
 mod json;
 mod keys;

@@ -2,12 +2,14 @@
 #![forbid(unsafe_code)]
 
 use std::cell::Cell;
+use std::collections::VecDeque;
 use std::fmt::{self, Write as _};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI32, Ordering};
 
 use crate::error::Failure;
-use crate::fork::ForkMutex;
+use crate::fork::{ForkMutex, OfThisProcess};
+use crate::host_thread::{self, HostThread};
 use crate::panics;
 
 /// The level of a line; a lower number is more important.
@@ -38,14 +40,39 @@ thread_local! {
 
 /// A copy of the sink's level, to skip unwanted lines without taking the lock.
 static MAX_LEVEL: AtomicI32 = AtomicI32::new(0);
-/// The sink and its level, which change together.
-static SINK: ForkMutex<Option<(Sink, i32)>> = ForkMutex::new(None);
+static LOG: ForkMutex<Option<Log>> = ForkMutex::new(None);
 
-/// Sends lines up to this level to the sink from now on; `None` ends logging.
-pub fn set(sink: Option<Sink>, level: i32) {
-    let previous = SINK.with(|slot| {
+/// The sink, its level and its thread, which change together.
+struct Log {
+    sink: Sink,
+    level: i32,
+    on_thread: Option<OnThread>,
+}
+
+/// The thread of the host on which alone the sink runs, and the lines that wait for it.
+struct OnThread {
+    thread: HostThread,
+    /// Those of a parent process are its own.
+    kept: OfThisProcess<Kept>,
+}
+
+#[derive(Default)]
+struct Kept {
+    lines: VecDeque<(Level, Line)>,
+    dropped: u64,
+    /// Whether the thread was told of the lines.
+    told: bool,
+}
+
+/// So many lines are kept for a thread of the host.
+const KEPT: usize = 1000;
+
+/// Sends lines up to this level to the sink from now on, only on this thread if one is given; `None` ends logging.
+pub fn set(sink: Option<Sink>, level: i32, thread: Option<HostThread>) {
+    let previous = LOG.with(|slot| {
         MAX_LEVEL.store(if sink.is_some() { level } else { 0 }, Ordering::Relaxed);
-        std::mem::replace(slot, sink.map(|sink| (sink, level)))
+        let on_thread = thread.map(|thread| OnThread { thread, kept: OfThisProcess::default() });
+        std::mem::replace(slot, sink.map(|sink| Log { sink, level, on_thread }))
     });
     drop(previous);
 }
@@ -70,8 +97,49 @@ pub fn event(level: Level, line: impl FnOnce() -> Line) {
     if level as i32 > MAX_LEVEL.load(Ordering::Relaxed) || SINK_POSITION.with(Cell::get) != 0 {
         return;
     }
-    let sink = SINK.with(|slot| slot.as_ref().filter(|(_, most)| level as i32 <= *most).map(|(sink, _)| sink.clone()));
-    let Some(sink) = sink else { return };
+    let wanted = LOG.with(|slot| {
+        let log = slot.as_ref().filter(|log| level as i32 <= log.level)?;
+        Some((log.sink.clone(), log.on_thread.as_ref().map(|on_thread| on_thread.thread.clone())))
+    });
+    let Some((sink, thread)) = wanted else { return };
+    let Some(thread) = thread else { return run(&sink, level, line) };
+    let Ok(line) = panics::catch(|| Ok(line())) else { return };
+    let was_told = with_kept(|kept| {
+        kept.keep(level, line);
+        std::mem::replace(&mut kept.told, true)
+    });
+    if thread.is_current() {
+        give_out();
+    } else if was_told == Some(false) {
+        let _ = thread.post(give_out);
+    }
+}
+
+fn with_kept<T>(section: impl FnOnce(&mut Kept) -> T) -> Option<T> {
+    LOG.with(|slot| slot.as_mut()?.on_thread.as_mut().map(|on_thread| section(on_thread.kept.get_or_renew())))
+}
+
+/// Gives the kept lines to the sink, if this is its thread.
+fn give_out() {
+    if SINK_POSITION.with(Cell::get) != 0 {
+        with_kept(|kept| kept.told = false);
+        return;
+    }
+    let next = || {
+        LOG.with(|slot| {
+            let Log { sink, level: most, on_thread } = slot.as_mut()?;
+            let on_thread = on_thread.as_mut().filter(|on_thread| on_thread.thread.is_current())?;
+            let (level, line) = on_thread.kept.get_or_renew().take(*most)?;
+            Some((sink.clone(), level, line))
+        })
+    };
+    while let Some((sink, level, line)) = next() {
+        host_thread::in_callback(|| run(&sink, level, || line));
+    }
+}
+
+/// Gives a line to the sink.
+fn run(sink: &Sink, level: Level, line: impl FnOnce() -> Line) {
     SINK_POSITION.with(|sink_position| sink_position.set(usize::MAX));
     // A bug in logging must not lose the call's answer.
     let _ = panics::catch(|| {
@@ -79,6 +147,27 @@ pub fn event(level: Level, line: impl FnOnce() -> Line) {
         Ok(())
     });
     SINK_POSITION.with(|sink_position| sink_position.set(0));
+}
+
+impl Kept {
+    fn keep(&mut self, level: Level, line: Line) {
+        if self.lines.len() >= KEPT {
+            self.lines.pop_front();
+            self.dropped += 1;
+        }
+        self.lines.push_back((level, line));
+    }
+
+    /// The next line: first one that tells of those that were dropped before the others.
+    fn take(&mut self, most: i32) -> Option<(Level, Line)> {
+        let dropped = std::mem::take(&mut self.dropped);
+        if dropped > 0 && Level::Warning as i32 <= most {
+            return Some((Level::Warning, Line::new("dropped_lines").with("lines", dropped)));
+        }
+        let line = self.lines.pop_front();
+        self.told = line.is_some();
+        line
+    }
 }
 
 /// One event: `event=name` and its values.
@@ -163,5 +252,22 @@ mod tests {
             Line::new("failure").with("call", 7).with_failure(&failure).0,
             "event=failure call=7 code=MAILRU_TIMEOUT message=\"too late\""
         );
+    }
+
+    #[test]
+    fn the_oldest_lines_are_dropped_and_counted() {
+        let mut kept = Kept::default();
+        let keep = |kept: &mut Kept, lines| {
+            for number in 0..lines {
+                kept.keep(Level::Debug, Line::new("test").with("n", number));
+            }
+        };
+        keep(&mut kept, KEPT + 3);
+        let mut texts = std::iter::from_fn(|| kept.take(4)).map(|(level, line)| (level as i32, line.0));
+        assert_eq!(texts.next(), Some((2, "event=dropped_lines lines=3".to_owned())));
+        assert_eq!(texts.next(), Some((4, "event=test n=3".to_owned())));
+        assert_eq!(texts.count(), KEPT - 1);
+        keep(&mut kept, KEPT + 1);
+        assert_eq!(kept.take(1).map(|(_, line)| line.0), Some("event=test n=1".to_owned()), "no warnings are wanted");
     }
 }

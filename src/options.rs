@@ -64,6 +64,8 @@ pub struct Options {
     pub ca_file: Option<String>,
     /// The maximum number of calls that begin in a second, for all sessions of the application together.
     pub max_calls_per_second: Option<f64>,
+    /// Whether callbacks run only on the thread that sets them, inside its calls.
+    pub callbacks_in_calls: bool,
     /// Whether plain http to other machines is allowed.
     pub allow_http: bool,
 }
@@ -111,6 +113,7 @@ impl Default for Options {
             tls_roots: TlsRoots::WebPki,
             ca_file: None,
             max_calls_per_second: None,
+            callbacks_in_calls: false,
             allow_http: false,
         }
     }
@@ -149,6 +152,7 @@ impl Options {
                 "tls_roots" => options.tls_roots = value.roots()?,
                 "ca_file" => options.ca_file = Some(value.text()?),
                 "max_calls_per_second" => options.max_calls_per_second = Some(value.rate()?),
+                "callbacks_in_calls" => options.callbacks_in_calls = value.flag()?,
                 "allow_http" => options.allow_http = value.flag()?,
                 _ => known(&name)?,
             }

@@ -12,6 +12,7 @@ use crate::address::{Address, encode_into, encoded, encoded_length};
 use crate::call::{Call, CallGroup, Membership};
 use crate::catalogue;
 use crate::error::{Code, Failure, Outcome};
+use crate::host_thread::HostThread;
 use crate::http::answer::Answer;
 use crate::http::multipart::Upload;
 use crate::http::{self, Client, RequestBody, RetrySafety};
@@ -20,16 +21,12 @@ pub use crate::identity::Source;
 use crate::json::{self, Json};
 pub use crate::keys::Keys;
 use crate::large::no_checkpoint;
-use crate::memory::check_room;
-pub use crate::oauth::store::RenewalListener;
-use crate::oauth::store::TokenListener;
+use crate::memory::{check_room, room_for_call};
+use crate::oauth::store::{RenewalListener, TokenListener};
 use crate::oauth::tokens::Tokens;
 use crate::options::Options;
 use crate::params::{self, Parameters};
 use crate::request::{self, Action, Request};
-
-/// Receives each new set of tokens, as JSON.
-pub type TokenCallback = Arc<dyn Fn(&str) + Send + Sync>;
 
 /// A session; any number of threads may use it at once.
 pub struct Session {
@@ -41,6 +38,7 @@ pub struct Session {
     pass_error: bool,
     get_limit: usize,
     timeout: Duration,
+    callbacks_in_calls: bool,
 }
 
 /// A checked request that is performed later.
@@ -61,12 +59,14 @@ impl PreparedRequest {
 impl Session {
     /// A session that reads public pages and signs nothing.
     pub fn public(options: Options) -> Outcome<Session> {
+        room_for_call()?;
         let client = Arc::new(Client::new(&options)?);
         Ok(Session::assemble(None, client, options))
     }
 
     /// A session that signs. Nothing is sent yet.
     pub fn new(keys: Keys, source: Source, options: Options) -> Outcome<Session> {
+        room_for_call()?;
         let client = Arc::new(Client::new(&options)?);
         let identity = Identity::new(keys, source, &options, &client)?;
         Ok(Session::assemble(Some(Arc::new(identity)), client, options))
@@ -82,6 +82,7 @@ impl Session {
             pass_error: options.pass_error,
             get_limit: options.get_limit,
             timeout: options.timeout,
+            callbacks_in_calls: options.callbacks_in_calls,
         }
     }
 
@@ -103,6 +104,7 @@ impl Session {
     /// While the prepared request exists, cancelling the session's calls cancels it too.
     pub fn prepare(&self, request: Request<'_>, data: Vec<u8>, cancel: Option<&CallGroup>) -> Outcome<PreparedRequest> {
         self.check(&request.action)?;
+        room_for_call()?;
         check_room(request.action.size(), "a copy of the parameters")?;
         if !matches!(request.action, Action::Public { .. }) {
             self.identity()?.store.refuse_reentry()?;
@@ -149,6 +151,7 @@ impl Session {
     }
 
     fn perform_uncounted(&self, request: &Request<'_>, data: &[u8], call: &Arc<Call>) -> Outcome<Json> {
+        room_for_call()?;
         let answer = match &request.action {
             // An outcome of a token request that another call made is returned as it is; this call's own request waits
             // for it.
@@ -244,21 +247,46 @@ impl Session {
         store.set_tokens(Tokens::stored("tokens_json", tokens_json, store.now())?)
     }
 
-    /// Sets the callback that receives each new set of tokens before it is used; `None` removes it.
-    pub fn on_token(&self, callback: Option<TokenCallback>) -> Outcome<()> {
+    /// The current thread, if this session's callbacks run only on the thread that sets them.
+    pub fn callbacks_thread(&self) -> Option<HostThread> {
+        self.callbacks_in_calls.then(HostThread::own)
+    }
+
+    /// Sets the callback that receives each new set of tokens, as JSON, before it is used.
+    pub fn on_token(&self, callback: impl Fn(&str) + Send + Sync + 'static) -> Outcome<()> {
         let identity = self.with_tokens()?;
         let circuits = identity.keys.circuits();
-        identity.store.set_listener(callback.map(|callback| {
-            let tell: TokenListener =
-                Arc::new(move |tokens| callback(&Zeroizing::new(tokens.to_json(circuits.of(tokens)))));
-            tell
-        }));
+        let tell = move |tokens: &Tokens| callback(&Zeroizing::new(tokens.to_json(circuits.of(tokens))));
+        identity.store.set_listener(Some(TokenListener::new(tell, self.callbacks_thread())));
         Ok(())
     }
 
-    /// Sets the listener for renewals; `None` removes it.
-    pub fn on_renewal(&self, callback: Option<RenewalListener>) -> Outcome<()> {
-        self.with_tokens()?.store.set_renewal_listener(callback);
+    /// Sets the callback for the phases of renewals.
+    pub fn on_renewal(&self, callback: impl Fn(i32) + Send + Sync + 'static) -> Outcome<()> {
+        let listener = RenewalListener::new(move |phase: &i32| callback(*phase), self.callbacks_thread());
+        self.with_tokens()?.store.set_renewal_listener(Some(listener));
+        Ok(())
+    }
+
+    /// Removes the callback for new tokens.
+    pub fn forget_on_token(&self) -> Outcome<()> {
+        self.with_tokens()?.store.set_listener(None);
+        Ok(())
+    }
+
+    /// Removes the callback for renewals.
+    pub fn forget_on_renewal(&self) -> Outcome<()> {
+        self.with_tokens()?.store.set_renewal_listener(None);
+        Ok(())
+    }
+
+    /// Has the callback that runs now count as running after it has returned; or ends that.
+    pub fn hold(&self, hold: bool) -> Outcome<()> {
+        let store = &self.with_tokens()?.store;
+        if hold {
+            return store.hold();
+        }
+        store.end_hold();
         Ok(())
     }
 

@@ -36,7 +36,7 @@ struct options {
     std::optional<std::uint64_t> max_response_bytes = {}, get_limit = {}, max_idle_connections = {};
     std::optional<std::string> user_agent = {}, proxy = {}, tls_roots = {}, ca_file = {};
     std::optional<double> max_calls_per_second = {};
-    std::optional<bool> allow_http = {};
+    std::optional<bool> callbacks_in_calls = {}, allow_http = {};
     /** More options as a JSON object; none of those that are set above. */
     std::string more = {};
 
@@ -81,6 +81,7 @@ struct options {
         if (max_calls_per_second) {
             object.add("max_calls_per_second", value(*max_calls_per_second).json());
         }
+        object.flag("callbacks_in_calls", callbacks_in_calls);
         object.flag("allow_http", allow_http);
         return object.json();
     }

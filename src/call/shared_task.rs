@@ -2,12 +2,14 @@
 #![forbid(unsafe_code)]
 
 use std::mem;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, Weak};
 use std::time::Instant;
 
 use super::Call;
+use crate::engine;
 use crate::error::Outcome;
 use crate::fork::{self, OfThisProcess, lock};
+use crate::host_thread::{HostThread, Wait};
 
 /// Work that several calls wait for: a name look-up, a token request.
 ///
@@ -43,6 +45,33 @@ impl<T: Clone> SharedTask<T> {
         let Some(state) = self.0.get() else { return Ok(None) };
         lock(state).waiting.push(Arc::clone(call));
         fork::wait_for_others(|| call.wait(until, || lock(state).outcome.clone()))
+    }
+
+    /// As [`Self::wait`], for work that may need the callbacks of the waiting thread of the host: they run meanwhile.
+    pub fn wait_with_callbacks(&self, call: &Arc<Call>, until: Instant) -> Outcome<Option<T>> {
+        let present = HostThread::present().filter(|_| !engine::is_task());
+        let Some(thread) = present else { return self.wait(call, until) };
+        let Some(state) = self.0.get() else { return Ok(None) };
+        lock(state).waiting.push(Arc::clone(call));
+        let this: Weak<Call> = Arc::downgrade(call);
+        let _blocked = thread.blocked_in(this);
+        let next = || match lock(state).outcome.clone() {
+            None => thread.has_jobs().then_some(None),
+            outcome => Some(outcome),
+        };
+        loop {
+            match fork::wait_for_others(|| call.wait(until, next))? {
+                Some(None) => thread.run_jobs(),
+                Some(outcome) => return Ok(outcome),
+                None => return Ok(None),
+            }
+        }
+    }
+}
+
+impl Wait for Call {
+    fn wake(&self) {
+        Call::wake(self);
     }
 }
 

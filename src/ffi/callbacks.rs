@@ -6,14 +6,15 @@ use zeroize::Zeroize;
 
 use super::strings::c_string;
 use super::thread::call_host;
+use crate::host_thread::HostThread;
 
 /// Called with each new set of tokens, as the JSON of mailru_tokens, before any of them is used, so
 /// that the host can store them. A member is null if the answer lacked it. tokens_json is valid until
 /// the function returns.
 ///
-/// Runs on a thread of the library. mailru_tokens may be called in it; a call that needs the session's
-/// token, or its submission to a queue, fails with MAILRU_REENTERED. That is noticed only on this
-/// thread, which also runs the log, renewal and release callbacks of the same renewal. A call on
+/// Runs on a thread of the library, unless the session has callbacks_in_calls. mailru_tokens may be
+/// called in it; a call that needs the session's token, or its submission to a queue, fails with
+/// MAILRU_REENTERED. That is noticed only on this thread, which also runs the log, renewal and release callbacks of the same renewal. A call on
 /// another thread waits for this function to return, so do not wait for such a call here.
 /// It must return: leaving it by an exception, longjmp, pthread_exit or otherwise ends the process.
 #[allow(non_camel_case_types)]
@@ -27,10 +28,16 @@ pub type mailru_renewal_callback = Option<unsafe extern "C" fn(user_data: *mut c
 
 /// Called with one line of the log and its level: 1 error, 2 warning, 3 info, 4 debug. message is valid
 /// until the function returns. Runs on the thread that logs the line, which may be one of the
-/// library's; several threads may run it at once. Calls of the library made in it are not logged. It
-/// must return: leaving it by an exception, longjmp, pthread_exit or otherwise ends the process.
+/// library's, unless MAILRU_LOG_IN_CALLS is given; several threads may run it at once. Calls of the
+/// library made in it are not logged. It must return: leaving it by an exception, longjmp, pthread_exit
+/// or otherwise ends the process.
 #[allow(non_camel_case_types)]
 pub type mailru_log_callback = Option<unsafe extern "C" fn(user_data: *mut c_void, level: i32, message: *const c_char)>;
+
+/// Added to the level of mailru_set_log: the callback runs only on the thread that sets it, inside its
+/// calls of the library, see CALLBACKS. The lines of other threads are kept until then, in order, and at
+/// most 1000 of them: the oldest are dropped, and counted in a line "event=dropped_lines lines=7".
+pub const MAILRU_LOG_IN_CALLS: i32 = 256;
 
 /// Called once, when user_data will not be used again; may be NULL. Runs on the thread that used
 /// user_data last, which may be a thread of the library. It must return: leaving it by an exception,
@@ -42,6 +49,8 @@ pub type mailru_release_callback = Option<unsafe extern "C" fn(user_data: *mut c
 pub struct HostData {
     user_data: *mut c_void,
     release: mailru_release_callback,
+    /// The thread on which alone the callback runs.
+    thread: Option<HostThread>,
 }
 
 // SAFETY: the header says that callbacks run on threads of the library, several at once for the log, so
@@ -52,7 +61,12 @@ unsafe impl Sync for HostData {}
 
 impl HostData {
     pub fn new(user_data: *mut c_void, release: mailru_release_callback) -> HostData {
-        HostData { user_data, release }
+        HostData { user_data, release, thread: None }
+    }
+
+    /// From now on it is also released on this thread, unless the thread has ended.
+    pub fn run_only_on(&mut self, thread: Option<HostThread>) {
+        self.thread = thread;
     }
 
     /// Calls the host with a text, which is wiped afterwards because it may contain tokens.
@@ -73,7 +87,11 @@ impl HostData {
 
 impl Drop for HostData {
     fn drop(&mut self) {
-        if let Some(release) = self.release {
+        if let Some(thread) = self.thread.take().filter(|thread| !thread.is_current()) {
+            // The job's end releases the data, whether it ran or not: a thread that ends does not run what is left.
+            let data = HostData { user_data: self.user_data, release: self.release.take(), thread: None };
+            drop(thread.post(move || drop(data)));
+        } else if let Some(release) = self.release {
             // SAFETY: the host gave the function for this data; this is its only call.
             call_host(|| unsafe { release(self.user_data) });
         }

@@ -7,8 +7,9 @@ use super::callbacks::{HostData, mailru_log_callback, mailru_release_callback};
 use super::strings::{optional, take_back, text};
 use super::thread::stack_position;
 use super::version::MAILRU_ABI_VERSION;
-use super::{return_code, return_json};
+use super::{MAILRU_LOG_IN_CALLS, return_code, return_json};
 use crate::error::{Code, Failure, Outcome};
+use crate::host_thread::HostThread;
 use crate::oauth::redirect;
 use crate::secret::Secret;
 use crate::{catalogue, log, verify};
@@ -258,8 +259,8 @@ unsafe fn verified(
 /// "event=answer session=1048741 call=3 method=friends.get attempt=1 ms=12 status=200 bytes=2048":
 /// session is the handle, call is the call's number in this process. Values with characters other than
 /// letters, digits and "-_.:/" are quoted and escaped as in JSON, so that no server can forge a line.
-/// The events are answer and failure (of an attempt), retry, new_tokens, no_tokens and ignored_options;
-/// more events and values may be added. No line contains a secret.
+/// The events are answer and failure (of an attempt), retry, new_tokens, no_tokens, ignored_options
+/// and dropped_lines; more events and values may be added. No line contains a secret.
 ///
 /// callback: replaces the one set before; NULL ends logging.
 /// user_data: passed to the callback, never accessed by the library.
@@ -267,7 +268,7 @@ unsafe fn verified(
 /// that ends foreign threads when it shuts down, such as Python, must first remove the callback and
 /// wait for the release.
 /// level: 0 off, 1 error, 2 warning, 3 info, 4 debug; lines up to this level are logged. Off by
-/// default.
+/// default. MAILRU_LOG_IN_CALLS may be added to it.
 /// Returns MAILRU_OK, or MAILRU_INVALID_ARGUMENT for another level. Does not block.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn mailru_set_log(
@@ -276,15 +277,19 @@ pub unsafe extern "C" fn mailru_set_log(
     release: mailru_release_callback,
     level: i32,
 ) -> i32 {
-    let data = HostData::new(user_data, release);
+    let mut data = HostData::new(user_data, release);
     return_code(move || {
+        let (level, in_calls) = (level & !MAILRU_LOG_IN_CALLS, level & MAILRU_LOG_IN_CALLS != 0);
         if !(0..=4).contains(&level) {
-            return Err(Failure::argument("level", "must be from 0 (off) to 4 (debug)"));
+            let problem = "must be from 0 (off) to 4 (debug), with or without MAILRU_LOG_IN_CALLS";
+            return Err(Failure::argument("level", problem));
         }
         let Some(callback) = callback.filter(|_| level > 0) else {
-            log::set(None, 0);
+            log::set(None, 0, None);
             return Ok(());
         };
+        let thread = in_calls.then(HostThread::own);
+        data.run_only_on(thread.clone());
         let sink = move |level: log::Level, message: &str| {
             data.call_with_text(message, |user_data, message| {
                 log::sink_runs_from(stack_position());
@@ -292,7 +297,7 @@ pub unsafe extern "C" fn mailru_set_log(
                 unsafe { callback(user_data, level as i32, message) }
             });
         };
-        log::set(Some(Arc::new(sink)), level);
+        log::set(Some(Arc::new(sink)), level, thread);
         Ok(())
     })
 }

@@ -95,6 +95,19 @@
  * why. A jump within the callback is allowed. A host that ends its threads when it shuts down, such
  * as Python, must first remove its callbacks and wait until they are released.
  *
+ * Callbacks run on threads of the library. A host that no other thread may enter, such as PHP or
+ * LuaJIT, sets the option callbacks_in_calls, and adds MAILRU_LOG_IN_CALLS to the level of
+ * mailru_set_log. Then callbacks run only on the thread that sets them, and only while it is inside
+ * the library: when it enters or leaves a function that returns JSON, a handle or a code, and while
+ * it waits for a token or in mailru_queue_next. The descriptors that the thread got from
+ * mailru_queue_fd are readable while callbacks wait for it. New tokens are used when the callback
+ * has returned, so calls of other threads wait for the thread; the token file has them already. A
+ * renewal whose callback is not called within 30 seconds, or timeout_ms if that is longer, fails
+ * without a request. A thread that ends is told nothing more. After a callback was replaced or
+ * removed on its thread, it is not called again, not even for the end of a renewal. Inside a
+ * callback no other runs, unless it waits. release runs on that thread as well, or on the one that
+ * used user_data last if that thread has ended.
+ *
  * FORK
  *
  * After a fork the child may continue to use its sessions: it makes its own connections. Queues
@@ -115,9 +128,12 @@
  * handlers and in destructors of thread-specific data. Once loaded, the library stays loaded:
  * dlclose and FreeLibrary do not unload it. It prints nothing except the line named above.
  *
- * A large allocation that fails (parameters, an upload, an answer) is MAILRU_OUT_OF_MEMORY. If not
- * even a few kilobytes are left, the process ends, as with every library in Rust: no function
- * returns NULL for that.
+ * A large allocation that fails (parameters, an upload, an answer) is MAILRU_OUT_OF_MEMORY. If the
+ * system has no memory for a small one, up to 64 KB, the library takes it from a reserve of 1 MB of
+ * its own, so that the calls under way end properly; new calls, sessions and queues are
+ * MAILRU_OUT_OF_MEMORY until the system has memory again. If the reserve is used up as well, or there
+ * are not even some hundred bytes for a thread that starts, the process ends, as with every library
+ * in Rust: no function returns NULL for that.
  *
  * The environment is never changed. Constructors read the proxy variables, which are used only with
  * "proxy":"env". With "tls_roots":"system" a session's first TLS connection reads SSL_CERT_FILE and

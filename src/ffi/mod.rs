@@ -2,7 +2,7 @@
 //!
 //! An export converts, delegates, and converts back; it decides nothing. Each conversion is in one
 //! place: outcomes, codes and panics here, text in `strings`, handles in `handles`, callbacks in
-//! `callbacks`.
+//! `callbacks`. The allocator is in `reserve`.
 #![allow(unsafe_code)]
 // The doc comments become the header, which describes pointers in C terms, not under `# Safety`. The C
 // interface also fixes the number of arguments.
@@ -17,6 +17,7 @@ mod handles;
 mod helpers;
 mod process;
 mod queue;
+mod reserve;
 mod stats;
 mod strings;
 mod thread;
@@ -24,7 +25,7 @@ mod tokens;
 mod version;
 
 pub use self::callbacks::{
-    mailru_log_callback, mailru_release_callback, mailru_renewal_callback, mailru_token_callback,
+    MAILRU_LOG_IN_CALLS, mailru_log_callback, mailru_release_callback, mailru_renewal_callback, mailru_token_callback,
 };
 pub use self::calls::*;
 pub use self::cancels::*;
@@ -43,7 +44,7 @@ use self::strings::to_c;
 use self::thread::{Uncancellable, stack_position};
 use crate::error::{Code, Failure, Outcome};
 use crate::json::Json;
-use crate::{log, panics};
+use crate::{host_thread, log, panics};
 
 /// Runs an export that returns JSON.
 ///
@@ -112,12 +113,16 @@ fn return_code(work: impl FnOnce() -> Outcome<()>) -> i32 {
 }
 
 /// Runs the body of an export. Every export uses it, so that no panic reaches the host, and no
-/// cancellation of the host's thread takes effect inside the library.
+/// cancellation of the host's thread takes effect inside the library. Callbacks that wait for this
+/// thread run before and after the body.
 fn run<T>(work: impl FnOnce() -> Outcome<T>) -> Outcome<T> {
     process::prepare();
     log::entered(stack_position());
     let _uncancellable = Uncancellable::new();
-    panics::catch(work)
+    host_thread::entered_or_leaving();
+    let outcome = panics::catch(work);
+    host_thread::entered_or_leaving();
+    outcome
 }
 
 /// Writes an out-parameter, which may be NULL.

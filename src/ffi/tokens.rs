@@ -1,11 +1,11 @@
 //! Tokens: obtaining and showing them, and their callbacks.
 
 use std::ffi::{c_char, c_void};
-use std::sync::Arc;
 
 use super::callbacks::{HostData, mailru_release_callback, mailru_renewal_callback, mailru_token_callback};
 use super::strings::text;
 use super::{handles, mailru_session, return_code, return_code_and_error, return_json};
+use crate::error::Failure;
 use crate::request::Action;
 
 /// Obtains the tokens of a code, password or refresh session if it has none yet, and renews those of a
@@ -63,9 +63,10 @@ pub unsafe extern "C" fn mailru_session_set_tokens(
 }
 
 /// Sets the callback that receives every new set of tokens, before any of them is used, on a thread of
-/// the library. It is also called for a grant that outlived its callers or its session, and for tokens
-/// in an answer that lacks another field. A slow callback delays only its own session: a call that
-/// waits too long for it is MAILRU_TIMEOUT with a message that says so.
+/// the library or, with callbacks_in_calls, on this thread. It is also called for a grant that outlived
+/// its callers or its session, and for tokens in an answer that lacks another field. A slow callback
+/// delays only its own session: a call that waits too long for it is MAILRU_TIMEOUT with a message that
+/// says so.
 ///
 /// callback: replaces the one set before; NULL removes it.
 /// user_data: passed to the callback, never accessed by the library.
@@ -81,17 +82,18 @@ pub unsafe extern "C" fn mailru_session_on_token(
     user_data: *mut c_void,
     release: mailru_release_callback,
 ) -> i32 {
-    let data = HostData::new(user_data, release);
+    let mut data = HostData::new(user_data, release);
     return_code(move || {
         let session = handles::session(session)?;
         let Some(callback) = callback else {
             drop(data);
-            return session.on_token(None);
+            return session.forget_on_token();
         };
-        session.on_token(Some(Arc::new(move |tokens: &str| {
+        data.run_only_on(session.callbacks_thread());
+        session.on_token(move |tokens: &str| {
             // SAFETY: the host gave the function for this data, which lives as long as this closure.
             data.call_with_text(tokens, |user_data, tokens| unsafe { callback(user_data, tokens) });
-        })))
+        })
     })
 }
 
@@ -101,7 +103,8 @@ pub unsafe extern "C" fn mailru_session_on_token(
 /// stored tokens and passes them to mailru_session_set_tokens: if they are newer, no request is made.
 /// In phase 0 it releases the lock. A first grant by code or password is not a renewal.
 ///
-/// callback: replaces the one set before; NULL removes it. It runs on a thread of the library.
+/// callback: replaces the one set before; NULL removes it. It runs on a thread of the library or, with
+/// callbacks_in_calls, on this thread.
 /// user_data, release, the result and the codes: as for mailru_session_on_token.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn mailru_session_on_renewal(
@@ -110,16 +113,38 @@ pub unsafe extern "C" fn mailru_session_on_renewal(
     user_data: *mut c_void,
     release: mailru_release_callback,
 ) -> i32 {
-    let data = HostData::new(user_data, release);
+    let mut data = HostData::new(user_data, release);
     return_code(move || {
         let session = handles::session(session)?;
         let Some(callback) = callback else {
             drop(data);
-            return session.on_renewal(None);
+            return session.forget_on_renewal();
         };
-        session.on_renewal(Some(Arc::new(move |phase: i32| {
+        data.run_only_on(session.callbacks_thread());
+        session.on_renewal(move |phase: i32| {
             // SAFETY: the host gave the function for this data, which lives as long as this closure.
             data.call(|user_data| unsafe { callback(user_data, phase) });
-        })))
+        })
+    })
+}
+
+/// Has a token or renewal callback count as running after it has returned, for a host whose callbacks
+/// cannot wait: one that stores tokens by an event loop, or runs no code of its users in a callback.
+///
+/// hold: 1 while a callback of this session runs, on any thread. What waits for the callback then waits on: new tokens are
+/// not used, a renewal makes no request. Then 0, on any thread, when the host is ready; also if nothing
+/// is held. mailru_session_free ends it, too.
+/// A call that needs the tokens waits meanwhile, within its time limit: do not wait for one before the
+/// 0, which the library does not notice.
+/// Returns MAILRU_OK, MAILRU_INVALID_HANDLE, or MAILRU_INVALID_ARGUMENT for another number, for 1
+/// outside of a callback, and for a public session. Does not block.
+#[unsafe(no_mangle)]
+pub extern "C" fn mailru_session_hold(session: mailru_session, hold: i32) -> i32 {
+    return_code(|| {
+        let session = handles::session(session)?;
+        if !(0..=1).contains(&hold) {
+            return Err(Failure::argument("hold", "must be 1, or 0 to go on"));
+        }
+        session.hold(hold == 1)
     })
 }

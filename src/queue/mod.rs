@@ -24,7 +24,9 @@ use self::workers::{Performer, Resources};
 use crate::call::{Call, CallGroup, Interrupt};
 use crate::error::{Code, Failure, Outcome};
 use crate::fork::{OfThisProcess, lock};
+use crate::host_thread::{HostThread, Wait};
 use crate::json::Json;
+use crate::memory::room_for_call;
 use crate::request::Request;
 use crate::session::{PreparedRequest, Session};
 
@@ -49,6 +51,7 @@ impl Queue {
             let problem = format!("must be at most {MAX_IN_FLIGHT}, or 0 for {DEFAULT_IN_FLIGHT}");
             return Err(Failure::argument("workers", problem));
         }
+        room_for_call()?;
         let or_default = |number, default| if number == 0 { default } else { number } as usize;
         let in_flight = or_default(in_flight, DEFAULT_IN_FLIGHT);
         let capacity = or_default(capacity, DEFAULT_CAPACITY.max(2 * in_flight as u32));
@@ -59,6 +62,8 @@ impl Queue {
                 performer: Performer::default(),
                 waiting_threads: 0,
                 signal: None,
+                threads: Vec::new(),
+                callbacks_wait: false,
             }),
             completed: Condvar::new(),
             work: Resources::default(),
@@ -131,6 +136,9 @@ struct State {
     performer: Performer,
     waiting_threads: usize,
     signal: Option<Signal>,
+    /// The threads of the host that may wait for the descriptor, and whether any of them has callbacks to run.
+    threads: Vec<HostThread>,
+    callbacks_wait: bool,
 }
 
 /// An accepted request that is not completed yet.
@@ -182,13 +190,22 @@ impl Shared {
         Ok(())
     }
 
-    fn next(&self, wait: Option<Duration>) -> Outcome<Completion> {
+    fn next(self: &Arc<Self>, wait: Option<Duration>) -> Outcome<Completion> {
         let until = wait.map(|wait| Instant::now() + wait);
+        let thread = HostThread::present();
+        let this: Weak<Shared> = Arc::downgrade(self);
+        let _blocked = thread.as_ref().map(|thread| thread.blocked_in(this));
         let mut state = lock(&self.state);
         loop {
             if let Some((completion, readable)) = state.submissions.hand_out()? {
                 state.update_signal(readable);
                 return Ok(completion);
+            }
+            if let Some(thread) = thread.as_ref().filter(|thread| thread.has_jobs()) {
+                drop(state);
+                thread.run_jobs();
+                state = lock(&self.state);
+                continue;
             }
             state.waiting_threads += 1;
             state = match until {
@@ -218,7 +235,9 @@ impl Shared {
         self.completed.notify_all();
     }
 
-    fn descriptor(&self) -> Outcome<i32> {
+    fn descriptor(self: &Arc<Self>) -> Outcome<i32> {
+        let this: Weak<Shared> = Arc::downgrade(self);
+        let thread = HostThread::waits_for_descriptor(this);
         let mut state = lock(&self.state);
         if state.signal.is_none() {
             let signal = Signal::new()?;
@@ -227,6 +246,10 @@ impl Shared {
             }
             state.signal = Some(signal);
         }
+        if !state.threads.iter().any(|known| known.is(&thread)) {
+            state.threads.push(thread);
+        }
+        state.note_callbacks();
         Ok(state.signal.as_ref().map_or(-1, Signal::descriptor))
     }
 
@@ -259,7 +282,29 @@ impl Shared {
     }
 }
 
+impl Wait for Shared {
+    fn wake(&self) {
+        // A thread between its check and its sleep holds the lock.
+        drop(lock(&self.state));
+        self.completed.notify_all();
+    }
+
+    fn jobs_changed(&self) {
+        lock(&self.state).note_callbacks();
+    }
+}
+
 impl State {
+    /// Makes the descriptor readable while callbacks wait, too: by a byte of their own.
+    fn note_callbacks(&mut self) {
+        let wait = self.threads.iter().any(HostThread::has_jobs);
+        if std::mem::replace(&mut self.callbacks_wait, wait) != wait
+            && let Some(signal) = &self.signal
+        {
+            if wait { signal.raise() } else { signal.lower() }
+        }
+    }
+
     fn update_signal(&self, readable: Readable) {
         match (&self.signal, readable) {
             (Some(signal), Readable::Begins) => signal.raise(),

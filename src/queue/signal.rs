@@ -1,4 +1,5 @@
-//! The descriptor of a queue: readable while a completion waits, and only then.
+//! The descriptor of a queue: readable while a completion waits, or callbacks wait for a thread of the host, and only
+//! then.
 #![forbid(unsafe_code)]
 
 #[cfg(not(unix))]
@@ -6,7 +7,8 @@ pub use self::elsewhere::Signal;
 #[cfg(unix)]
 pub use self::unix::Signal;
 
-/// A pair of sockets that contains one byte while a completion waits, and nothing otherwise.
+/// A pair of sockets that contains one byte while a completion waits, another while callbacks wait for a thread of the
+/// host, and nothing otherwise.
 #[cfg(unix)]
 mod unix {
     use std::io::{Read, Write};
@@ -40,12 +42,12 @@ mod unix {
             self.readable.as_raw_fd()
         }
 
-        /// Makes the descriptor readable.
+        /// Makes the descriptor readable, for one more reason.
         pub fn raise(&self) {
             let _ = (&self.writable).write(&[1]);
         }
 
-        /// Makes the descriptor not readable.
+        /// Takes one reason back.
         pub fn lower(&self) {
             let _ = (&self.readable).read(&mut [0]);
         }

@@ -17,7 +17,7 @@ fn refused(options: &str) -> Option<String> {
     Some(named)
 }
 
-const FLAGS: [&str; 3] = ["pass_error", "auto_refresh", "allow_http"];
+const FLAGS: [&str; 4] = ["pass_error", "auto_refresh", "callbacks_in_calls", "allow_http"];
 const NUMBERS: [&str; 8] = [
     "expires_in",
     "timeout_ms",

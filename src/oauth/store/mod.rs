@@ -4,13 +4,15 @@
 //! stores the tokens and runs the token callback before calls may use them.
 #![forbid(unsafe_code)]
 
+mod listeners;
 mod perform;
 
 use std::cell::Cell;
-use std::mem;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use self::listeners::{Hold, Slot};
+pub use self::listeners::{RenewalListener, TokenListener};
 use super::file::{self, TokenFile};
 use super::grant::OauthClient;
 use super::now::Now;
@@ -20,11 +22,6 @@ use crate::call::{Call, SharedTask};
 use crate::error::{Code, Failure, Outcome};
 use crate::fork::{ForkMutex, OfThisProcess};
 use crate::http::Client;
-
-/// Receives each new set of tokens before it is used.
-pub type TokenListener = Arc<dyn Fn(&Tokens) + Send + Sync>;
-/// Receives 1 before a renewal's request and 0 when the renewal has ended.
-pub type RenewalListener = Arc<dyn Fn(i32) + Send + Sync>;
 
 /// The minimum time limit of a token request, so that tokens issued by a slow server are not lost.
 const LEAST_LIMIT: Duration = Duration::from_secs(30);
@@ -45,8 +42,9 @@ pub struct TokenStore {
     beginning: Instant,
     pub(super) file: Option<TokenFile>,
     pub(super) shared: ForkMutex<Shared>,
-    tokens_listener: ForkMutex<Option<TokenListener>>,
-    renewal_listener: ForkMutex<Option<RenewalListener>>,
+    tokens_listener: Slot<Tokens>,
+    renewal_listener: Slot<i32>,
+    hold: ForkMutex<OfThisProcess<Hold>>,
 }
 
 pub(super) struct Shared {
@@ -69,6 +67,8 @@ pub(super) enum Stage {
     RenewalCallback,
     Server,
     TokenCallback,
+    /// A callback waits for the thread of the host that runs it.
+    HostThread,
 }
 
 impl TokenStore {
@@ -87,21 +87,20 @@ impl TokenStore {
             beginning: Instant::now(),
             file,
             shared: ForkMutex::new(Shared { state, running: OfThisProcess::default() }),
-            tokens_listener: ForkMutex::default(),
-            renewal_listener: ForkMutex::default(),
+            tokens_listener: Slot::default(),
+            renewal_listener: Slot::default(),
+            hold: ForkMutex::default(),
         }
     }
 
     /// Replaces the token listener. A running token request may still use the previous one.
     pub fn set_listener(&self, listener: Option<TokenListener>) {
-        let previous = self.tokens_listener.with(|slot| mem::replace(slot, listener));
-        drop(previous);
+        self.tokens_listener.set(listener);
     }
 
     /// Replaces the renewal listener, in the same way.
     pub fn set_renewal_listener(&self, listener: Option<RenewalListener>) {
-        let previous = self.renewal_listener.with(|slot| mem::replace(slot, listener));
-        drop(previous);
+        self.renewal_listener.set(listener);
     }
 
     /// The current time, for the state.
@@ -160,6 +159,7 @@ impl TokenStore {
     /// The host freed the session: does the same.
     pub fn end(&self) {
         self.abandon(TokenState::end_session);
+        self.forbid_hold();
     }
 
     /// Fails if this thread is fetching the tokens, and so would wait for itself.
@@ -236,7 +236,7 @@ impl TokenStore {
 
     /// Waits for a token request on behalf of a call.
     fn wait(&self, request: &Arc<TokenRequest>, call: &Arc<Call>) -> Outcome<End> {
-        let waited = request.wait(call, call.deadline());
+        let waited = request.wait_with_callbacks(call, call.deadline());
         if let Ok(Some(end)) = waited {
             return Ok(end);
         }
@@ -280,6 +280,7 @@ fn too_late(stage: Stage, call: &Call) -> Failure {
     match stage {
         Stage::TokenCallback => kept_by("this session's token callback has been running"),
         Stage::RenewalCallback => kept_by("this session's renewal callback has been running"),
+        Stage::HostThread => kept_by("the thread that set this session's callbacks has not been inside the library"),
         Stage::OtherProcess => kept_by("another process has kept the lock of token_file"),
         Stage::Server => call.timed_out().because("(the token request continues; a later call may use its tokens)"),
     }

@@ -47,31 +47,33 @@ impl TokenStore {
     }
 
     /// Performs a token request, unless newer tokens arrived meanwhile, and runs the callbacks.
-    fn run(&self) -> End {
+    fn run(self: &Arc<Self>) -> End {
         panics::planted("token");
-        let lock = match self.lock_file() {
+        let mut lock = match self.lock_file() {
             Ok(lock) => lock,
-            Err(failure) => return self.follow(|state, now| state.cannot_ask(failure, now), None),
+            Err(failure) => return self.follow(|state, now| state.cannot_ask(failure, now), &mut None),
         };
         self.read_file(lock.as_ref());
         let is_settled = self.shared.with(|shared| shared.state.is_settled(self.now()));
         let is_renewal = self.shared.with(|shared| shared.state.is_renewal());
-        let listener = self.renewal_listener.with(|slot| slot.clone()).filter(|_| is_renewal && !is_settled);
+        let listener = self.renewal_listener.get().filter(|_| is_renewal && !is_settled);
         if let Some(listener) = &listener {
-            self.enter(Stage::RenewalCallback);
-            run_callback(|| listener(1));
+            if let Err(failure) = self.tell_renewal_begins(listener) {
+                return self.follow(|state, now| state.cannot_ask(failure, now), &mut lock);
+            }
             self.write_file(lock.as_ref());
         }
-        let end = self.follow(TokenState::first_step, lock.as_ref());
+        let end = self.follow(TokenState::first_step, &mut lock);
         if let Some(listener) = &listener {
-            run_callback(|| listener(0));
+            self.let_go(&mut lock);
+            self.tell_renewal_ended(listener);
         }
         drop(lock);
         end
     }
 
     /// Carries out the state's decisions for the token request, starting with this event.
-    fn follow(&self, event: impl FnOnce(&mut TokenState, Now) -> Step, lock: Option<&Lock>) -> End {
+    fn follow(self: &Arc<Self>, event: impl FnOnce(&mut TokenState, Now) -> Step, lock: &mut Option<Lock>) -> End {
         let mut step = self.event(event);
         let mut call = Call::new(self.limit);
         loop {
@@ -92,11 +94,9 @@ impl TokenStore {
                 Step::Deliver(tokens) => {
                     log::event(Level::Info, || self.client.line("new_tokens", &call));
                     self.file.iter().for_each(TokenFile::note_unsaved);
-                    self.write_file(lock);
-                    self.enter(Stage::TokenCallback);
-                    if let Some(listener) = self.tokens_listener.with(|slot| slot.clone()) {
-                        run_callback(|| listener(&tokens));
-                    }
+                    self.write_file(lock.as_ref());
+                    self.let_go(lock);
+                    self.tell_tokens(&tokens);
                     self.event(|state, now| state.delivered(&tokens, now))
                 }
                 Step::End(end) => {
@@ -106,6 +106,14 @@ impl TokenStore {
                     return end;
                 }
             };
+        }
+    }
+
+    /// Releases the lock of the token file before a wait for a thread of the host, which may come late: the file is
+    /// written, and other processes need not wait.
+    fn let_go(&self, lock: &mut Option<Lock>) {
+        if lock.is_some() && self.tells_host_thread() {
+            *lock = None;
         }
     }
 
@@ -149,12 +157,4 @@ fn wipe_stack() {
     let mut left = [0_u8; 128 * 1024];
     left.zeroize();
     std::hint::black_box(&left);
-}
-
-/// Runs a callback of the host. A panic must not lose the tokens.
-fn run_callback(callback: impl FnOnce()) {
-    let _ = panics::catch(|| {
-        callback();
-        Ok(())
-    });
 }
