@@ -128,9 +128,12 @@
  * handlers and in destructors of thread-specific data. Once loaded, the library stays loaded:
  * dlclose and FreeLibrary do not unload it. It prints nothing except the line named above.
  *
- * A large allocation that fails (parameters, an upload, an answer) is MAILRU_OUT_OF_MEMORY. If not
- * even a few kilobytes are left, the process ends, as with every library in Rust: no function
- * returns NULL for that.
+ * A large allocation that fails (parameters, an upload, an answer) is MAILRU_OUT_OF_MEMORY. If the
+ * system has no memory for a small one, up to 64 KB, the library takes it from a reserve of 1 MB of
+ * its own, so that the calls under way end properly; new calls, sessions and queues are
+ * MAILRU_OUT_OF_MEMORY until the system has memory again. If the reserve is used up as well, or there
+ * are not even some hundred bytes for a thread that starts, the process ends, as with every library
+ * in Rust: no function returns NULL for that.
  *
  * The environment is never changed. Constructors read the proxy variables, which are used only with
  * "proxy":"env". With "tls_roots":"system" a session's first TLS connection reads SSL_CERT_FILE and
@@ -264,7 +267,7 @@
 /* The call, its session or its queued tag was cancelled, or its session freed. */
 #define MAILRU_CANCELLED 23
 
-/* A large buffer or a thread could not be allocated. */
+/* A large buffer or a thread could not be allocated, or no memory is left for a new call. */
 #define MAILRU_OUT_OF_MEMORY 24
 
 /* The queue is full; take completions first. */
@@ -907,7 +910,7 @@ mailru_queue mailru_queue_new(uint32_t workers,
  MAILRU_CANCELLED.
  Codes: MAILRU_OK, MAILRU_INVALID_ARGUMENT, MAILRU_INVALID_HANDLE, MAILRU_SIGNATURE_UNDEFINED,
  MAILRU_QUEUE_FULL, MAILRU_CANCELLED (the session was freed meanwhile), MAILRU_OUT_OF_MEMORY (no
- thread could be started).
+ thread could be started, or no memory is left).
  */
 int32_t mailru_queue_submit(mailru_queue queue,
                             mailru_session session,
@@ -922,6 +925,7 @@ int32_t mailru_queue_submit(mailru_queue queue,
  queue, tag, error, the result and the codes: as for mailru_queue_submit.
  session, request_json, cancel: as for mailru_request, with the same checks. A timeout_ms in
  request_json begins with the submission.
+ A cancel handle that was fired refuses the submission as MAILRU_CANCELLED.
  data, size: the file of an upload, copied; else NULL and 0.
  */
 int32_t mailru_queue_request(mailru_queue queue,

@@ -136,9 +136,21 @@ pub fn encoded_length<'a>(
 
 /// How long a text is once it is encoded.
 fn length_of(text: &str) -> usize {
-    let is_kept = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_' | b'~');
-    text.len() + 2 * text.bytes().filter(|byte| !is_kept(byte)).count()
+    text.bytes().map(|byte| usize::from(ENCODED_LENGTH[usize::from(byte)])).sum()
 }
+
+/// The length of each byte once it is encoded. To look it up is faster than to compare.
+const ENCODED_LENGTH: [u8; 256] = {
+    let mut lengths = [3; 256];
+    let mut byte = 0_u8;
+    while byte < 128 {
+        if byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_' | b'~') {
+            lengths[byte as usize] = 1;
+        }
+        byte += 1;
+    }
+    lengths
+};
 
 /// The joined parameters as a secret of their own, whose [`encoded_length`] is given.
 pub fn encoded<'a>(

@@ -4,6 +4,7 @@
 use std::thread;
 
 use crate::error::{Code, Failure, Outcome};
+use crate::memory::room_for_thread;
 use crate::panics;
 
 /// Enough for a TLS handshake, the system's resolver and a callback of the host. Set here because the standard library
@@ -15,6 +16,7 @@ const STACK: usize = 2 << 20;
 /// The thread blocks every signal, so that none of the host's is delivered to it. A panic ends only the thread and
 /// prints nothing; work whose outcome another thread waits for must catch its own panics.
 pub fn spawn(name: &str, work: impl FnOnce() + Send + 'static) -> Outcome<()> {
+    room_for_thread()?;
     // A new thread inherits the signal mask. Blocking before the start leaves no moment in which a signal can arrive.
     #[cfg(unix)]
     let _blocked = BlockedSignals::new();

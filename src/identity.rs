@@ -2,7 +2,7 @@
 #![forbid(unsafe_code)]
 
 use std::borrow::Cow;
-use std::hash::{BuildHasher, DefaultHasher, Hash, Hasher, RandomState};
+use std::hash::{BuildHasher, DefaultHasher, Hasher, RandomState};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -180,12 +180,13 @@ fn is_user_id(name: &str) -> bool {
 /// A hash that identifies a call by its method and parameters.
 fn number(method: &str, parameters: &Parameters<'_>) -> u64 {
     let mut hasher = DefaultHasher::new();
-    method.hash(&mut hasher);
+    hasher.write(method.as_bytes());
     for (name, value) in parameters {
+        hasher.write(name.as_bytes());
+        hasher.write_usize(value.len());
         // The beginning and the length of a long text are enough, because only the decision to renew depends on the
         // hash.
-        let beginning = &value.as_bytes()[..value.len().min(64)];
-        (name, value.len(), beginning).hash(&mut hasher);
+        hasher.write(&value.as_bytes()[..value.len().min(64)]);
     }
     hasher.finish()
 }

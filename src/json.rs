@@ -7,7 +7,7 @@ use std::io::{self, Write};
 use std::marker::PhantomData;
 
 use serde::Serialize;
-use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
+use serde::de::{self, Deserialize, Deserializer, MapAccess, Visitor};
 use serde_json::value::RawValue;
 
 use crate::error::{Failure, Outcome};
@@ -174,23 +174,34 @@ pub struct LossyText<'a>(pub Cow<'a, str>);
 
 impl<'de> Deserialize<'de> for LossyText<'de> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        // serde_json checks for Unicode only if the value is read as a string, so it is read as bytes; and for control
+        // characters, which may be a NUL, only if it is read as anything but bytes, so it is first read as written.
+        let raw = <&RawValue>::deserialize(deserializer)?;
+        serde_json::from_str(raw.get()).map(|Unchecked(text)| LossyText(text)).map_err(de::Error::custom)
+    }
+}
+
+/// A JSON string that may contain control characters.
+struct Unchecked<'a>(Cow<'a, str>);
+
+impl<'de> Deserialize<'de> for Unchecked<'de> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         struct Take;
         impl<'de> Visitor<'de> for Take {
-            type Value = LossyText<'de>;
+            type Value = Unchecked<'de>;
 
             fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
                 formatter.write_str("a string")
             }
 
             fn visit_borrowed_bytes<E>(self, text: &'de [u8]) -> Result<Self::Value, E> {
-                Ok(LossyText(String::from_utf8_lossy(text)))
+                Ok(Unchecked(String::from_utf8_lossy(text)))
             }
 
             fn visit_bytes<E>(self, text: &[u8]) -> Result<Self::Value, E> {
-                Ok(LossyText(Cow::Owned(String::from_utf8_lossy(text).into_owned())))
+                Ok(Unchecked(Cow::Owned(String::from_utf8_lossy(text).into_owned())))
             }
         }
-        // serde_json checks for Unicode only if the value is read as a string, so it is read as bytes.
         deserializer.deserialize_bytes(Take)
     }
 }
@@ -207,6 +218,18 @@ mod tests {
         let LossyText(text) = serde_json::from_str(r#""\ud83d\ude00 \ud800\n""#).expect("a string");
         assert_eq!(text, "😀 \u{fffd}\u{fffd}\u{fffd}\n");
         assert!(members_of_host().is_err(), "a host's own must be Unicode");
+    }
+
+    #[test]
+    fn names_and_texts_have_no_control_characters() {
+        for control in ["\0", "\u{1f}", "\n"] {
+            for json in [format!("{{\"a{control}b\":1}}"), format!("{{\"\\u0061{control}\":1}}")] {
+                assert!(all_members(&json).is_none(), "{json:?}");
+            }
+            assert!(serde_json::from_str::<LossyText>(&format!("\"a{control}\"")).is_err());
+        }
+        let LossyText(escaped) = serde_json::from_str(r#""\u0000\n""#).expect("escaped");
+        assert_eq!(escaped, "\0\n");
     }
 
     fn members_of_host() -> Outcome<usize> {

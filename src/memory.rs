@@ -1,27 +1,57 @@
 //! Allocation of large buffers: a failure of the call instead of the end of the process.
 //!
 //! Rust ends the process when an allocation fails. So before the library allocates large buffers for the host's data,
-//! it allocates and frees a trial block of that size.
+//! it allocates and frees a trial block of that size. Small blocks come from a reserve if the system has none
+//! (`ffi/reserve.rs`); then no call begins until the system has memory again.
 #![forbid(unsafe_code)]
 
 use std::hint::black_box;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use crate::error::{Failure, Outcome};
 
-/// Texts up to this size need no trial: they need no more memory than every call does.
-const SMALL: usize = 64 << 10;
+/// The largest block that the reserve has; larger ones need a trial.
+pub const SMALL: usize = 64 << 10;
+/// Texts up to this size need no trial: with every character encoded, and growing by doubling, they stay below [`SMALL`].
+const SMALL_TEXT: usize = 8 << 10;
 /// The memory of a new connection: its buffers, a TLS handshake and the trusted certificates.
 const CONNECTION: usize = 256 << 10;
+/// The memory that a new call must find once a small block could not be had.
+const CALL: usize = 128 << 10;
+
+/// Whether the system had no memory for a small block, and may have none still.
+static SHORT: AtomicBool = AtomicBool::new(false);
+
+/// Notes that the system had no memory for a small block.
+pub fn note_shortage() {
+    SHORT.store(true, Ordering::Relaxed);
+}
+
+/// Fails if the system had no memory for a small block lately, and still has none. Checked before a call begins, so that
+/// what is left is for the calls under way.
+pub fn room_for_call() -> Outcome<()> {
+    if SHORT.load(Ordering::Relaxed) {
+        room(CALL).map_err(|_| Failure::out_of_memory("a new call"))?;
+        SHORT.store(false, Ordering::Relaxed);
+    }
+    Ok(())
+}
 
 /// Fails unless there is memory for everything that a call makes of this text at once.
 pub fn room_for_text(name: &str, text: &str) -> Outcome<()> {
-    if text.len() <= SMALL {
+    if text.len() <= SMALL_TEXT {
         return Ok(());
     }
     room(room_of_text(text)).map_err(|bytes| {
         let what = format!("{name}, {} bytes, for which a call needs up to {bytes} bytes", text.len());
         Failure::out_of_memory(&what).for_argument(name)
     })
+}
+
+/// Fails unless there is memory for a new thread: its start ends the process without some small blocks, which the reserve
+/// cannot give.
+pub fn room_for_thread() -> Outcome<()> {
+    room(SMALL + 1).map_err(|_| Failure::out_of_memory("a thread"))
 }
 
 /// Fails unless there is memory for a new connection.

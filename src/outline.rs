@@ -3,7 +3,7 @@
 
 use std::fmt;
 
-use serde::de::{Deserialize, Deserializer, IgnoredAny, MapAccess, Visitor};
+use serde::de::{Deserialize, DeserializeSeed, Deserializer, Error, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde_json::value::RawValue;
 
 use crate::json::{LossyText, MAX_DEPTH};
@@ -29,22 +29,34 @@ pub struct Outline<'a> {
 /// Checks a text and finds a member of its outermost object.
 pub fn outline<'a>(json: &'a str, name: &str) -> Result<Outline<'a>, Flaw> {
     // serde_json skips values of any depth, but the host's parser may have a limit.
-    if is_too_deep(json.as_bytes()) {
-        return Err(Flaw::TooDeep);
+    let may_be_too_deep = openings(json) > MAX_DEPTH;
+    if may_be_too_deep {
+        // What this refuses is not always a flaw: it reads strings and numbers that may only be skipped.
+        if let Ok(outline) = read(json, name, Skip::Counting { left: MAX_DEPTH, levels: COUNTED_LEVELS }) {
+            return Ok(outline);
+        }
+        if is_too_deep(json, MAX_DEPTH) {
+            return Err(Flaw::TooDeep);
+        }
     }
+    read(json, name, Skip::Ignoring).map_err(|_| Flaw::NotJson)
+}
+
+/// Reads a text once, skipping all values but the wanted one.
+fn read<'a>(json: &'a str, name: &str, skip: Skip) -> serde_json::Result<Outline<'a>> {
     let mut parser = serde_json::Deserializer::from_str(json);
     let outline = if json.trim_start().starts_with('{') {
-        parser.deserialize_map(Members { name })
+        parser.deserialize_map(Members { name, skip: skip.inside()? })
     } else {
-        IgnoredAny::deserialize(&mut parser).map(|_| Outline { members: None, found: None })
+        skip.deserialize(&mut parser).map(|()| Outline { members: None, found: None })
     };
-    let outline = outline.and_then(|outline| parser.end().map(|()| outline));
-    outline.map_err(|_| Flaw::NotJson)
+    outline.and_then(|outline| parser.end().map(|()| outline))
 }
 
 /// Counts an object's members, and keeps the wanted one.
 struct Members<'n> {
     name: &'n str,
+    skip: Skip,
 }
 
 impl<'de> Visitor<'de> for Members<'_> {
@@ -59,24 +71,123 @@ impl<'de> Visitor<'de> for Members<'_> {
         while let Some(LossyText(name)) = map.next_key()? {
             members += 1;
             if name == self.name {
-                found = Some(map.next_value::<&RawValue>()?.get());
+                let value = map.next_value::<&RawValue>()?.get();
+                self.skip.fits(value)?;
+                found = Some(value);
             } else {
-                map.next_value::<IgnoredAny>()?;
+                map.next_value_seed(self.skip)?;
             }
         }
         Ok(Outline { members: Some(members), found })
     }
 }
 
-/// Whether brackets outside of strings are nested deeper than [`MAX_DEPTH`]. The result does not matter for invalid
-/// JSON, which is refused later.
-fn is_too_deep(json: &[u8]) -> bool {
-    let opening = |byte: &&u8| matches!(byte, b'{' | b'[');
-    if json.iter().filter(opening).count() <= MAX_DEPTH {
-        return false;
+/// The levels at the top of a text at which the elements of arrays are counted one by one.
+const COUNTED_LEVELS: usize = 4;
+
+/// Skips a value.
+#[derive(Clone, Copy)]
+enum Skip {
+    /// Of any depth.
+    Ignoring,
+    /// Fails if it may be nested deeper than `left`. Large answers are lists of small values, and a value is at most as
+    /// deep as the number of its opening brackets; so arrays are entered, and so are objects for some `levels`.
+    Counting { left: usize, levels: usize },
+}
+
+impl Skip {
+    /// For what is inside of a container.
+    fn inside<E: Error>(self) -> Result<Skip, E> {
+        match self {
+            Skip::Ignoring => Ok(Skip::Ignoring),
+            Skip::Counting { left: 0, .. } => Err(E::custom("too deep")),
+            Skip::Counting { left, levels } => Ok(Skip::Counting { left: left - 1, levels: levels.saturating_sub(1) }),
+        }
     }
+
+    /// Whether a value that was skipped is not too deep.
+    fn fits<E: Error>(self, value: &str) -> Result<(), E> {
+        match self {
+            Skip::Counting { left, .. } if openings(value) > left && is_too_deep(value, left) => {
+                Err(E::custom("too deep"))
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
+impl<'de> DeserializeSeed<'de> for Skip {
+    type Value = ();
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
+        match self {
+            Skip::Ignoring => IgnoredAny::deserialize(deserializer).map(drop),
+            Skip::Counting { levels: 0, .. } => self.fits(<&RawValue>::deserialize(deserializer)?.get()),
+            Skip::Counting { .. } => deserializer.deserialize_any(self),
+        }
+    }
+}
+
+impl<'de> Visitor<'de> for Skip {
+    type Value = ();
+
+    fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("a value")
+    }
+
+    fn visit_seq<S: SeqAccess<'de>>(self, mut elements: S) -> Result<(), S::Error> {
+        let inside = self.inside()?;
+        while let Some(element) = elements.next_element::<&RawValue>()? {
+            inside.fits(element.get())?;
+        }
+        Ok(())
+    }
+
+    fn visit_map<M: MapAccess<'de>>(self, mut members: M) -> Result<(), M::Error> {
+        let inside = self.inside()?;
+        while members.next_key::<IgnoredAny>()?.is_some() {
+            members.next_value_seed(inside)?;
+        }
+        Ok(())
+    }
+
+    fn visit_str<E>(self, _: &str) -> Result<(), E> {
+        Ok(())
+    }
+
+    fn visit_bool<E>(self, _: bool) -> Result<(), E> {
+        Ok(())
+    }
+
+    fn visit_i64<E>(self, _: i64) -> Result<(), E> {
+        Ok(())
+    }
+
+    fn visit_u64<E>(self, _: u64) -> Result<(), E> {
+        Ok(())
+    }
+
+    fn visit_f64<E>(self, _: f64) -> Result<(), E> {
+        Ok(())
+    }
+
+    fn visit_unit<E>(self) -> Result<(), E> {
+        Ok(())
+    }
+}
+
+/// The number of opening brackets, within strings too.
+fn openings(json: &str) -> usize {
+    // `[` and `{` differ by one bit. A sum of bytes is fast, and that of 255 cannot overflow.
+    let count = |piece: &[u8]| piece.iter().map(|byte| u8::from(byte | 0x20 == b'{')).sum::<u8>();
+    json.as_bytes().chunks(u8::MAX.into()).map(|piece| usize::from(count(piece))).sum()
+}
+
+/// Whether brackets outside of strings are nested deeper. The result does not matter for invalid JSON, which is
+/// refused by the parser.
+fn is_too_deep(json: &str, most: usize) -> bool {
     let mut depth = 0_usize;
-    let mut bytes = json.iter();
+    let mut bytes = json.as_bytes().iter();
     while let Some(byte) = bytes.next() {
         match byte {
             b'{' | b'[' => depth += 1,
@@ -84,7 +195,7 @@ fn is_too_deep(json: &[u8]) -> bool {
             b'"' => skip_string(&mut bytes),
             _ => {}
         }
-        if depth > MAX_DEPTH {
+        if depth > most {
             return true;
         }
     }
@@ -141,6 +252,83 @@ mod tests {
             assert_eq!(check(&levels(100_000)), Err(Flaw::TooDeep));
         }
         assert_eq!(check(&format!("[{:?}]", "[\\".repeat(1000))), Ok(()), "brackets in a string");
+    }
+
+    /// Seeds of texts: all kinds of values, and what only a skipping parser accepts.
+    const SEEDS: &[&str] = &[
+        r#"{"a":[1,-0.5e+10,true,false,null,"\u00e9\n\"\\"],"error":{"c":{}},"d":[]}"#,
+        r#" [ "abc[[[" , 0 , 10.25 , { "error" : "12]]\u1234\t" } , [ [ ] , [ { } ] ] ] "#,
+        r#"{"b":{"c":{"d":{"e":{"f":[[1],{"g":[2]}]}}}},"\u0065rror":[1 , 2]}"#,
+        r#"{"\ud800":"\udfff","a":1e999,"error":123456789012345678901234567890}"#,
+        "[[[[[[[[1]]]]]]],{\"a\":[[[[[[]]]]]]}]",
+        "\"[[\"",
+        "-1",
+    ];
+
+    /// The answer of a counting pass alone, and that of the exact count and the skipping parser.
+    fn both(json: &str, left: usize, levels: usize) -> (Option<Outline<'_>>, Result<Outline<'_>, Flaw>) {
+        let counted = read(json, "error", Skip::Counting { left, levels }).ok();
+        let exact = match read(json, "error", Skip::Ignoring) {
+            _ if is_too_deep(json, left) => Err(Flaw::TooDeep),
+            outline => outline.map_err(|_| Flaw::NotJson),
+        };
+        (counted, exact)
+    }
+
+    /// Texts that differ from good ones by some bytes. Counting may refuse what the exact way accepts, never the reverse.
+    #[test]
+    fn counting_accepts_nothing_that_the_exact_way_refuses() {
+        let alphabet = b"{}[]{}[]:,\"\\ \n0123-.eEtunl\x1f/'";
+        let mut state = 1_u64;
+        let mut chance = |below: usize| {
+            state = state.wrapping_mul(6364136223846793005).wrapping_add(1442695040888963407);
+            (state >> 33) as usize % below
+        };
+        let (mut accepted, mut too_deep) = (0, 0);
+        for round in 0..50_000 {
+            let mut text = SEEDS[round % SEEDS.len()].as_bytes().to_vec();
+            for _ in 0..chance(4) {
+                let at = chance(text.len());
+                match chance(4) {
+                    0 if text.len() > 2 => drop(text.remove(at)),
+                    1 => text.insert(at, alphabet[chance(alphabet.len())]),
+                    2 => text[at] = alphabet[chance(alphabet.len())],
+                    // A piece once more, somewhere else.
+                    _ => {
+                        let piece = text[at..].iter().take(chance(12)).copied().collect::<Vec<_>>();
+                        let to = chance(text.len());
+                        text.splice(to..to, piece);
+                    }
+                }
+            }
+            let Ok(text) = String::from_utf8(text) else { continue };
+            let (counted, exact) = both(&text, 1 + chance(9), chance(COUNTED_LEVELS + 1));
+            too_deep += usize::from(exact == Err(Flaw::TooDeep));
+            if let Some(counted) = counted {
+                assert_eq!(Ok(counted), exact, "{text}");
+                accepted += 1;
+            }
+        }
+        assert!(accepted > 5_000 && too_deep > 5_000, "{accepted} accepted, {too_deep} too deep");
+    }
+
+    #[test]
+    fn large_answers_are_read_once() {
+        let user = r#"{"uid":"1","name":"[[\"[","location":{"city":{"id":[25]}},"ext":[[],[{}]]}"#;
+        let users = vec![user; 500].join(",");
+        for text in [
+            format!("[{users}]"),
+            format!(r#"{{"users":[{users}],"total":500,"error":[{users}]}}"#),
+            format!(r#" {{"a":{{"b":{{"c":{{"d":{{"e":[{users}]}}}}}}}},"f":-1.5,"g":"\n","h":null}} "#),
+        ] {
+            let (counted, exact) = both(&text, MAX_DEPTH, COUNTED_LEVELS);
+            assert!(counted.is_some());
+            assert_eq!(counted.ok_or(Flaw::NotJson), exact);
+            assert_eq!(outline(&text, "error"), exact);
+        }
+        // Not read once, but accepted.
+        let odd = format!(r#"{{"\ud800":1,"a":1e999,"b":"\ud800","error":[{users}],"c":[[{users}]]}}"#);
+        assert_eq!(outline(&odd, "error").map(|outline| outline.members), Ok(Some(5)));
     }
 
     #[test]

@@ -21,7 +21,7 @@ pub use crate::identity::Source;
 use crate::json::{self, Json};
 pub use crate::keys::Keys;
 use crate::large::no_checkpoint;
-use crate::memory::check_room;
+use crate::memory::{check_room, room_for_call};
 use crate::oauth::store::{RenewalListener, TokenListener};
 use crate::oauth::tokens::Tokens;
 use crate::options::Options;
@@ -59,12 +59,14 @@ impl PreparedRequest {
 impl Session {
     /// A session that reads public pages and signs nothing.
     pub fn public(options: Options) -> Outcome<Session> {
+        room_for_call()?;
         let client = Arc::new(Client::new(&options)?);
         Ok(Session::assemble(None, client, options))
     }
 
     /// A session that signs. Nothing is sent yet.
     pub fn new(keys: Keys, source: Source, options: Options) -> Outcome<Session> {
+        room_for_call()?;
         let client = Arc::new(Client::new(&options)?);
         let identity = Identity::new(keys, source, &options, &client)?;
         Ok(Session::assemble(Some(Arc::new(identity)), client, options))
@@ -102,6 +104,7 @@ impl Session {
     /// While the prepared request exists, cancelling the session's calls cancels it too.
     pub fn prepare(&self, request: Request<'_>, data: Vec<u8>, cancel: Option<&CallGroup>) -> Outcome<PreparedRequest> {
         self.check(&request.action)?;
+        room_for_call()?;
         check_room(request.action.size(), "a copy of the parameters")?;
         if !matches!(request.action, Action::Public { .. }) {
             self.identity()?.store.refuse_reentry()?;
@@ -148,6 +151,7 @@ impl Session {
     }
 
     fn perform_uncounted(&self, request: &Request<'_>, data: &[u8], call: &Arc<Call>) -> Outcome<Json> {
+        room_for_call()?;
         let answer = match &request.action {
             // An outcome of a token request that another call made is returned as it is; this call's own request waits
             // for it.

@@ -121,7 +121,9 @@ fn digest(prefix: &str, sorted: &Parameters<'_>, key: &str, checkpoint: Checkpoi
 /// Lower-case digits. `format!` would take longer than the hash.
 fn hexadecimal(digest: [u8; 16]) -> String {
     let digit = |value: u8| char::from(b"0123456789abcdef"[usize::from(value)]);
-    digest.iter().flat_map(|byte| [digit(byte >> 4), digit(byte & 15)]).collect()
+    let mut text = String::with_capacity(2 * digest.len());
+    text.extend(digest.iter().flat_map(|byte| [digit(byte >> 4), digit(byte & 15)]));
+    text
 }
 
 #[cfg(test)]

@@ -128,9 +128,12 @@
  * handlers and in destructors of thread-specific data. Once loaded, the library stays loaded:
  * dlclose and FreeLibrary do not unload it. It prints nothing except the line named above.
  *
- * A large allocation that fails (parameters, an upload, an answer) is MAILRU_OUT_OF_MEMORY. If not
- * even a few kilobytes are left, the process ends, as with every library in Rust: no function
- * returns NULL for that.
+ * A large allocation that fails (parameters, an upload, an answer) is MAILRU_OUT_OF_MEMORY. If the
+ * system has no memory for a small one, up to 64 KB, the library takes it from a reserve of 1 MB of
+ * its own, so that the calls under way end properly; new calls, sessions and queues are
+ * MAILRU_OUT_OF_MEMORY until the system has memory again. If the reserve is used up as well, or there
+ * are not even some hundred bytes for a thread that starts, the process ends, as with every library
+ * in Rust: no function returns NULL for that.
  *
  * The environment is never changed. Constructors read the proxy variables, which are used only with
  * "proxy":"env". With "tls_roots":"system" a session's first TLS connection reads SSL_CERT_FILE and

@@ -2,7 +2,7 @@
 //!
 //! An export converts, delegates, and converts back; it decides nothing. Each conversion is in one
 //! place: outcomes, codes and panics here, text in `strings`, handles in `handles`, callbacks in
-//! `callbacks`.
+//! `callbacks`. The allocator is in `reserve`.
 #![allow(unsafe_code)]
 // The doc comments become the header, which describes pointers in C terms, not under `# Safety`. The C
 // interface also fixes the number of arguments.
@@ -17,6 +17,7 @@ mod handles;
 mod helpers;
 mod process;
 mod queue;
+mod reserve;
 mod stats;
 mod strings;
 mod thread;

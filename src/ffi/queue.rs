@@ -43,7 +43,7 @@ pub unsafe extern "C" fn mailru_queue_new(workers: u32, capacity: u32, error: *m
 /// MAILRU_CANCELLED.
 /// Codes: MAILRU_OK, MAILRU_INVALID_ARGUMENT, MAILRU_INVALID_HANDLE, MAILRU_SIGNATURE_UNDEFINED,
 /// MAILRU_QUEUE_FULL, MAILRU_CANCELLED (the session was freed meanwhile), MAILRU_OUT_OF_MEMORY (no
-/// thread could be started).
+/// thread could be started, or no memory is left).
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn mailru_queue_submit(
     queue: mailru_queue,
@@ -69,6 +69,7 @@ pub unsafe extern "C" fn mailru_queue_submit(
 /// queue, tag, error, the result and the codes: as for mailru_queue_submit.
 /// session, request_json, cancel: as for mailru_request, with the same checks. A timeout_ms in
 /// request_json begins with the submission.
+/// A cancel handle that was fired refuses the submission as MAILRU_CANCELLED.
 /// data, size: the file of an upload, copied; else NULL and 0.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn mailru_queue_request(

@@ -4,8 +4,6 @@ use std::alloc::{self, Layout};
 use std::ffi::{CStr, CString, c_char};
 use std::mem::ManuallyDrop;
 
-use zeroize::Zeroize;
-
 use crate::error::{Code, Failure, Outcome};
 use crate::json::Json;
 use crate::memory;
@@ -31,8 +29,8 @@ pub unsafe fn optional<'a>(name: &str, pointer: *const c_char) -> Outcome<Option
         return Ok(None);
     }
     // SAFETY: not NULL, and the caller's promise.
-    let bytes = unsafe { CStr::from_ptr(pointer) };
-    let text = bytes.to_str().map_err(|error| {
+    let bytes = unsafe { CStr::from_ptr(pointer) }.to_bytes();
+    let text = simdutf8::compat::from_utf8(bytes).map_err(|error| {
         Failure::argument(name, format!("is not UTF-8 after {} bytes; convert it first", error.valid_up_to()))
     })?;
     memory::room_for_text(name, text)?;
@@ -106,6 +104,10 @@ pub fn c_string(text: String) -> CString {
 pub unsafe fn take_back(pointer: *mut c_char) {
     if !pointer.is_null() {
         // SAFETY: the caller's promise.
-        unsafe { CString::from_raw(pointer) }.into_bytes().zeroize();
+        let mut bytes = unsafe { CString::from_raw(pointer) }.into_bytes();
+        // zeroize writes byte by byte, which takes ten times as long: 0.2 ms for an answer of 800 KB. black_box keeps
+        // the compiler from leaving the filling out.
+        bytes.fill(0);
+        std::hint::black_box(&bytes);
     }
 }

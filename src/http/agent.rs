@@ -10,6 +10,7 @@ use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
 use ureq::Agent;
 use ureq::config::{AutoHeaderValue, Config};
+use ureq::http::{Error, HeaderMap, HeaderValue, Uri, header};
 use ureq::unversioned::transport::{ConnectionDetails, Connector, Transport};
 
 use super::connector::{ConnectionSettings, ServerConnector};
@@ -17,6 +18,7 @@ use super::proxy::Proxies;
 use super::resolver::NoResolver;
 use super::system_error::describe;
 use super::tls::Trusted;
+use super::transport::usual_port;
 use crate::error::{Failure, Outcome};
 use crate::fork::{ForkMutex, OfThisProcess};
 use crate::options::Options;
@@ -25,11 +27,15 @@ use crate::options::Options;
 /// each user opens no more connections than one with a single session.
 static IN_USE: ForkMutex<Vec<Weak<AgentSource>>> = ForkMutex::new(Vec::new());
 
+/// The room for headers: those of every request, and the type and length of a file.
+const USUAL_HEADERS: usize = 6;
+
 /// Makes the agent for its settings; there is at most one at any time.
 pub struct AgentSource {
     settings: Arc<ConnectionSettings>,
     /// Made together with the source: ureq reads the environment for it, which the host may change later.
     config: Config,
+    user_agent: Option<HeaderValue>,
     made: ForkMutex<Option<OfThisProcess<Agent>>>,
 }
 
@@ -51,7 +57,8 @@ impl AgentSource {
             return Ok(same);
         }
         let new = Arc::new(AgentSource {
-            config: config(&settings),
+            config: config(),
+            user_agent: HeaderValue::from_str(&settings.user_agent).ok().filter(|value| !value.is_empty()),
             settings: Arc::new(settings),
             made: ForkMutex::new(None),
         });
@@ -62,6 +69,19 @@ impl AgentSource {
                 new
             })
         }))
+    }
+
+    /// The headers of every request to this address. ureq would make them anew from text each time.
+    pub fn headers(&self, uri: &Uri) -> Result<HeaderMap, Error> {
+        let mut headers = HeaderMap::with_capacity(USUAL_HEADERS);
+        if let Some(authority) = uri.authority() {
+            let has_port = authority.port_u16().is_some_and(|port| port != usual_port(uri));
+            let host = if has_port { authority.as_str() } else { authority.host() };
+            headers.insert(header::HOST, HeaderValue::from_str(host)?);
+        }
+        headers.insert(header::ACCEPT_ENCODING, HeaderValue::from_static("gzip"));
+        self.user_agent.iter().for_each(|value| drop(headers.insert(header::USER_AGENT, value.clone())));
+        Ok(headers)
     }
 
     /// The agent of this process.
@@ -84,7 +104,7 @@ impl AgentSource {
     }
 }
 
-fn config(settings: &ConnectionSettings) -> Config {
+fn config() -> Config {
     Agent::config_builder()
         .http_status_as_error(false)
         .max_redirects(0)
@@ -93,8 +113,9 @@ fn config(settings: &ConnectionSettings) -> Config {
         .proxy(None)
         .max_idle_connections(0)
         .max_idle_connections_per_host(0)
-        .user_agent(&settings.user_agent)
-        .accept_encoding("gzip")
+        // The headers of each request are given with it.
+        .user_agent(AutoHeaderValue::None)
+        .accept_encoding(AutoHeaderValue::None)
         .accept(AutoHeaderValue::None)
         .build()
 }

@@ -207,6 +207,10 @@ mod tests {
             ("[1] [2]", Malformed("is not JSON".into())),
             ("[01]", Malformed("is not JSON".into())),
             ("\u{feff}[]", Malformed("is not JSON".into())),
+            ("{\"a\0b\":1}", Malformed("is not JSON".into())),
+            ("{\"\\u0061\n\":1}", Malformed("is not JSON".into())),
+            ("{\"a\":{\"b\u{1}\":1}}", Malformed("is not JSON".into())),
+            ("{\"error\":{\"error_code\":1,\"\0\":2}}", Malformed("is not JSON".into())),
         ] {
             assert_eq!(classified(body), kind, "{body}");
         }

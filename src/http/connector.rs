@@ -134,17 +134,19 @@ impl Connector for ServerConnector {
 
     fn connect(&self, details: &ConnectionDetails, _: Option<()>) -> Result<Option<HttpTransport>, Error> {
         let attempt = Attempt::current()?;
-        let server = Server::of(details.uri).ok_or(Error::HostNotFound)?;
-        let (connection, unused_since) = match self.kept.take(&server, attempt.plan().purpose, Connection::is_quiet) {
-            Some((connection, since)) => {
+        let is_wanted = |server: &Arc<Server>| server.is_of(details.uri);
+        let kept = self.kept.take(is_wanted, attempt.plan().purpose, Connection::is_quiet);
+        let (server, connection, unused_since) = match kept {
+            Some((server, connection, since)) => {
                 attempt.reuses();
-                (connection, Some(since))
+                (server, connection, Some(since))
             }
             None => {
+                let server = Arc::new(Server::of(details.uri).ok_or(Error::HostNotFound)?);
                 let stream = self.connect(details.uri, &server, &attempt);
                 let stream = stream.map_err(TransportError::into_ureq)?;
                 attempt.connected();
-                (Connection::new(stream), None)
+                (server, Connection::new(stream), None)
             }
         };
         let room = LINE_ROOM + self.settings.user_agent.len();

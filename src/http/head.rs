@@ -135,15 +135,12 @@ impl Headers<'_> {
         named.map(|header| header.value.trim_ascii())
     }
 
-    /// The elements of the lists in all headers with this name, in lower case. The end of a folded line counts as white
-    /// space.
-    fn elements<'a>(&'a self, name: &'static str) -> impl Iterator<Item = String> + 'a {
-        let elements = self.values(name).flat_map(|value| value.split(|byte| *byte == b','));
-        elements.filter(|element| !element.trim_ascii().is_empty()).map(|element| {
-            let text = String::from_utf8_lossy(element.trim_ascii()).to_ascii_lowercase();
-            // Parameters, such as a weight, are ignored.
-            text.split(';').next().unwrap_or_default().trim_ascii().to_owned()
-        })
+    /// The elements of the lists in all headers with this name. The end of a folded line counts as white space.
+    fn elements<'a>(&'a self, name: &'static str) -> impl Iterator<Item = &'a [u8]> {
+        let elements = self.values(name).flat_map(|value| value.split(|byte| *byte == b',').map(<[u8]>::trim_ascii));
+        // Parameters, such as a weight, are ignored.
+        let bare = |element: &'a [u8]| element.split(|byte| *byte == b';').next().unwrap_or_default().trim_ascii();
+        elements.filter(|element| !element.is_empty()).map(bare)
     }
 
     /// The framing, whether the connection can be kept after it, and the transfer codings besides chunked.
@@ -152,7 +149,8 @@ impl Headers<'_> {
         if status < 200 || matches!(status, 204 | 304) {
             return Ok((Framing::NoBody, status != 101, Vec::new()));
         }
-        let mut codings: Vec<_> = self.elements("transfer-encoding").filter(|coding| coding != "identity").collect();
+        let codings = self.elements("transfer-encoding").map(lower_case);
+        let mut codings: Vec<_> = codings.filter(|coding| coding != "identity").collect();
         if codings.is_empty() {
             let framing = length.map_or(Framing::UntilClose, Framing::Length);
             return Ok((framing, framing != Framing::UntilClose, codings));
@@ -187,7 +185,7 @@ impl Headers<'_> {
     /// The layers of gzip, those of the transfer included.
     fn encoding(&self, transfer: Vec<String>) -> Result<usize, String> {
         let mut layers = 0;
-        for coding in self.elements("content-encoding").chain(transfer) {
+        for coding in self.elements("content-encoding").map(lower_case).chain(transfer) {
             match coding.as_str() {
                 "identity" => {}
                 "gzip" | "x-gzip" if layers < MOST_LAYERS => layers += 1,
@@ -200,16 +198,16 @@ impl Headers<'_> {
     fn keeps(&self, is_http_11: bool) -> bool {
         let (mut close, mut keep) = (false, is_http_11);
         for option in self.elements("connection") {
-            close |= option == "close";
-            keep |= option == "keep-alive";
+            close |= option.eq_ignore_ascii_case(b"close");
+            keep |= option.eq_ignore_ascii_case(b"keep-alive");
         }
         keep && !close && self.keep_alive_parameter("max") != Some(0)
     }
 
     fn keep_alive_parameter(&self, wanted: &str) -> Option<u64> {
         self.elements("keep-alive").find_map(|element| {
-            let (name, value) = element.split_once('=')?;
-            value.trim_ascii().parse().ok().filter(|_| name.trim_ascii() == wanted)
+            let (name, value) = std::str::from_utf8(element).ok()?.split_once('=')?;
+            value.trim_ascii().parse().ok().filter(|_| name.trim_ascii().eq_ignore_ascii_case(wanted))
         })
     }
 
@@ -225,6 +223,10 @@ impl Headers<'_> {
         let now = self.values("date").find_map(text).and_then(date).unwrap_or_else(SystemTime::now);
         Some(date(value)?.duration_since(now).unwrap_or_default())
     }
+}
+
+fn lower_case(element: &[u8]) -> String {
+    String::from_utf8_lossy(element).to_ascii_lowercase()
 }
 
 #[cfg(test)]

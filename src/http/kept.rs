@@ -98,19 +98,19 @@ impl<K: PartialEq + Clone, C> KeptConnections<K, C> {
         KeptConnections { most, servers: ForkMutex::new(Vec::new()), process: OfThisProcess::new(()) }
     }
 
-    /// Takes a kept connection of a server, with the time since when it was unused. `is_open` watches for the given
-    /// time whether it is still open.
+    /// Takes a kept connection of a server, with its key and the time since when it was unused. `is_open` watches for
+    /// the given time whether it is still open.
     pub fn take(
         &self,
-        key: &K,
+        is_wanted: impl Fn(&K) -> bool,
         purpose: Use,
         mut is_open: impl FnMut(&mut C, Duration) -> bool,
-    ) -> Option<(C, Instant)> {
+    ) -> Option<(K, C, Instant)> {
         self.process.get()?;
         loop {
             let now = Instant::now();
             let found = self.servers.with(|servers| {
-                let server = servers.iter_mut().find(|server| server.key == *key)?;
+                let server = servers.iter_mut().find(|server| is_wanted(&server.key))?;
                 let history = server.history;
                 let permitted = |idle: &Idle<C>| {
                     let unused = now.saturating_duration_since(idle.since);
@@ -120,13 +120,13 @@ impl<K: PartialEq + Clone, C> KeptConnections<K, C> {
                 // The last one used is the most likely to be open.
                 let found = server.idle.iter().enumerate().rev().find_map(|(at, idle)| Some((at, permitted(idle)?)));
                 let (index, watch) = found?;
-                server.idle.remove(index).map(|idle| (idle, watch))
+                server.idle.remove(index).map(|idle| (server.key.clone(), idle, watch))
             });
-            let (Idle { mut connection, since, .. }, watch) = found?;
+            let (key, Idle { mut connection, since, .. }, watch) = found?;
             if is_open(&mut connection, watch) {
-                return Some((connection, since));
+                return Some((key, connection, since));
             }
-            self.closed(key, since);
+            self.closed(&key, since);
         }
     }
 
@@ -244,29 +244,33 @@ mod tests {
             kept.put(&"a", connection, None, true);
         }
         kept.put(&"b", 9, None, true);
-        let taken = || kept.take(&"a", Use::Read, |_, _| true).map(|(connection, _)| connection);
+        let taken = || kept.take(|key| *key == "a", Use::Read, |_, _| true).map(|(_, connection, _)| connection);
         assert_eq!([taken(), taken(), taken()], [Some(3), Some(2), None]);
         for connection in 4..=5 {
             kept.put(&"a", connection, None, true);
         }
-        let standing = kept.take(&"a", Use::Read, |connection, _| *connection == 4);
-        assert_eq!(standing.map(|(connection, _)| connection), Some(4), "5 was closed");
+        let standing = kept.take(|key| *key == "a", Use::Read, |connection, _| *connection == 4);
+        assert_eq!(standing.map(|(_, connection, _)| connection), Some(4), "5 was closed");
         kept.put(&"a", 6, None, true);
         let mut watched = Duration::ZERO;
-        let taken = kept.take(&"a", Use::Write, |_, watch| {
-            watched = watch;
-            false
-        });
+        let taken = kept.take(
+            |key| *key == "a",
+            Use::Write,
+            |_, watch| {
+                watched = watch;
+                false
+            },
+        );
         assert!(taken.is_none() && watched > ms(10), "the server closed one just now: {watched:?}");
         kept.put(&"a", 7, None, true);
         kept.timed_out(&"a");
-        assert!(kept.take(&"a", Use::Read, |_, _| true).is_none());
-        assert!(kept.take(&"b", Use::Write, |_, _| true).is_some(), "another server's");
+        assert!(kept.take(|key| *key == "a", Use::Read, |_, _| true).is_none());
+        assert!(kept.take(|key| *key == "b", Use::Write, |_, _| true).is_some(), "another server's");
         for server in 0..=MOST_SERVERS {
             let key = format!("{server}").leak() as &str;
             kept.put(&key, server, None, true);
         }
-        assert!(kept.take(&"0", Use::Read, |_, _| true).is_none(), "the longest unused server");
-        assert!(kept.take(&"32", Use::Read, |_, _| true).is_some());
+        assert!(kept.take(|key| *key == "0", Use::Read, |_, _| true).is_none(), "the longest unused server");
+        assert!(kept.take(|key| *key == "32", Use::Read, |_, _| true).is_some());
     }
 }

@@ -217,6 +217,7 @@ impl Client {
 
     fn run_ureq(&self, request: &Request, attempt: &Attempt) -> Result<(), ureq::Error> {
         let mut head = http::Request::new(());
+        *head.headers_mut() = self.agents.headers(&attempt.plan().target)?;
         *head.uri_mut() = attempt.plan().target.clone();
         let agent = self.agents.agent();
         let progress = attempt.call().progress();

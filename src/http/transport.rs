@@ -41,7 +41,7 @@ const KEPT: &[u8] = b"HTTP/1.1 204 \r\n\r\n";
 const CLOSED: &[u8] = b"HTTP/1.1 204 \r\nconnection: close\r\n\r\n";
 
 /// The key of kept connections: connections with the same key can replace each other.
-#[derive(Clone, PartialEq)]
+#[derive(PartialEq)]
 pub struct Server {
     /// Whether connections to it use TLS.
     pub is_secure: bool,
@@ -55,10 +55,27 @@ impl Server {
     /// The server of an address. It copies the host name, because the address contains the access token and is wiped
     /// after the call.
     pub fn of(uri: &Uri) -> Option<Server> {
-        let is_secure = uri.scheme() == Some(&Scheme::HTTPS);
-        let port = uri.port_u16().unwrap_or(if is_secure { 443 } else { 80 });
-        Some(Server { is_secure, host: uri.host()?.to_ascii_lowercase(), port })
+        Some(Server { is_secure: is_secure(uri), host: uri.host()?.to_ascii_lowercase(), port: port(uri) })
     }
+
+    /// Whether it is the server of this address.
+    pub fn is_of(&self, uri: &Uri) -> bool {
+        let is_host = uri.host().is_some_and(|host| self.host.eq_ignore_ascii_case(host));
+        is_host && self.is_secure == is_secure(uri) && self.port == port(uri)
+    }
+}
+
+fn is_secure(uri: &Uri) -> bool {
+    uri.scheme() == Some(&Scheme::HTTPS)
+}
+
+fn port(uri: &Uri) -> u16 {
+    uri.port_u16().unwrap_or_else(|| usual_port(uri))
+}
+
+/// The port of an address that names none.
+pub fn usual_port(uri: &Uri) -> u16 {
+    if is_secure(uri) { 443 } else { 80 }
 }
 
 /// A connection and its buffers.
@@ -84,13 +101,13 @@ impl Connection {
 }
 
 /// The kept connections.
-pub type Kept = KeptConnections<Server, Connection>;
+pub type Kept = KeptConnections<Arc<Server>, Connection>;
 
 /// A connection in use by a request.
 pub struct HttpTransport {
     /// `None` only while it is dropped.
     connection: Option<Connection>,
-    server: Server,
+    server: Arc<Server>,
     kept: Arc<Kept>,
     /// Since when the connection was unused, if it was kept.
     unused_since: Option<Instant>,
@@ -109,7 +126,7 @@ impl HttpTransport {
     /// A connection, new or kept, for the current request.
     pub fn new(
         mut connection: Connection,
-        server: Server,
+        server: Arc<Server>,
         kept: Arc<Kept>,
         unused_since: Option<Instant>,
         attempt: &Attempt,

@@ -26,6 +26,7 @@ use crate::error::{Code, Failure, Outcome};
 use crate::fork::{OfThisProcess, lock};
 use crate::host_thread::{HostThread, Wait};
 use crate::json::Json;
+use crate::memory::room_for_call;
 use crate::request::Request;
 use crate::session::{PreparedRequest, Session};
 
@@ -50,6 +51,7 @@ impl Queue {
             let problem = format!("must be at most {MAX_IN_FLIGHT}, or 0 for {DEFAULT_IN_FLIGHT}");
             return Err(Failure::argument("workers", problem));
         }
+        room_for_call()?;
         let or_default = |number, default| if number == 0 { default } else { number } as usize;
         let in_flight = or_default(in_flight, DEFAULT_IN_FLIGHT);
         let capacity = or_default(capacity, DEFAULT_CAPACITY.max(2 * in_flight as u32));

@@ -245,7 +245,7 @@ fn it_may_be_set_and_removed_during_calls() {
     sandbox.post("settings", json!({ "record": false }));
     let session = refreshing(&sandbox, json!({}));
     let recorders: Mutex<Vec<Arc<Recorder>>> = Mutex::default();
-    let ended = std::sync::atomic::AtomicBool::new(false);
+    let ended = AtomicBool::new(false);
     std::thread::scope(|scope| {
         for _ in 0..3 {
             scope.spawn(|| {

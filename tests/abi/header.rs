@@ -72,7 +72,7 @@ fn compilers(names: [&'static str; 2]) -> Vec<&'static str> {
     let present: Vec<_> = names.into_iter().filter(runs).collect();
     assert!(!present.is_empty(), "one of {names:?} is needed");
     if present.len() < names.len() {
-        crate::programs::skip(&format!("the header with another compiler than {present:?}"), "one is not installed");
+        crate::support::skip(&format!("the header with another compiler than {present:?}"), "one is not installed");
     }
     present
 }

@@ -10,6 +10,7 @@ mod attacks;
 mod callbacks;
 mod connections;
 mod constructors;
+mod corpus;
 mod cpp;
 mod errors;
 mod first;

@@ -321,7 +321,7 @@ fn after_each_of_a_thousand_faults_the_session_works_or_says_what_to_do() {
         for row in 0..ROWS {
             scope.spawn(move || {
                 let sandbox = Sandbox::start();
-                for round in (row..ROUNDS).step_by(ROWS as usize) {
+                for round in (row..rounds(ROUNDS)).step_by(ROWS as usize) {
                     let seed = seed + round;
                     let round = Named(seed, Plan::new(&mut Rng::with_seed(seed)));
                     round.1.run(&sandbox);

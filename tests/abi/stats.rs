@@ -137,7 +137,7 @@ fn the_manual_names_the_members_and_converts_them_for_prometheus() {
     assert_eq!(documented, members);
 
     if Command::new("jq").arg("--version").output().is_err() {
-        return crate::programs::skip("the manual's program for Prometheus", "jq is not installed");
+        return skip("the manual's program for Prometheus", "jq is not installed");
     }
     let program = section.split("```").nth(1).and_then(|block| block.strip_prefix("sh\n")).expect("a program");
     let folder = tempfile::tempdir().expect("a folder");

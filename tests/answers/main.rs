@@ -33,6 +33,9 @@ fn options(server: &Server, identity: &Identity, row: &Row) -> String {
     let mut options = json!({
         "api_url": server.address("/platform/api"), "public_url": server.address("/platform"),
         "retry_delay_ms": 1, "timeout_ms": limit, "max_response_bytes": 100_000,
+        // Sessions with the same options share kept connections, of which those to other rows' servers would displace
+        // this row's.
+        "user_agent": row.name,
     });
     if server.is_secure {
         options["ca_file"] = identity.ca_file().into();

@@ -4,8 +4,8 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
-use crate::shell::{all_required, folder, root};
-use crate::support::Sandbox;
+use crate::shell::{folder, root};
+use crate::support::{Sandbox, skip};
 use crate::terminal::{self, programs, shell, type_command};
 
 const KEYS: [&str; 3] =
@@ -53,8 +53,7 @@ fn without_chance(text: &str, sandbox: &Sandbox) -> String {
 #[test]
 fn the_first_hour() {
     if !terminal::exists() {
-        assert!(!all_required(), "script is required");
-        return;
+        return skip("the first hour", "script is not installed");
     }
     let file = root().join("tests/hosts/first_hour.txt");
     let recorded = fs::read_to_string(&file).expect("the recorded session");

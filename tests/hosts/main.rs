@@ -1,4 +1,4 @@
-//! The library at home in other languages: the same cases from each, installed as a user would install it, and the
+//! The library in other languages: the same cases in each, installed as a user would install it, and the
 //! programs of the documents. Linux only: names of files, `ldd`, Debian's packages.
 #![cfg(target_os = "linux")]
 

@@ -9,7 +9,7 @@ use serde_json::json;
 use crate::install::prefix;
 use crate::journal;
 use crate::list::HOSTS;
-use crate::shell::{Script, all_required, folder, root};
+use crate::shell::{Script, finds, folder, root};
 use crate::support::Sandbox;
 
 /// Runs a script in a host's folder against a sandbox; its output, or nothing without the host's tools and these.
@@ -21,8 +21,7 @@ fn run(host: &str, tools: &str, script: &str) -> Option<String> {
         let script = Script::new(text, prefix()).set("SOURCE", source).set("BUILD", build);
         script.set("BINDINGS", root().join("src/bindings").join(host.folder))
     };
-    if let Err(error) = prepared(host.tools).run().and_then(|_| prepared(tools).run()) {
-        assert!(!all_required(), "{} is required: {error}", host.name);
+    if !finds(host.name, prepared(host.tools)) || !finds(host.name, prepared(tools)) {
         return None;
     }
     let sandbox = Sandbox::start();

@@ -8,7 +8,7 @@ use serde_json::json;
 use crate::install::prefix;
 use crate::journal;
 use crate::programs::{DOCUMENTS, marked};
-use crate::shell::{Script, all_required, folder, root};
+use crate::shell::{Script, finds, folder, root};
 use crate::support::{Sandbox, library_folder};
 
 const PYTHON: &str = r#""$TOOLS/venv/bin/python""#;
@@ -20,8 +20,7 @@ fn run(name: &str, tools: &str, script: &str) {
         let script = Script::new(text, prefix()).set("ROOT", root()).set("BUILD", folder(name));
         script.set("NODE_PATH", crate::shell::tools().join("node_modules"))
     };
-    if let Err(error) = prepared(tools).run() {
-        assert!(!all_required(), "{name} is required: {error}");
+    if !finds(name, prepared(tools)) {
         return;
     }
     let sandbox = Sandbox::start();

@@ -3,10 +3,25 @@
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-use crate::support::profile_folder;
+use crate::support::{profile_folder, skip, takes_long};
 
 /// Longer than anything here takes; what hangs is a failure, not a stuck run.
 const LIMIT_SECONDS: &str = "300";
+
+/// The hosts that are looked for where not everything is tested.
+const QUICK: [&str; 4] = ["c", "cpp", "python", "asyncio"];
+
+/// Whether a host's tools are there: a script that looks for them succeeds. They must be where everything is tested.
+pub fn finds(host: &str, tools: Script) -> bool {
+    if !QUICK.contains(&host) && !takes_long(host) {
+        return false;
+    }
+    let found = tools.run();
+    if let Err(error) = &found {
+        skip(host, &format!("{error}; tests/hosts/install-tools.sh installs what is missing"));
+    }
+    found.is_ok()
+}
 
 /// Cargo's folder for what tests leave behind.
 pub fn folder(name: &str) -> PathBuf {
@@ -18,11 +33,6 @@ pub fn folder(name: &str) -> PathBuf {
 /// Where `install-tools.sh` puts packages of the languages.
 pub fn tools() -> PathBuf {
     profile_folder().parent().expect("a profile's folder lies in the target folder").join("hosts-tools")
-}
-
-/// Whether a language that this machine lacks is a failure.
-pub fn all_required() -> bool {
-    std::env::var("MAILRU_REQUIRE_HOSTS").is_ok_and(|value| value == "all")
 }
 
 /// The project's folder.

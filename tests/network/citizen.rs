@@ -21,6 +21,9 @@ fn run_case(source: &str, name: &str) -> Option<Output> {
 
 #[test]
 fn memory_that_cannot_be_had_is_a_failure() {
+    if !takes_long("large allocations that fail") {
+        return;
+    }
     let Some(host) = compiled("citizen.c") else { return };
     let nowhere = format!("http://127.0.0.1:{}", free_port());
     let options = json!({ "api_url": nowhere, "public_url": nowhere, "retries": 0 }).to_string();

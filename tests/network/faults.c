@@ -1,6 +1,6 @@
 /*
- * Loaded before the C library (LD_PRELOAD), it makes one call of a kind fail: the host of faults_host.c says which. It
- * also counts the memory in use.
+ * Loaded before the C library (LD_PRELOAD), it makes one call of a kind fail, or all allocations from one on: the host of
+ * faults_host.c says which. It also counts the memory in use.
  */
 #include <dlfcn.h>
 #include <errno.h>
@@ -16,10 +16,10 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-enum { MEMORY, THREAD, SOCKET, KINDS };
+enum { MEMORY, THREAD, SOCKET, SHORTAGE, KINDS };
 
 static atomic_int armed_kind = -1, countdown, fired;
-static atomic_long in_use;
+static atomic_long in_use, spare, left;
 static char fired_name[64];
 static size_t fired_size;
 
@@ -27,28 +27,50 @@ extern void *__libc_malloc(size_t), *__libc_calloc(size_t, size_t), *__libc_real
 extern void *__libc_memalign(size_t, size_t);
 extern void __libc_free(void *);
 
-/* Makes the number-th call of a kind fail, counted from now; -1 makes none fail. */
-void faults_arm(int kind, int number) {
-    if (kind >= 0) atomic_store(&fired, 0);
-    atomic_store(&countdown, number);
+/*
+ * Makes the number-th call of a kind fail, counted from now; -1 makes none fail. Of SHORTAGE, only so many bytes are left
+ * from then on, and what is released meanwhile.
+ */
+void faults_arm(int kind, int number, long bytes) {
+    if (kind >= 0) {
+        atomic_store(&fired, 0);
+        atomic_store(&spare, bytes);
+        atomic_store(&countdown, number);
+    }
     atomic_store(&armed_kind, kind);
 }
 
-/* Whether it happened, where, and the size of an allocation. */
+/* Whether there was such a call, and what failed: NULL if nothing did. */
 int faults_fired(const char **name, size_t *size) {
-    *name = fired_name;
+    *name = atomic_load(&fired) ? fired_name : NULL;
     *size = fired_size;
-    return atomic_load(&fired);
+    return atomic_load(&countdown) <= 0;
 }
 
 long faults_in_use(void) { return atomic_load(&in_use); }
 
-static int fails(int kind, const char *name, size_t size) {
-    if (atomic_load(&armed_kind) != kind || atomic_fetch_sub(&countdown, 1) != 1) return 0;
+static int failed(const char *name, size_t size) {
+    if (atomic_exchange(&fired, 1)) return 1;
     strncpy(fired_name, name, sizeof fired_name - 1);
     fired_size = size;
-    atomic_store(&fired, 1);
     return 1;
+}
+
+static int fails(int kind, const char *name, size_t size) {
+    if (atomic_load(&armed_kind) != kind || atomic_fetch_sub(&countdown, 1) != 1) return 0;
+    return failed(name, size);
+}
+
+static int lacks(const char *name, size_t size) {
+    errno = ENOMEM;
+    if (size > 4096 && fails(MEMORY, name, size)) return 1;
+    if (atomic_load(&armed_kind) != SHORTAGE) return 0;
+    int before = atomic_fetch_sub(&countdown, 1);
+    if (before > 1) return 0;
+    if (before == 1) atomic_store(&left, atomic_load(&spare));
+    if (atomic_fetch_sub(&left, (long)size) >= (long)size) return 0;
+    atomic_fetch_add(&left, (long)size);
+    return failed(name, size);
 }
 
 static void *counted(void *memory) {
@@ -56,38 +78,39 @@ static void *counted(void *memory) {
     return memory;
 }
 
-#define LARGE(name, size)                                    \
-    if ((size) > 4096 && fails(MEMORY, name, size)) {        \
-        errno = ENOMEM;                                      \
-        return NULL;                                         \
-    }
-
 void *malloc(size_t size) {
-    LARGE("malloc", size)
+    if (lacks("malloc", size)) return NULL;
     return counted(__libc_malloc(size));
 }
 
 void *calloc(size_t count, size_t size) {
-    LARGE("calloc", count * size)
+    if (lacks("calloc", count * size)) return NULL;
     return counted(__libc_calloc(count, size));
 }
 
 void *realloc(void *old, size_t size) {
-    LARGE("realloc", size)
+    if (lacks("realloc", size)) return NULL;
     long before = old ? (long)malloc_usable_size(old) : 0;
     void *memory = __libc_realloc(old, size);
-    if (memory || size == 0) atomic_fetch_sub(&in_use, before);
+    if (memory || size == 0) {
+        atomic_fetch_sub(&in_use, before);
+        atomic_fetch_add(&left, before);
+    }
     return counted(memory);
 }
 
 int posix_memalign(void **memory, size_t alignment, size_t size) {
-    if (size > 4096 && fails(MEMORY, "posix_memalign", size)) return ENOMEM;
+    if (lacks("posix_memalign", size)) return ENOMEM;
     *memory = counted(__libc_memalign(alignment, size));
     return *memory ? 0 : ENOMEM;
 }
 
 void free(void *memory) {
-    if (memory) atomic_fetch_sub(&in_use, (long)malloc_usable_size(memory));
+    if (memory) {
+        long size = (long)malloc_usable_size(memory);
+        atomic_fetch_sub(&in_use, size);
+        atomic_fetch_add(&left, size);
+    }
     __libc_free(memory);
 }
 

@@ -21,14 +21,14 @@ fn calls_or(number: u64) -> u64 {
 
 /// Those of the cases of `flight.c`: fewer than 10,000, for which a debug build takes ten seconds in each case.
 fn calls() -> u64 {
-    calls_or(2_000)
+    calls_or(rounds(2_000))
 }
 
 /// This number of calls, in so far as a process may open as many connections.
 fn possible(wanted: u64) -> u64 {
     let possible = allow_connections();
     if possible < wanted {
-        skip(&format!("{wanted} connections: this process may open {possible}"));
+        skip(&format!("{wanted} connections"), &format!("this process may open {possible}"));
     }
     wanted.min(possible)
 }
@@ -134,6 +134,9 @@ fn options(sandbox: &Sandbox) -> String {
 /// The example with an epoll loop. Its own thread and the queue's are all.
 #[test]
 fn an_event_loop_has_ten_thousand_calls_in_flight() {
+    if !takes_long("ten thousand calls in flight from C") {
+        return;
+    }
     let Some(example) = compiled("../../examples-c/event_loop.c") else { return };
     let (calls, sandbox) = (calls_or(10_000), holding("users.getInfo"));
     let number = calls.to_string();
@@ -207,6 +210,9 @@ fn a_forked_child_leaves_them_alone() {
 
 #[test]
 fn the_process_exits_with_them() {
+    if !takes_long("a process that exits with thousands of calls in flight") {
+        return;
+    }
     for case in ["exit", "exit after free", "quick exit"] {
         let Some((mut talk, _sandbox, _host)) = started(case, 0) else { return };
         talk.go_on();

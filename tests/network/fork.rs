@@ -36,6 +36,9 @@ fn a_child_closes_the_parents_connections() {
 
 #[test]
 fn pythons_multiprocessing() {
+    if !takes_long("Python's multiprocessing") {
+        return;
+    }
     let Some(python) = program("python3") else { return };
     let sandbox = Sandbox::start();
     let library = library_folder().join("libmailru.so");
@@ -54,6 +57,9 @@ fn pythons_multiprocessing() {
 /// the log, the first use.
 #[test]
 fn forks_during_every_operation() {
+    if !takes_long("forks during every operation") {
+        return;
+    }
     let Some(host) = compiled("host.c") else { return };
     for (case, forks) in [("storm", "250"), ("first", "20"), ("first", "20"), ("first", "20")] {
         let sandbox = Sandbox::start();

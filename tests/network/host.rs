@@ -24,9 +24,14 @@ impl Program {
 /// Compiles a program of this folder against the header and the built library. `MAILRU_TEST_CC` is another compiler of
 /// C, with its flags.
 pub fn compiled(source: &str) -> Option<Program> {
+    compiled_from(&[source])
+}
+
+/// A program of several files.
+pub fn compiled_from(sources: &[&str]) -> Option<Program> {
     let cc = std::env::var("MAILRU_TEST_CC").unwrap_or_else(|_| "cc".into());
     // C++ compilers define _GNU_SOURCE themselves; the examples in C do it as here.
-    let (compiler, flags) = match source.ends_with(".cpp") {
+    let (compiler, flags) = match sources[0].ends_with(".cpp") {
         true => ("c++", ["-std=c++17", "-pthread"]),
         false => (&*cc, ["-std=c11", "-D_GNU_SOURCE="]),
     };
@@ -40,13 +45,27 @@ pub fn compiled(source: &str) -> Option<Program> {
         .args(flags)
         .args(["-Wall", "-Wextra", "-Werror", "-O1", "-g", "-pthread", "-o"])
         .arg(&path)
-        .arg(here(source))
+        .args(sources.iter().map(|source| here(source)))
         .arg(format!("-I{}/include", env!("CARGO_MANIFEST_DIR")))
         .arg(format!("-L{}", library.display()))
         // DT_RPATH comes before LD_LIBRARY_PATH, in which cargo also has the folder of `cargo build` with a perhaps
         // older library.
         .arg(format!("-Wl,--disable-new-dtags,-rpath,{}", library.display()))
         .args(["-lmailru", "-ldl"]));
+    assert!(output.status.success(), "{sources:?}: {}", errors(&output));
+    Some(Program { path, _folder: folder })
+}
+
+/// A library of this folder that a program loads before the C library; `None` without a compiler.
+pub fn preloaded(source: &str) -> Option<Program> {
+    let compiler = program("cc")?;
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("preloaded.so");
+    let output = run(Command::new(compiler)
+        .args(["-std=gnu11", "-D_GNU_SOURCE", "-Wall", "-Wextra", "-Werror", "-O1", "-shared", "-fPIC", "-o"])
+        .arg(&path)
+        .arg(here(source))
+        .arg("-ldl"));
     assert!(output.status.success(), "{source}: {}", errors(&output));
     Some(Program { path, _folder: folder })
 }

@@ -24,6 +24,7 @@ mod names;
 mod process;
 mod proxy;
 mod races;
+mod random;
 mod retry;
 mod shortage;
 mod soak;

@@ -97,6 +97,9 @@ const WAYS: [&str; 13] = [
 
 #[test]
 fn no_session_key_is_left_in_memory() {
+    if !takes_long("session keys in freed memory") {
+        return;
+    }
     let Some(host) = compiled("memory.c") else { return };
     let (plain, tls) = (Sandbox::start(), TlsSandbox::start(&[]));
     let mut left = Vec::new();
@@ -127,6 +130,9 @@ fn no_secret_is_left_in_memory() {
 /// that was sent.
 #[test]
 fn over_tls_only_received_tokens_are_left_in_memory() {
+    if !takes_long("secrets in freed memory over TLS") {
+        return;
+    }
     let Some(host) = compiled("memory.c") else { return };
     let tls = TlsSandbox::start(&[]);
     let found = left_by_grants(&host, &tls.sandbox, &tls.options(json!({ "retry_delay_ms": 1 })));

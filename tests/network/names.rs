@@ -91,7 +91,7 @@ fn reply(packet: &[u8], name: &str, kind: u16) -> Option<(Duration, Vec<u8>)> {
 pub fn with_name_server(name: &str, body: impl FnOnce(NameServer)) -> bool {
     let permitted = run(std::process::Command::new("unshare").args(["-m", "true"])).status.success();
     if !permitted {
-        skip("a mount namespace is not permitted");
+        skip("a name server of the test's own", "a mount namespace is not permitted");
         return false;
     }
     let folder = tempfile::tempdir().expect("a folder");
@@ -275,7 +275,7 @@ fn cancellation_while_a_name_is_looked_up() {
 #[test]
 fn localhost_is_this_machine_whoever_says_otherwise() {
     if !run(std::process::Command::new("unshare").args(["-m", "true"])).status.success() {
-        return skip("a mount namespace is not permitted");
+        return skip("a name server of the test's own", "a mount namespace is not permitted");
     }
     let folder = tempfile::tempdir().expect("a folder");
     let file = folder.path().join("hosts");

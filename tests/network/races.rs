@@ -30,8 +30,9 @@ struct Pair {
 }
 
 #[test]
-fn twenty_thousand_races_of_cancelling_and_finishing() {
-    alone("races::twenty_thousand_races_of_cancelling_and_finishing", &[], || {
+fn calls_are_cancelled_while_they_finish() {
+    alone("races::calls_are_cancelled_while_they_finish", &[], || {
+        let races = rounds(20_000) as usize;
         let sandbox = Sandbox::start();
         sandbox.post("settings", json!({ "record": false }));
         // Some answers come in two parts, so that a call can be ended between them.
@@ -50,13 +51,13 @@ fn twenty_thousand_races_of_cancelling_and_finishing() {
         };
         round(400);
         let (threads_before, descriptors_before, memory_before) = (threads().len(), descriptors(), memory("VmRSS"));
-        let (took, ()) = timed(|| round(20_000));
+        let (took, ()) = timed(|| round(races));
         eventually("no thread is left", || threads().len() <= threads_before);
         eventually("no descriptor is left", || descriptors() <= descriptors_before + 16);
         let grown = memory("VmRSS").saturating_sub(memory_before);
         let counts = counts.map(|(name, count)| (name, count.into_inner()));
-        println!("measured: 20000 races in {took:?}: {counts:?}; memory grew by {grown} KiB");
-        assert!(counts[..2].iter().all(|(_, count)| *count > 500), "both outcomes happen: {counts:?}");
+        println!("measured: {races} races in {took:?}: {counts:?}; memory grew by {grown} KiB");
+        assert!(counts[..2].iter().all(|(_, count)| *count > races / 40), "both outcomes happen: {counts:?}");
         assert!(grown < 4_000, "{grown} KiB");
         client(&options).call("friends.get", None).expect_ok();
     });

@@ -16,6 +16,9 @@ fn allow(more: Option<u64>) {
 
 #[test]
 fn large_allocations_that_fail_are_a_code() {
+    if !takes_long("large allocations that fail within a call") {
+        return;
+    }
     alone("shortage::large_allocations_that_fail_are_a_code", &[], || {
         let sandbox = Sandbox::start();
         let session = client(&sandbox.options(json!({ "max_response_bytes": 200_000_000, "retries": 2 })));

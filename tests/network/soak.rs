@@ -1,5 +1,5 @@
-//! Hours in short: eight threads and a queue against platforms that misbehave at random, while tokens expire and the
-//! authorization server sometimes refuses. Nothing is lost, done twice or left over.
+//! Hours in short: eight threads and a queue against platforms that misbehave at random, while tokens expire, the
+//! authorization server sometimes refuses, and the clock is set. Nothing is lost, done twice or left over.
 //!
 //! `MAILRU_SOAK_SECONDS=1800 cargo test --test network soak -- --nocapture` runs half an hour and prints the totals.
 
@@ -13,6 +13,7 @@ use std::time::{Duration, Instant};
 use mailru::ffi::*;
 use serde_json::{Value, json};
 
+use crate::host::preloaded;
 use crate::support::*;
 use crate::tools::*;
 
@@ -38,6 +39,20 @@ const TOKEN_FAULTS: &str = r#"[
     [{"kind":"too_many","retry_after":1}, 0.05], [{"kind":"oauth_error","error":"temporarily_unavailable"}, 0.1],
     [{"kind":"oauth_error","error":"invalid_grant"}, 0.1]
 ]"#;
+
+/// Has a platform misbehave at random.
+pub fn misbehave(sandbox: &Sandbox) {
+    let post = |on: &Value, list: &str| {
+        for rule in serde_json::from_str::<Vec<(Value, f64)>>(list).expect("JSON") {
+            sandbox.post("faults", json!({ "on": on, "times": null, "probability": rule.1, "fault": rule.0 }));
+        }
+    };
+    post(&json!({ "path": "/platform" }), FAULTS);
+    post(&json!({ "path": "/oauth" }), TOKEN_FAULTS);
+    let connections = r#"[[{"kind":"reset"},0.3],[{"kind":"close"},0.1],[{"kind":"garbage"},0.02],
+        [{"kind":"delay","ms":20},0.05]]"#;
+    post(&json!({ "connection": true }), connections);
+}
 
 /// One platform with the sessions that use it.
 struct Platform<'a> {
@@ -91,19 +106,6 @@ impl<'a> Platform<'a> {
             done: Mutex::default(),
             seen: Mutex::default(),
         }
-    }
-
-    fn misbehave(&self) {
-        let post = |on: &Value, list: &str| {
-            for rule in serde_json::from_str::<Vec<(Value, f64)>>(list).expect("JSON") {
-                self.sandbox.post("faults", json!({ "on": on, "times": null, "probability": rule.1, "fault": rule.0 }));
-            }
-        };
-        post(&json!({ "path": "/platform" }), FAULTS);
-        post(&json!({ "path": "/oauth" }), TOKEN_FAULTS);
-        let connections = r#"[[{"kind":"reset"},0.3],[{"kind":"close"},0.1],[{"kind":"garbage"},0.02],
-            [{"kind":"delay","ms":20},0.05]]"#;
-        post(&json!({ "connection": true }), connections);
     }
 
     /// Compares what was written with what the platform did; returns how much that was.
@@ -262,8 +264,8 @@ impl Round<'_> {
         assert!(self.queue.next(0).is_none(), "nothing is handed out twice");
     }
 
-    /// Ends calls, and tokens, at random moments.
-    fn disturb(&self) {
+    /// Ends calls, and tokens, and sets the clock, at random moments.
+    fn disturb(&self, clock: &Clock) {
         while Instant::now() < self.until {
             thread::sleep(ms(fastrand::u64(1..20)));
             mailru_cancel_fire(self.cancels[fastrand::usize(0..WORKERS)].load(Ordering::SeqCst));
@@ -278,28 +280,53 @@ impl Round<'_> {
                     platform.sandbox.post("settings", json!({ "expires_in": life }));
                 }
                 10..20 => assert_eq!(mailru_session_cancel(platform.renewing.0), MAILRU_OK),
+                20..24 => clock.jump(),
                 _ => {}
             }
         }
     }
 }
 
+/// This process's wall clock, which clock.c lets the test set.
+#[derive(Default)]
+struct Clock {
+    jumps: AtomicU64,
+}
+
+impl Clock {
+    fn jump(&self) {
+        let ahead = fastrand::choice([0, 1, -1, 60, -60, 3_600, -3_600, 90_000, -90_000]).expect("one of them");
+        // SAFETY: the function of clock.c, which takes a number.
+        unsafe {
+            let set = libc::dlsym(libc::RTLD_DEFAULT, c"clock_set_ahead".as_ptr());
+            assert!(!set.is_null(), "clock.c is loaded");
+            std::mem::transmute::<*mut c_void, unsafe extern "C" fn(libc::c_long)>(set)(ahead);
+        }
+        self.jumps.fetch_add(1, Ordering::Relaxed);
+    }
+}
+
 #[test]
 fn nothing_is_lost_done_twice_or_left_over() {
-    alone("soak::nothing_is_lost_done_twice_or_left_over", &[], || {
+    if !takes_long("the soak test") {
+        return;
+    }
+    let Some(library) = preloaded("clock.c") else { return };
+    let preload = format!("LD_PRELOAD={}", library.path().display());
+    alone("soak::nothing_is_lost_done_twice_or_left_over", &["env", &preload], || {
         let seconds = std::env::var("MAILRU_SOAK_SECONDS").map_or(25, |text| text.parse().expect("a number"));
         let until = Instant::now() + Duration::from_secs(seconds);
         let (plain, tls) = (Sandbox::start(), TlsSandbox::start(&[]));
         let limits = json!({ "timeout_ms": 1500, "retries": 1, "retry_delay_ms": 1, "max_response_bytes": 200_000 });
         let empty = (threads().len(), descriptors());
-        let totals = Totals::default();
+        let (totals, clock) = (Totals::default(), Clock::default());
         let (mut rounds, mut writes, mut base) = (0, 0, None);
         {
             let platforms = [
                 Platform::new(&plain, plain.options(limits.clone())),
                 Platform::new(&tls.sandbox, tls.options(limits)),
             ];
-            platforms.iter().for_each(Platform::misbehave);
+            platforms.iter().for_each(|platform| misbehave(platform.sandbox));
             let queue = Queue::new(8, 64);
             while rounds < 3 || Instant::now() < until {
                 let round = Round {
@@ -316,7 +343,7 @@ fn nothing_is_lost_done_twice_or_left_over() {
                     let round = &round;
                     let mut workers: Vec<_> =
                         (0..WORKERS).map(|number| scope.spawn(move || round.work(number))).collect();
-                    workers.push(scope.spawn(move || round.disturb()));
+                    workers.push(scope.spawn(|| round.disturb(&clock)));
                     workers.into_iter().for_each(|worker| worker.join().expect("no panic"));
                     round.is_over.store(true, Ordering::SeqCst);
                     taker.join().expect("no panic");
@@ -339,10 +366,11 @@ fn nothing_is_lost_done_twice_or_left_over() {
         let grown = in_use().saturating_sub(memory_then);
         println!(
             "measured: {seconds} s, {} outcomes {outcomes:?}; {writes} writes done, none twice, {} of them after the host \
-             repeated what was not sent; {} of the queue, each once; memory grew by {grown} KiB of {memory_then}",
+             repeated what was not sent; {} of the queue, each once; memory grew by {grown} KiB of {memory_then}; the clock was set {} times",
             outcomes.values().sum::<u64>(),
             totals.repeated.into_inner(),
             totals.handed_out.into_inner(),
+            clock.jumps.into_inner(),
         );
         // A token request whose callers are gone has up to 30 s.
         let patience = Instant::now() + Duration::from_secs(40);

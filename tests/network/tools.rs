@@ -294,16 +294,9 @@ pub fn program(name: &str) -> Option<PathBuf> {
         .map(|folder| folder.join(name))
         .find(|path| path.is_file());
     if found.is_none() {
-        skip(&format!("{name} is not installed"));
+        crate::support::skip(name, "is not installed");
     }
     found
-}
-
-/// Reports that a test cannot run here.
-pub fn skip(reason: &str) {
-    let required = std::env::var("MAILRU_REQUIRE_HOSTS").is_ok_and(|hosts| hosts == "all");
-    assert!(!required, "{reason}, and MAILRU_REQUIRE_HOSTS is all");
-    println!("skipped: {reason}");
 }
 
 /// A file of this folder.

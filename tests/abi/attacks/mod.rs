@@ -1,8 +1,7 @@
 //! Attacks: forged payments and launches, redirects of other users' logins, names that servers read in different ways.
 //! `include/threats.md` describes them.
 
-#[path = "../../fuzz/oracle.rs"]
-pub mod oracle;
+pub use super::corpus::targets::oracle;
 
 mod addresses;
 mod hidden;

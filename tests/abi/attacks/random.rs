@@ -4,6 +4,7 @@ use std::env;
 use std::time::Instant;
 
 use super::oracle::{Choices, Search};
+use crate::support::rounds;
 
 struct Random(fastrand::Rng);
 
@@ -16,7 +17,7 @@ impl Choices for Random {
 #[test]
 fn no_two_sets_pass_with_one_signature() {
     let number = |name: &str| env::var(name).ok().and_then(|number| number.parse().ok());
-    let queries = number("MAILRU_RANDOM_QUERIES").unwrap_or(30_000) as usize;
+    let queries = number("MAILRU_RANDOM_QUERIES").unwrap_or(rounds(30_000)) as usize;
     let seed = number("MAILRU_TEST_SEED").unwrap_or(fastrand::u64(..));
     println!("MAILRU_TEST_SEED={seed} repeats this run");
     let begun = Instant::now();

@@ -74,7 +74,7 @@ fn names_end_where_they_end() {
 fn go_finds_the_file() {
     let go = std::process::Command::new("go").arg("version").output();
     if !go.is_ok_and(|output| output.status.success()) {
-        return crate::programs::skip("multipart bodies read by Go", "go is not installed");
+        return skip("multipart bodies read by Go", "go is not installed");
     }
     let folder = tempfile::tempdir().expect("a folder");
     let source = r#"package main

@@ -1,6 +1,7 @@
 //! Shared by the tests: a sandbox process, and wrappers of the C functions.
 
 pub mod constructors;
+pub mod extent;
 pub mod host;
 pub mod process;
 pub mod recorder;
@@ -8,6 +9,7 @@ pub mod sandbox;
 pub mod watch;
 
 pub use constructors::*;
+pub use extent::*;
 pub use host::*;
 pub use process::*;
 pub use recorder::*;
