@@ -866,6 +866,21 @@ int32_t mailru_session_on_renewal(mailru_session session,
                                   mailru_release_callback release);
 
 /*
+ Has a token or renewal callback count as running after it has returned, for a host whose callbacks
+ cannot wait: one that stores tokens by an event loop, or runs no code of its users in a callback.
+
+ hold: 1 while a callback of this session runs, on any thread. What waits for the callback then waits on: new tokens are
+ not used, a renewal makes no request. Then 0, on any thread, when the host is ready; also if nothing
+ is held. mailru_session_free ends it, too.
+ A call that needs the tokens waits meanwhile, within its time limit: do not wait for one before the
+ 0, which the library does not notice.
+ Returns MAILRU_OK, MAILRU_INVALID_HANDLE, or MAILRU_INVALID_ARGUMENT for another number, for 1
+ outside of a callback, and for a public session. Does not block.
+ */
+int32_t mailru_session_hold(mailru_session session,
+                            int32_t hold);
+
+/*
  Makes a queue: many calls in flight for a host with few threads, such as one with an event loop.
 
  workers: the maximum number of calls in flight at once, at most 65536; 0 for 64. It is not a number

@@ -232,6 +232,15 @@ mod tests {
         assert_eq!(escaped, "\0\n");
     }
 
+    #[test]
+    fn json_is_handed_on_as_it_is_and_written_without_growing() {
+        assert_eq!(Json::checked(b"[1]".to_vec()).as_str(), "[1]");
+        assert_eq!(Json::from("[2]".to_owned()).into_string(), "[2]");
+        assert_eq!(Json::checked(b"[3]".to_vec()).into_bytes(), b"[3]");
+        let json = written(&["a\"b", "я"], "a test").expect("memory");
+        assert_eq!((json.as_str(), json.capacity()), (r#"["a\"b","я"]"#, json.len() + 1));
+    }
+
     fn members_of_host() -> Outcome<usize> {
         Ok(members("params_json", r#"{"\ud800":1}"#)?.len())
     }

@@ -46,11 +46,11 @@ static LOG: ForkMutex<Option<Log>> = ForkMutex::new(None);
 struct Log {
     sink: Sink,
     level: i32,
-    home: Option<Home>,
+    on_thread: Option<OnThread>,
 }
 
 /// The thread of the host on which alone the sink runs, and the lines that wait for it.
-struct Home {
+struct OnThread {
     thread: HostThread,
     /// Those of a parent process are its own.
     kept: OfThisProcess<Kept>,
@@ -71,8 +71,8 @@ const KEPT: usize = 1000;
 pub fn set(sink: Option<Sink>, level: i32, thread: Option<HostThread>) {
     let previous = LOG.with(|slot| {
         MAX_LEVEL.store(if sink.is_some() { level } else { 0 }, Ordering::Relaxed);
-        let home = thread.map(|thread| Home { thread, kept: OfThisProcess::default() });
-        std::mem::replace(slot, sink.map(|sink| Log { sink, level, home }))
+        let on_thread = thread.map(|thread| OnThread { thread, kept: OfThisProcess::default() });
+        std::mem::replace(slot, sink.map(|sink| Log { sink, level, on_thread }))
     });
     drop(previous);
 }
@@ -99,7 +99,7 @@ pub fn event(level: Level, line: impl FnOnce() -> Line) {
     }
     let wanted = LOG.with(|slot| {
         let log = slot.as_ref().filter(|log| level as i32 <= log.level)?;
-        Some((log.sink.clone(), log.home.as_ref().map(|home| home.thread.clone())))
+        Some((log.sink.clone(), log.on_thread.as_ref().map(|on_thread| on_thread.thread.clone())))
     });
     let Some((sink, thread)) = wanted else { return };
     let Some(thread) = thread else { return run(&sink, level, line) };
@@ -116,7 +116,7 @@ pub fn event(level: Level, line: impl FnOnce() -> Line) {
 }
 
 fn with_kept<T>(section: impl FnOnce(&mut Kept) -> T) -> Option<T> {
-    LOG.with(|slot| slot.as_mut()?.home.as_mut().map(|home| section(home.kept.get_or_renew())))
+    LOG.with(|slot| slot.as_mut()?.on_thread.as_mut().map(|on_thread| section(on_thread.kept.get_or_renew())))
 }
 
 /// Gives the kept lines to the sink, if this is its thread.
@@ -127,9 +127,9 @@ fn give_out() {
     }
     let next = || {
         LOG.with(|slot| {
-            let Log { sink, level: most, home } = slot.as_mut()?;
-            let home = home.as_mut().filter(|home| home.thread.is_current())?;
-            let (level, line) = home.kept.get_or_renew().take(*most)?;
+            let Log { sink, level: most, on_thread } = slot.as_mut()?;
+            let on_thread = on_thread.as_mut().filter(|on_thread| on_thread.thread.is_current())?;
+            let (level, line) = on_thread.kept.get_or_renew().take(*most)?;
             Some((sink.clone(), level, line))
         })
     };

@@ -273,8 +273,21 @@ mod tests {
             let json = call_parameters(Some(json)).expect_err("must be refused").into_json();
             assert!(json.contains(&format!("\"argument\":\"{named}\"")), "{json}");
         }
-        let deep = format!("{{\"a\":{}1{}}}", "[".repeat(200_000), "]".repeat(200_000));
+        let deep = format!("{{\"a\":{}1{}}}", "[".repeat(20_000), "]".repeat(20_000));
         assert!(call_parameters(Some(&deep)).expect_err("too deep").message().contains("128 levels"));
+    }
+
+    #[test]
+    fn names_near_a_reserved_one_are_free() {
+        let json = r#"{"s.g":1,"si.":1,"signs":1,"m[":1,"form.t":"xml","formats":"x","format":"json"}"#;
+        assert_eq!(call_parameters(Some(json)).expect("free").len(), 7);
+    }
+
+    #[test]
+    fn a_signature_that_is_null_is_none() {
+        let fields = received(r#"{"sig":null,"a":null,"b":[1],"c":-1,"d":"x"}"#).expect("an object");
+        let texts: Vec<_> = fields.iter().map(|(name, value)| (name.as_ref(), value.as_deref())).collect();
+        assert_eq!(texts, [("a", None), ("b", None), ("c", Some("-1")), ("d", Some("x"))]);
     }
 
     #[test]

@@ -280,6 +280,16 @@ impl Session {
         Ok(())
     }
 
+    /// Has the callback that runs now count as running after it has returned; or ends that.
+    pub fn hold(&self, hold: bool) -> Outcome<()> {
+        let store = &self.with_tokens()?.store;
+        if hold {
+            return store.hold();
+        }
+        store.end_hold();
+        Ok(())
+    }
+
     /// The identity of a session with tokens; a public session is refused.
     fn with_tokens(&self) -> Outcome<&Arc<Identity>> {
         self.identity.as_ref().ok_or_else(|| {

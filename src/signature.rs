@@ -130,6 +130,12 @@ fn hexadecimal(digest: [u8; 16]) -> String {
 mod tests {
     use super::*;
 
+    #[test]
+    fn circuits_have_their_names() {
+        assert_eq!(Circuit::ClientServer.name(), "client-server");
+        assert_eq!(Circuit::ServerServer.name(), "server-server");
+    }
+
     const SESSION: (&str, &str) = ("session_key", "be6ef89965d58e56dec21acb9b62bdaa");
 
     fn signature(circuit: Circuit, parameters: &[(&'static str, &'static str)]) -> String {

@@ -353,6 +353,12 @@ public:
         try_on_renewal(std::move(function), until).value();
     }
 
+    /** Inside a function of on_token or on_renewal: it counts as running until proceed, also after it has returned. */
+    result try_hold() const { return detail::coded(mailru_session_hold(get(), 1)); }
+    void hold() const { try_hold().value(); }
+    /** The function counts as returned; on any thread, at any time. */
+    void proceed() const noexcept { mailru_session_hold(get(), 0); }
+
     /** Gives the session newer tokens. */
     result try_set_tokens(const json_text &tokens_json) const {
         if (tokens_json.cut()) {

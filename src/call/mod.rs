@@ -121,9 +121,12 @@ impl Call {
     /// Cancels the call, whatever it waits for.
     pub fn cancel(&self) {
         self.cancelled.store(true, Ordering::SeqCst);
+        // A task is suspended while it waits, so it needs no interruption, which would cost two system calls.
+        if let Some(waker) = self.waker.get() {
+            return waker.wake();
+        }
         let blocked_in = lock(&self.blocked_in).clone();
         self.woken.notify_all();
-        self.waker.get().inspect(|waker| waker.wake());
         if let Some(wait) = blocked_in.and_then(|wait| wait.upgrade()) {
             wait.interrupt(self);
         }

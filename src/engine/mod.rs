@@ -31,5 +31,5 @@ pub use self::{
     poller::Poller,
     run::{Engine, Turn, Work},
     suspend::{Registered, Waker, pause_if_long, wait, wait_for_wake, waker},
-    task::{is_task, on_thread_stack},
+    task::{End, is_task, on_thread_stack},
 };

@@ -8,10 +8,14 @@ use std::time::{Duration, Instant};
 use slab::Slab;
 
 use super::poller::Poller;
-use super::task::{Stacks, Step, Task};
+use super::task::{End, Stacks, Step, Task};
 
 /// How long tasks are resumed before the engine polls again.
 const ROUND: Duration = Duration::from_millis(4);
+/// A task suspended for longer has its stack trimmed; one that waits for less time would touch the memory again at once.
+const REST: Duration = Duration::from_millis(20);
+/// The maximum number of stacks trimmed before the engine polls again.
+const TRIMMED_AT_ONCE: usize = 64;
 
 /// The next step of an engine.
 pub enum Turn<J> {
@@ -30,7 +34,7 @@ pub trait Work: 'static {
     fn turn(&self, in_flight: usize) -> Turn<Self::Job>;
 
     /// Does a task's work, in its coroutine. It must not panic.
-    fn perform(&self, job: Self::Job);
+    fn perform(&self, job: Self::Job) -> End;
 
     /// Called for a task without a stack: none could be allocated, and no running task will free one.
     fn refuse(&self, job: Self::Job);
@@ -49,6 +53,10 @@ pub struct Engine<W: Work> {
     deadlines: BTreeSet<(Instant, usize)>,
     /// The task that waits for a socket's events.
     watchers: HashMap<u64, usize>,
+    /// The number of suspensions so far.
+    suspensions: u64,
+    /// The suspended tasks whose stacks are not trimmed yet, with the suspension and its time.
+    resting: VecDeque<(usize, u64, Instant)>,
 }
 
 /// A suspended task; the task is absent while it runs.
@@ -58,6 +66,7 @@ struct Waiting {
     until: Option<Instant>,
     keys: Vec<u64>,
     is_ready: bool,
+    suspension: u64,
 }
 
 impl<W: Work> Engine<W> {
@@ -72,6 +81,8 @@ impl<W: Work> Engine<W> {
             postponed: VecDeque::new(),
             deadlines: BTreeSet::new(),
             watchers: HashMap::new(),
+            suspensions: 0,
+            resting: VecDeque::new(),
         }
     }
 
@@ -92,7 +103,8 @@ impl<W: Work> Engine<W> {
             for number in self.poller.take_woken() {
                 self.make_ready(number, true);
             }
-            self.poller.poll(self.limit(ask_again), &mut keys);
+            let tidy_again = self.tidy();
+            self.poller.poll(self.limit([ask_again, tidy_again]), &mut keys);
             for key in keys.drain(..) {
                 if let Some(&number) = self.watchers.get(&key) {
                     self.make_ready(number, false);
@@ -138,13 +150,39 @@ impl<W: Work> Engine<W> {
     }
 
     /// The maximum time that the engine may sleep.
-    fn limit(&self, ask_again: Option<Instant>) -> Option<Duration> {
+    fn limit(&self, others: [Option<Instant>; 2]) -> Option<Duration> {
         if !self.ready.is_empty() {
             return Some(Duration::ZERO);
         }
         let first = self.deadlines.first().map(|(until, _)| *until);
-        let until = [first, ask_again].into_iter().flatten().min()?;
+        let until = others.into_iter().chain([first]).flatten().min()?;
         Some(until.saturating_duration_since(Instant::now()))
+    }
+
+    /// Reduces memory; returns when to do so again.
+    fn tidy(&mut self) -> Option<Instant> {
+        if self.ready.is_empty() && self.stacks.free_some() {
+            return Some(Instant::now());
+        }
+        self.trim()
+    }
+
+    /// Trims the stacks of tasks that have been suspended for long; returns when to do so again.
+    fn trim(&mut self) -> Option<Instant> {
+        let mut trimmed = 0;
+        loop {
+            let (number, suspension, since) = *self.resting.front()?;
+            // Others have been resumed since, or have ended.
+            let waiting = self.tasks.get_mut(number).filter(|waiting| waiting.suspension == suspension);
+            if let Some(task) = waiting.and_then(|waiting| waiting.task.as_mut()) {
+                if trimmed == TRIMMED_AT_ONCE || since.elapsed() < REST {
+                    return Some(since + REST);
+                }
+                task.trim();
+                trimmed += 1;
+            }
+            self.resting.pop_front();
+        }
     }
 
     fn expire(&mut self) {
@@ -163,7 +201,7 @@ impl<W: Work> Engine<W> {
         let begun = Instant::now();
         for turn in 0..self.ready.len() {
             let Some(number) = self.ready.pop_front() else { return };
-            self.resume(number);
+            self.resume(number, begun);
             // Reading the clock for each task would be slow.
             if turn % 8 == 7 && begun.elapsed() > ROUND {
                 return;
@@ -171,7 +209,7 @@ impl<W: Work> Engine<W> {
         }
     }
 
-    fn resume(&mut self, number: usize) {
+    fn resume(&mut self, number: usize, now: Instant) {
         let Some(waiting) = self.tasks.get_mut(number) else { return };
         waiting.is_ready = false;
         for key in waiting.keys.drain(..) {
@@ -190,7 +228,11 @@ impl<W: Work> Engine<W> {
                 if let Some(until) = wait.until {
                     self.deadlines.insert((until, number));
                 }
-                self.tasks[number] = Waiting { task: Some(task), until: wait.until, keys: wait.keys, is_ready: false };
+                self.suspensions += 1;
+                let suspension = self.suspensions;
+                self.resting.push_back((number, suspension, now));
+                let (task, is_ready) = (Some(task), false);
+                self.tasks[number] = Waiting { task, until: wait.until, keys: wait.keys, is_ready, suspension };
             }
         }
     }

@@ -50,7 +50,7 @@ pub struct HostData {
     user_data: *mut c_void,
     release: mailru_release_callback,
     /// The thread on which alone the callback runs.
-    home: Option<HostThread>,
+    thread: Option<HostThread>,
 }
 
 // SAFETY: the header says that callbacks run on threads of the library, several at once for the log, so
@@ -61,12 +61,12 @@ unsafe impl Sync for HostData {}
 
 impl HostData {
     pub fn new(user_data: *mut c_void, release: mailru_release_callback) -> HostData {
-        HostData { user_data, release, home: None }
+        HostData { user_data, release, thread: None }
     }
 
     /// From now on it is also released on this thread, unless the thread has ended.
-    pub fn stay(&mut self, home: Option<HostThread>) {
-        self.home = home;
+    pub fn run_only_on(&mut self, thread: Option<HostThread>) {
+        self.thread = thread;
     }
 
     /// Calls the host with a text, which is wiped afterwards because it may contain tokens.
@@ -79,11 +79,6 @@ impl HostData {
         text.into_bytes().zeroize();
     }
 
-    /// The data itself. A method, so that a closure captures all of `self`, which may change its thread.
-    fn user_data(&self) -> *mut c_void {
-        self.user_data
-    }
-
     /// Calls the host.
     pub fn call(&self, call: impl FnOnce(*mut c_void)) {
         call_host(|| call(self.user_data));
@@ -92,13 +87,13 @@ impl HostData {
 
 impl Drop for HostData {
     fn drop(&mut self) {
-        let Some(release) = self.release else { return };
-        let data = HostData { user_data: self.user_data, release: None, home: None };
-        // SAFETY: the host gave the function for this data; this is its only call.
-        let release = move || call_host(|| unsafe { release(data.user_data()) });
-        match self.home.take().filter(|home| !home.is_current()) {
-            Some(home) => home.post(release).unwrap_or_else(|release| release()),
-            None => release(),
+        if let Some(thread) = self.thread.take().filter(|thread| !thread.is_current()) {
+            // The job's end releases the data, whether it ran or not: a thread that ends does not run what is left.
+            let data = HostData { user_data: self.user_data, release: self.release.take(), thread: None };
+            drop(thread.post(move || drop(data)));
+        } else if let Some(release) = self.release {
+            // SAFETY: the host gave the function for this data; this is its only call.
+            call_host(|| unsafe { release(self.user_data) });
         }
     }
 }

@@ -289,7 +289,7 @@ pub unsafe extern "C" fn mailru_set_log(
             return Ok(());
         };
         let thread = in_calls.then(HostThread::own);
-        data.stay(thread.clone());
+        data.run_only_on(thread.clone());
         let sink = move |level: log::Level, message: &str| {
             data.call_with_text(message, |user_data, message| {
                 log::sink_runs_from(stack_position());

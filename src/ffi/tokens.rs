@@ -5,6 +5,7 @@ use std::ffi::{c_char, c_void};
 use super::callbacks::{HostData, mailru_release_callback, mailru_renewal_callback, mailru_token_callback};
 use super::strings::text;
 use super::{handles, mailru_session, return_code, return_code_and_error, return_json};
+use crate::error::Failure;
 use crate::request::Action;
 
 /// Obtains the tokens of a code, password or refresh session if it has none yet, and renews those of a
@@ -88,7 +89,7 @@ pub unsafe extern "C" fn mailru_session_on_token(
             drop(data);
             return session.forget_on_token();
         };
-        data.stay(session.callbacks_thread());
+        data.run_only_on(session.callbacks_thread());
         session.on_token(move |tokens: &str| {
             // SAFETY: the host gave the function for this data, which lives as long as this closure.
             data.call_with_text(tokens, |user_data, tokens| unsafe { callback(user_data, tokens) });
@@ -119,10 +120,31 @@ pub unsafe extern "C" fn mailru_session_on_renewal(
             drop(data);
             return session.forget_on_renewal();
         };
-        data.stay(session.callbacks_thread());
+        data.run_only_on(session.callbacks_thread());
         session.on_renewal(move |phase: i32| {
             // SAFETY: the host gave the function for this data, which lives as long as this closure.
             data.call(|user_data| unsafe { callback(user_data, phase) });
         })
+    })
+}
+
+/// Has a token or renewal callback count as running after it has returned, for a host whose callbacks
+/// cannot wait: one that stores tokens by an event loop, or runs no code of its users in a callback.
+///
+/// hold: 1 while a callback of this session runs, on any thread. What waits for the callback then waits on: new tokens are
+/// not used, a renewal makes no request. Then 0, on any thread, when the host is ready; also if nothing
+/// is held. mailru_session_free ends it, too.
+/// A call that needs the tokens waits meanwhile, within its time limit: do not wait for one before the
+/// 0, which the library does not notice.
+/// Returns MAILRU_OK, MAILRU_INVALID_HANDLE, or MAILRU_INVALID_ARGUMENT for another number, for 1
+/// outside of a callback, and for a public session. Does not block.
+#[unsafe(no_mangle)]
+pub extern "C" fn mailru_session_hold(session: mailru_session, hold: i32) -> i32 {
+    return_code(|| {
+        let session = handles::session(session)?;
+        if !(0..=1).contains(&hold) {
+            return Err(Failure::argument("hold", "must be 1, or 0 to go on"));
+        }
+        session.hold(hold == 1)
     })
 }

@@ -231,5 +231,9 @@ mod tests {
             assert_eq!(classified(&format!(r#"{{"error":{{"error_code":1,"x":{}}}}}"#, nested(levels))), too_deep);
         }
         assert_eq!(classified(&format!("[{:?}]", nested(1000))), BodyKind::Json, "brackets in a string");
+        assert_eq!(classified(&format!(r#"["\"{}",{{}}]"#, "[".repeat(200))), BodyKind::Json, "after a quote in it");
+        assert_eq!(classified(&format!("[{}]", vec!["[]"; 200].join(","))), BodyKind::Json, "side by side");
+        assert_eq!(classified(&format!("[{{}},{}]", nested(MAX_DEPTH - 1))), BodyKind::Json);
+        assert_eq!(classified(&format!("[{{}},{}]", nested(MAX_DEPTH))), too_deep);
     }
 }

@@ -220,6 +220,8 @@ mod tests {
             ("http://x/?error=access_denied&state=s", Some("s")),
             ("http://x/#error=access_denied", None),
             ("http://x/?nothing=1", None),
+            ("http://x/?code=", None),
+            ("http://x/?code=&access_token=", None),
             ("http://x/?code=EVIL&state=s#code=a&state=s", Some("s")),
             ("http://x/?code=a#access_token=b", None),
             ("http://x/?code=a&code=b", None),
@@ -251,6 +253,8 @@ mod tests {
         .expect_err("refused")
         .into_json();
         assert!(refusal.contains(r#""oauth":{"error":"access_denied","error_description":"no way"}"#), "{refusal}");
+        let neither = parse_redirect("http://x/?state=s", Some("s")).expect_err("neither").into_json();
+        assert!(neither.contains(r#""field":"code""#), "{neither}");
         assert_eq!(parse_redirect("", None).expect_err("nothing").code(), Code::InvalidArgument);
     }
 }

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use super::{Shared, State, Submission};
 use crate::background;
-use crate::engine::{self, Engine, Poller, Turn, Work};
+use crate::engine::{self, End, Engine, Poller, Turn, Work};
 use crate::error::{Code, Failure, Outcome};
 use crate::fork::lock;
 use crate::json::Json;
@@ -80,12 +80,14 @@ impl Work for Shared {
         turn
     }
 
-    fn perform(&self, submission: Arc<Submission>) {
+    fn perform(&self, submission: Arc<Submission>) -> End {
         if let Some(waker) = engine::waker() {
             submission.prepared.call().performed_by(waker);
         }
         let outcome = submission.perform();
+        let is_cancelled = outcome.as_ref().is_err_and(|failure| failure.code() == Code::Cancelled);
         lock(&self.work.finished).push((submission, outcome));
+        if is_cancelled { End::Hurried } else { End::Usual }
     }
 
     fn refuse(&self, submission: Arc<Submission>) {

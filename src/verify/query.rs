@@ -92,3 +92,58 @@ fn answer(checked: &Checked<'_>) -> String {
     }
     answer.to_string()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const KEY: &str = "secretkey";
+
+    /// A query with the signature of its parameters, which are sorted and need no decoding.
+    fn signed(pairs: &str) -> String {
+        format!("{pairs}&sig={:x}", md5::compute(pairs.replace('&', "") + KEY))
+    }
+
+    fn checked(kind: &str, text: &str) -> Outcome<Value> {
+        let answer = query(kind, &Secret::new(KEY), text)?;
+        Ok(serde_json::from_str(&answer).expect("an answer is JSON"))
+    }
+
+    #[test]
+    fn each_kind_passes_as_itself() {
+        let payment = signed("app_id=1&other_price=5&service_id=2&transaction_id=3&uid=4");
+        let launch = signed("app_id=1&session_expire=1300000000&vid=7");
+        let cookie = signed("app_id=1&exp=99999999999&is_app_user=1&session_key=a&ss=b&state=c&vid=7");
+        let early = format!("app_id=1&authentication_key={:x}&vid=7", md5::compute(format!("1_7_{KEY}")));
+        let answers = [("payment", &payment), ("launch", &launch), ("cookie", &cookie), ("launch_by_key", &early)]
+            .map(|(kind, text)| checked(kind, text).unwrap_or_else(|failure| panic!("{kind}: {}", failure.message())));
+        assert!(answers.iter().all(|answer| answer["verified"] == true && answer["params"]["app_id"] == "1"));
+        assert_eq!(answers[0]["checked"], json!(["sig"]));
+        assert_eq!(answers[3]["params"], json!({ "app_id": "1", "vid": "7" }));
+        assert_eq!((&answers[1]["expires_at"], &answers[1]["expired"]), (&json!(1_300_000_000), &json!(true)));
+        assert_eq!((&answers[2]["expires_at"], &answers[2]["expired"]), (&json!(99_999_999_999_u64), &json!(false)));
+        assert_eq!(answers[0].get("expired"), None);
+    }
+
+    #[test]
+    fn a_query_is_read_strictly() {
+        let code = |kind: &str, text: &str| checked(kind, text).expect_err(text).code();
+        for wrong in ["?a=1", "a=1#b", "a=1 2", "a=%4", "a=%ff", "=1", "a=1&a=2", "%4=1"] {
+            assert_eq!(code("payment", wrong), crate::error::Code::InvalidArgument, "{wrong}");
+        }
+        assert_eq!(code("other", ""), crate::error::Code::InvalidArgument);
+        let forged = crate::error::Code::SignatureMismatch;
+        for hidden in ["app_id=1&vid=7;oid=2", "app_id=1&vid=7;VID=2", "app_id=1&referer_type=session_expire%3D9&vid=7"]
+        {
+            let decoded = hidden.replace("%3D", "=");
+            let text = format!("{hidden}&sig={:x}", md5::compute(decoded.replace('&', "") + KEY));
+            assert_eq!(code("launch", &text), forged, "{hidden}");
+        }
+        assert!(checked("launch", &(signed("app_id=1&vid=7") + "&own=a;b=c")).is_ok());
+        let early = format!("app_id=1&authentication_key={:x}&vid=7&sig=x", md5::compute(format!("1_7_{KEY}")));
+        assert_eq!(code("launch_by_key", &early), forged, "it has no sig");
+        let incomplete = signed("other_price=5&service_id=2&transaction_id=3&uid=4");
+        let failure = checked("payment", &incomplete).expect_err("without app_id");
+        assert!(failure.message().contains("app_id"), "{}", failure.message());
+    }
+}

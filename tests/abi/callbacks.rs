@@ -1,6 +1,6 @@
 //! The token callback: when it is called, what may be called in it, and that its data is released once.
 
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, mpsc};
 use std::thread::ThreadId;
 use std::time::Duration;
@@ -20,12 +20,16 @@ fn borrowed(number: &AtomicU64) -> std::mem::ManuallyDrop<Session> {
     std::mem::ManuallyDrop::new(Session(number.load(Ordering::SeqCst)))
 }
 
-/// A recorder whose callback returns after a message, or when the test has failed.
-fn held() -> (mpsc::Sender<()>, Arc<Recorder>) {
+/// A recorder whose callback returns after a message, or when the test has failed; and whether the callback has begun.
+fn held() -> (mpsc::Sender<()>, Arc<Recorder>, Arc<AtomicBool>) {
     let (release, released) = mpsc::channel();
-    let released = Mutex::new(released);
-    let wait = move |_: &Value| _ = released.lock().expect("no panic").recv_timeout(PATIENCE);
-    (release, Recorder::acting(wait))
+    let (released, begun) = (Mutex::new(released), Arc::new(AtomicBool::new(false)));
+    let runs = Arc::clone(&begun);
+    let wait = move |_: &Value| {
+        runs.store(true, Ordering::SeqCst);
+        _ = released.lock().expect("no panic").recv_timeout(PATIENCE);
+    };
+    (release, Recorder::acting(wait), begun)
 }
 
 #[test]
@@ -98,11 +102,12 @@ fn inside_it_tokens_are_shown_and_calls_that_need_them_are_refused() {
 fn a_slow_one_delays_no_other_session_and_loses_no_tokens() {
     let sandbox = Sandbox::start();
     let slow = password_session(&sandbox);
-    let (release, recorder) = held();
+    let (release, recorder, begun) = held();
     assert_eq!(recorder.listen(&slow), 0);
     std::thread::scope(|scope| {
         let waiting = scope.spawn(|| slow.call("friends.get", None));
-        await_that("the callback runs", || slow.tokens().value()["access_token"].is_string());
+        await_that("the callback runs", || begun.load(Ordering::SeqCst));
+        assert!(slow.tokens().value()["access_token"].is_string(), "the new tokens are shown");
         for _ in 0..3 {
             let quick = password_session(&sandbox);
             let quick_recorder = Recorder::new();
@@ -166,11 +171,11 @@ fn its_data_is_released_once_in_every_case() {
 fn data_is_released_after_the_last_use_of_it() {
     let sandbox = Sandbox::start();
     let session = password_session(&sandbox);
-    let (release, first) = held();
+    let (release, first, begun) = held();
     assert_eq!(first.listen(&session), 0);
     std::thread::scope(|scope| {
         let call = scope.spawn(|| session.call("friends.get", None).expect_ok());
-        await_that("the callback runs", || session.tokens().value()["access_token"].is_string());
+        await_that("the callback runs", || begun.load(Ordering::SeqCst));
         let second = Recorder::new();
         assert_eq!(second.listen(&session), 0);
         assert_eq!((first.releases(), first.received().len()), (0, 0), "it is still in use");
@@ -240,7 +245,7 @@ fn it_may_be_set_and_removed_during_calls() {
     sandbox.post("settings", json!({ "record": false }));
     let session = refreshing(&sandbox, json!({}));
     let recorders: Mutex<Vec<Arc<Recorder>>> = Mutex::default();
-    let ended = std::sync::atomic::AtomicBool::new(false);
+    let ended = AtomicBool::new(false);
     std::thread::scope(|scope| {
         for _ in 0..3 {
             scope.spawn(|| {
@@ -272,4 +277,58 @@ fn it_may_be_set_and_removed_during_calls() {
     let received: Vec<Value> = recorders.iter().flat_map(|recorder| recorder.received()).collect();
     assert!(!received.is_empty() && received.len() as u64 <= renewals, "{} of {renewals}", received.len());
     assert_eq!(sandbox.get("stats")["spent_refresh_tokens_seen"], 0);
+}
+
+#[test]
+fn it_may_go_on_after_it_has_returned() {
+    let sandbox = Sandbox::start();
+    let number = Arc::new(AtomicU64::new(0));
+    let (inside, phases) = (Arc::clone(&number), Arc::new(Mutex::new(Vec::new())));
+    let hold = |number: &AtomicU64| {
+        let code = borrowed(number).hold(1);
+        assert!(["MAILRU_OK", "MAILRU_INVALID_HANDLE"].contains(&code), "{code}");
+    };
+    let recorder = Recorder::acting(move |_| hold(&inside));
+    let session = password_session(&sandbox);
+    number.store(session.0, Ordering::SeqCst);
+    assert_eq!(recorder.listen(&session), 0);
+    let (during, noted) = (Arc::clone(&number), Arc::clone(&phases));
+    session.on_renewal(move |phase| {
+        noted.lock().unwrap().push(phase);
+        hold(&during);
+    });
+    std::thread::scope(|scope| {
+        let waiting = scope.spawn(|| session.call("friends.get", None));
+        recorder.await_received(1);
+        let late = session.call_within("friends.get", None, 100, 0).expect("MAILRU_TIMEOUT");
+        assert!(late.json.contains("token callback"), "{}", late.json);
+        let used = sandbox.requests().iter().any(|it| it["params"]["session_key"].is_string());
+        assert!(!used && !waiting.is_finished(), "the tokens are held back");
+        assert_eq!(session.hold(0), "MAILRU_OK");
+        waiting.join().expect("no panic").expect_ok();
+        // A renewal, whose request waits for the first callback, and whose end for the others.
+        let renewing = scope.spawn(|| session.authorize());
+        for (phase, sets, requests) in [(1, 1, 1), (1, 2, 2), (0, 2, 2)] {
+            let reached = || phases.lock().unwrap().last() == Some(&phase) && recorder.received().len() == sets;
+            await_that("the callback was called", reached);
+            std::thread::sleep(Duration::from_millis(50));
+            assert!(reached() && !renewing.is_finished() && sandbox.token_requests() == requests, "it is held");
+            assert_eq!(session.hold(0), "MAILRU_OK");
+        }
+        renewing.join().expect("no panic").expect_ok();
+    });
+    // Outside of a callback, and where there is nothing to hold.
+    assert_eq!((session.hold(1), session.hold(2), session.hold(0)), {
+        ("MAILRU_INVALID_ARGUMENT", "MAILRU_INVALID_ARGUMENT", "MAILRU_OK")
+    });
+    let public = Session(Constructor::of("public").make_raw(&[], std::ptr::null()));
+    assert_eq!((public.hold(0), Session(0).hold(0)), ("MAILRU_INVALID_ARGUMENT", "MAILRU_INVALID_HANDLE"));
+    // Freeing the session ends it.
+    std::thread::scope(|scope| {
+        let renewing = scope.spawn(|| session.authorize());
+        await_that("the renewal begins", || phases.lock().unwrap().len() == 3);
+        mailru_session_free(session.0);
+        renewing.join().expect("no panic").expect("MAILRU_CANCELLED");
+        recorder.await_releases(1);
+    });
 }

@@ -73,6 +73,9 @@ fn may_be_killed(worker: &Worker, sandbox: &Sandbox, path: &str) -> bool {
 
 #[test]
 fn eight_processes_share_one_file_and_lose_no_login() {
+    if !takes_long("eight processes that share tokens") {
+        return;
+    }
     let sandbox = Sandbox::start();
     sandbox.post("settings", json!({ "record": false, "expires_in": LIFE, "detect_reuse": true }));
     let (folder, path) = first_login(&sandbox);

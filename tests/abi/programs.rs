@@ -201,6 +201,9 @@ fn valgrind_finds_nothing() {
 
 #[test]
 fn the_sanitizers_find_nothing() {
+    if !takes_long("C programs with sanitizers") {
+        return;
+    }
     let host = match Host::shared(&SANITIZERS) {
         Ok(host) => host,
         Err(said) => return skip("C programs with sanitizers", &said),

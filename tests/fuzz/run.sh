@@ -32,11 +32,9 @@ for target in "${targets[@]}"; do
     found=target/corpus/$target
     mkdir -p "$found" "corpus/$target"
     log=$(mktemp)
-    dictionary=()
-    [ -f "dictionaries/$target" ] && dictionary=(-dict="dictionaries/$target")
     if ! "$folder/$triple/release/$target" -max_total_time="$seconds" -runs="${RUNS:--1}" -seed="${SEED:-0}" \
         -timeout=20 -rss_limit_mb=4096 -print_final_stats=1 -artifact_prefix="artifacts/$target-" \
-        "${dictionary[@]}" "$found" "corpus/$target" >"$log" 2>&1; then
+        "$found" "corpus/$target" >"$log" 2>&1; then
         grep -vE '^(#|INFO|WARNING|0x|  *[0-9]+: |  *at )' "$log" | cut -c1-2000 | grep -v NEW_FUNC | head -30
         echo "$target failed: its input is in tests/fuzz/artifacts"
         exit 1

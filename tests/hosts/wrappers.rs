@@ -5,7 +5,7 @@ use serde_json::json;
 use crate::install::prefix;
 use crate::journal;
 use crate::shell::{Script, finds, folder, root};
-use crate::support::Sandbox;
+use crate::support::{Sandbox, takes_long};
 
 /// Runs a script in a host's folder against a sandbox, if `tools` succeeds.
 fn run(host: &str, tools: &str, script: &str) {
@@ -24,6 +24,9 @@ fn run(host: &str, tools: &str, script: &str) {
 
 #[test]
 fn cpp_frees_and_forgets_whatever_happens() {
+    if !takes_long("the C++ wrapper with sanitizers") {
+        return;
+    }
     let script = r#"
         c++ -std=c++17 -g -fsanitize=address,undefined -fno-sanitize-recover=all -Wall -Wextra -Wpedantic -Werror \
             -Wshadow -Wconversion "$SOURCE/wrapper.cpp" $(pkg-config --cflags --libs mailru) -o "$BUILD/wrapper"
@@ -34,6 +37,9 @@ fn cpp_frees_and_forgets_whatever_happens() {
 /// Functions that are removed, replaced and outlived while they run, and stop tokens.
 #[test]
 fn cpp_functions_do_not_run_after_their_removal() {
+    if !takes_long("removal of functions in C++ with sanitizers") {
+        return;
+    }
     let script = r#"
         c++ -std=c++20 -g -fsanitize=address,undefined -fno-sanitize-recover=all -Wall -Wextra -Wpedantic -Werror \
             -Wshadow -Wconversion "$SOURCE/removal.cpp" $(pkg-config --cflags --libs mailru) -pthread -o "$BUILD/removal"

@@ -21,7 +21,7 @@ fn calls_or(number: u64) -> u64 {
 
 /// Those of the cases of `flight.c`: fewer than 10,000, for which a debug build takes ten seconds in each case.
 fn calls() -> u64 {
-    calls_or(2_000)
+    calls_or(rounds(2_000))
 }
 
 /// This number of calls, in so far as a process may open as many connections.

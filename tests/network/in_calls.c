@@ -22,6 +22,7 @@ static _Thread_local int inside;
 struct events {
     pthread_t thread;
     mailru_session session, other;
+    volatile int set;
     int tokens, lines, begun, ended, released, dropped, in_order, last_of_call;
     char told[64];
 };
@@ -199,11 +200,10 @@ static void queued(int by_descriptor)
     is(mailru_set_log(on_line, &log, on_release, 4 + MAILRU_LOG_IN_CALLS) == MAILRU_OK, "set_log");
     IN(code = mailru_queue_submit(queue, session, "friends.get", NULL, 7, &error));
     is(code == MAILRU_OK, "submitted");
-    pause_ms(300);
-    is(!events.tokens, "nothing is told outside of the library");
+    is(poll(&ready, 1, 20000) == 1 && !events.tokens, "nothing is told outside of the library");
     if (by_descriptor) {
         do {
-            is(poll(&ready, 1, 5000) == 1, "the descriptor tells of callbacks and of the completion");
+            is(poll(&ready, 1, 20000) == 1, "the descriptor tells of callbacks and of the completion");
             IN(json = mailru_queue_next(queue, 0, &tag, &code));
         } while (code == MAILRU_QUEUE_EMPTY);
     } else {
@@ -228,7 +228,7 @@ static void elsewhere(void)
 {
     struct events events;
     mailru_session session = told_session(&events);
-    struct calling late = {.session = session, .limit = 200}, patient = {.session = session};
+    struct calling late = {.session = session, .limit = 2000}, patient = {.session = session};
     pthread_t thread = start(&late);
     pthread_join(thread, NULL);
     is(late.code == MAILRU_TIMEOUT && strstr(late.json, "the thread that set this session's callbacks"), late.json);
@@ -258,7 +258,8 @@ static void *set_here(void *data)
     int tokens;
     events->thread = pthread_self();
     is(mailru_session_on_token(events->session, on_token, events, on_last_release) == MAILRU_OK, "on_token");
-    for (tokens = events->tokens; events->tokens == tokens; pause_ms(1))
+    tokens = events->tokens;
+    for (events->set = 1; events->tokens == tokens; pause_ms(1))
         visit();
     return NULL;
 }
@@ -269,13 +270,16 @@ static void replaced(void)
     struct events events, theirs = {0};
     mailru_session session = told_session(&events);
     struct calling calling = {.session = session};
+    mailru_queue queue = mailru_queue_new(0, 0, NULL);
+    struct pollfd ready = {.fd = mailru_queue_fd(queue), .events = POLLIN};
     pthread_t caller = start(&calling), setter;
     int32_t code;
     char *json;
-    pause_ms(300);
+    is(poll(&ready, 1, 20000) == 1, "the tokens wait for this thread");
     theirs.session = session;
     is(pthread_create(&setter, NULL, set_here, &theirs) == 0, "a thread");
-    pause_ms(100);
+    while (!theirs.set)
+        pause_ms(1);
     visit();
     pthread_join(setter, NULL);
     pthread_join(caller, NULL);
@@ -290,6 +294,7 @@ static void replaced(void)
     IN(json = mailru_authorize(session, &code));
     expect_code("tokens that nobody is told of", json, code, MAILRU_OK);
     is(events.tokens == 0, "a removed callback is not called");
+    IN(mailru_queue_free(queue));
     free_session(session);
     visit();
 }
@@ -302,7 +307,7 @@ static void freed(void)
     struct calling calling = {.session = session};
     pthread_t caller = start(&calling);
     events.session = 0;
-    pause_ms(50);
+    pause_ms(500);
     free_session(session);
     pthread_join(caller, NULL);
     expect_code("the call", calling.json, calling.code, MAILRU_CANCELLED);
@@ -396,6 +401,32 @@ static void *log_here(void *data)
     return over;
 }
 
+static volatile int log_is_removed;
+
+static void *log_and_end(void *data)
+{
+    IN(mailru_set_log(on_line, data, on_last_release, 4 + MAILRU_LOG_IN_CALLS));
+    *(volatile int *)&((struct events *)data)->lines = 1;
+    while (!log_is_removed)
+        pause_ms(1);
+    return NULL;
+}
+
+/* A release that waits for a thread which never enters the library again. */
+static void ended(void)
+{
+    struct events log = {0};
+    pthread_t thread;
+    is(pthread_create(&thread, NULL, log_and_end, &log) == 0, "a thread");
+    while (*(volatile int *)&log.lines == 0)
+        pause_ms(1);
+    IN(mailru_set_log(NULL, NULL, NULL, 0));
+    is(log.released == 0, "it waits for its thread");
+    log_is_removed = 1;
+    pthread_join(thread, NULL);
+    is(log.released == 1, "the thread's end releases it");
+}
+
 /* Two threads set the log in turn while others produce lines. */
 static void contended(void)
 {
@@ -430,6 +461,8 @@ int main(int argc, char **argv)
         bounded();
     } else if (!strcmp(argv[1], "contended")) {
         contended();
+    } else if (!strcmp(argv[1], "ended")) {
+        ended();
     } else {
         return 2;
     }

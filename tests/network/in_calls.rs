@@ -39,7 +39,7 @@ fn a_callback_may_be_replaced_and_removed_under_way() {
 
 #[test]
 fn tokens_that_outlive_their_session_are_told() {
-    keeps("freed", 300);
+    keeps("freed", 1500);
 }
 
 #[test]
@@ -55,4 +55,9 @@ fn the_oldest_lines_are_dropped_and_counted() {
 #[test]
 fn the_log_is_replaced_under_way() {
     keeps("contended", 0);
+}
+
+#[test]
+fn a_thread_that_ends_releases_what_waited_for_it() {
+    keeps("ended", 0);
 }

@@ -55,6 +55,9 @@ fn host(program: &Program, seconds: &str, planted: Option<&str>) -> Output {
 
 #[test]
 fn every_function_at_random_from_many_threads() {
+    if !takes_long("every function at random") {
+        return;
+    }
     let Some(program) = compiled_from(&SOURCES) else { return };
     let output = host(&program, &variable("MAILRU_HOST_SECONDS", "10"), None);
     let (said, printed) = (text(&output), errors(&output));

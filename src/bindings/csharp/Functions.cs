@@ -106,6 +106,8 @@ namespace Mailru
         internal delegate int mailru_session_on_renewal(ulong session, Renewing callback, IntPtr userData,
             Released release);
         [UnmanagedFunctionPointer(CallingConvention.Cdecl)]
+        internal delegate int mailru_session_hold(ulong session, int hold);
+        [UnmanagedFunctionPointer(CallingConvention.Cdecl)]
         internal delegate ulong mailru_queue_new(uint workers, uint capacity, out IntPtr error);
         [UnmanagedFunctionPointer(CallingConvention.Cdecl)]
         internal delegate int mailru_queue_submit(ulong queue, ulong session, byte[] method, byte[] paramsJson,

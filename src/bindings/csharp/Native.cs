@@ -78,7 +78,8 @@ namespace Mailru
             get { return !IsWindows && File.Exists("/usr/lib/dyld"); }
         }
 
-        /// <summary>MAILRU_LIBRARY alone if that is set, else beside the wrapper, then by the system's loader.</summary>
+        /// <summary>MAILRU_LIBRARY alone if that is set, else beside the wrapper, in the package's folder or a copy of it, then
+        /// by the system's loader.</summary>
         private static IEnumerable<string> Candidates()
         {
             string named = Environment.GetEnvironmentVariable("MAILRU_LIBRARY");
@@ -91,7 +92,19 @@ namespace Mailru
             string wrapper = typeof(Native).Assembly.Location;
             if (!string.IsNullOrEmpty(wrapper))
             {
-                yield return Path.Combine(Path.GetDirectoryName(wrapper), file);
+                string folder = Path.GetDirectoryName(wrapper);
+                yield return Path.Combine(folder, file);
+                // Those of other processors do not load.
+                string system = IsWindows ? "win-*" : IsMac ? "osx-*" : "linux-*";
+                foreach (string package in new[] { folder, Path.Combine(folder, "..", "..") })
+                {
+                    string runtimes = Path.Combine(package, "runtimes");
+                    string[] found = Directory.Exists(runtimes) ? Directory.GetDirectories(runtimes, system) : new string[0];
+                    foreach (string runtime in found)
+                    {
+                        yield return Path.Combine(runtime, "native", file);
+                    }
+                }
             }
             yield return file;
         }

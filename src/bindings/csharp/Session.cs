@@ -182,6 +182,21 @@ namespace Mailru
             Native.Done(code, "session");
         }
 
+        /// <summary>Inside a listener: it counts as running until Proceed, also after it has returned, so that it may store
+        /// the tokens asynchronously.</summary>
+        public void Hold()
+        {
+            Native.Done(Native.Function<C.mailru_session_hold>.Call(Number, 1), "hold, which belongs into a listener");
+            GC.KeepAlive(this);
+        }
+
+        /// <summary>Ends what Hold began.</summary>
+        public void Proceed()
+        {
+            Native.Done(Native.Function<C.mailru_session_hold>.Call(Number, 0), "session");
+            GC.KeepAlive(this);
+        }
+
         /// <summary>Ends the calls under way, as cancelled; later ones work.</summary>
         public void CancelCalls()
         {

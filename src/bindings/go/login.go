@@ -36,7 +36,10 @@ func (config Config) AuthorizeURL(login Login) (string, error) {
 		app, redirect := texts.given("app_id", config.AppID), texts.given("redirect_uri", login.RedirectURI)
 		kind := texts.optional("response_type", login.ResponseType)
 		scope, state := texts.optional("scope", strings.Join(login.Scope, " ")), texts.optional("state", login.State)
-		address := texts.optional("address", login.Address)
+		if login.Address == "" {
+			return func() *C.char { return C.mailru_authorize_url(app, redirect, kind, scope, state, code) }
+		}
+		address := texts.given("address", login.Address)
 		return func() *C.char { return C.mailru_authorize_url_at(address, app, redirect, kind, scope, state, code) }
 	})
 	var told struct {

@@ -92,6 +92,19 @@ func (session *Session) SetTokens(tokens Tokens) error {
 	return coded(code, failure)
 }
 
+// Hold has the function of [Session.OnToken] or [Session.OnRenewal] in which it is called count as running after it has
+// returned, until [Session.Proceed] (mailru_session_hold): new tokens are not used before that.
+func (session *Session) Hold() error {
+	defer runtime.KeepAlive(session)
+	return coded(C.mailru_session_hold(session.number, 1), nil)
+}
+
+// Proceed ends what [Session.Hold] began.
+func (session *Session) Proceed() error {
+	defer runtime.KeepAlive(session)
+	return coded(C.mailru_session_hold(session.number, 0), nil)
+}
+
 // Cancel ends the session's calls under way within 50 ms; later ones work (mailru_session_cancel).
 func (session *Session) Cancel() error {
 	defer runtime.KeepAlive(session)

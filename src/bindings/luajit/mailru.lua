@@ -8,6 +8,7 @@
 -- are tables, with integers that Lua's numbers cannot hold as strings, and null as mailru.null; raw gives the platform's
 -- own text. Times are seconds. Ctrl-C and other hooks end a call.
 local ffi = require("ffi")
+local callbacks = require("mailru.callbacks")
 local json = require("mailru.json")
 local library = require("mailru.library")
 local listeners = require("mailru.listeners")
@@ -22,7 +23,6 @@ local mailru = {
   null = json.null,
   cancel = require("mailru.cancel").new,
   queue = require("mailru.queue").new,
-  log = public(log.to),
   on_listener_error = listeners.on_error,
   parse_tokens = tokens.parse,
 }
@@ -30,6 +30,20 @@ local mailru = {
 for name, constructor in pairs(sessions) do
   mailru[name] = constructor
 end
+
+-- Has a function told of the library's lines, with their levels: "error", "warning", "info", "debug"; nil switches the log
+-- off. It holds for the whole process.
+mailru.log = public(function(told, level)
+  local number = log.levels[level or "info"]
+  if not number then
+    require("mailru.failure").argument("level", "is not error, warning, info or debug")
+  end
+  -- Lines that were made before this belong to the one before.
+  callbacks.log(told and number or 0)
+  log.tell()
+  log.told = told
+  return true
+end)
 
 function mailru.version()
   return ffi.string(C.mailru_version())
@@ -94,5 +108,8 @@ mailru.verify_query = public(function(kind, secret_key, query)
   kind, secret_key = text.text("kind", kind), text.text("secret_key", secret_key)
   return json.decode(library.answer("mailru_verify_query", kind, secret_key, text.text("query", query)))
 end)
+
+-- Compiled code may not be called back.
+jit.off(true, true)
 
 return mailru

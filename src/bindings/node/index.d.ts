@@ -44,6 +44,8 @@ export interface Options {
   tlsRoots?: "webpki" | "system";
   caFile?: string;
   maxCallsPerSecond?: number;
+  /** Listeners run only on the thread that sets them, inside its calls of the library. Sessions of workers have it. */
+  callbacksInCalls?: boolean;
   allowHttp?: boolean;
   /** Options by the library's own names, such as timeout_ms: an object, or JSON text. */
   library?: { readonly [name: string]: Value } | string;
@@ -232,13 +234,16 @@ export class Session {
   /** Ends the session's calls under way. Later calls work. */
   cancel(): void;
   /**
-   * Has a function told of every new set of tokens; null removes it. It is called before any of them is used. If it
-   * returns a promise, no answer that came by the new tokens is given before the promise is settled. What it throws is
-   * a process warning. In a worker it is called before the answer is given, not before the tokens are used.
+   * Has a function told of every new set of tokens; null removes it. None of them is used before it has returned or, if
+   * it returns a promise, before the promise is settled; so it may not wait for a call of this session. What it throws is
+   * a process warning. In a worker it is told before the answer is given, not before the tokens are used.
    */
   onToken(listener: ((tokens: Tokens) => void | Promise<void>) | null): void;
-  /** Called with true before a renewal's request and with false when it is over, in the main thread; it may not wait. */
-  onRenewal(listener: ((begins: boolean) => void) | null): void;
+  /**
+   * Called with true before a renewal's request and with false when it is over, in the main thread. The request is made
+   * once the function has returned or, if it returns a promise, once the promise is settled.
+   */
+  onRenewal(listener: ((begins: boolean) => void | Promise<void>) | null): void;
   close(): void;
   [Symbol.dispose](): void;
 }

@@ -11,7 +11,7 @@ use std::cell::Cell;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use self::listeners::Slot;
+use self::listeners::{Hold, Slot};
 pub use self::listeners::{RenewalListener, TokenListener};
 use super::file::{self, TokenFile};
 use super::grant::OauthClient;
@@ -44,6 +44,7 @@ pub struct TokenStore {
     pub(super) shared: ForkMutex<Shared>,
     tokens_listener: Slot<Tokens>,
     renewal_listener: Slot<i32>,
+    hold: ForkMutex<OfThisProcess<Hold>>,
 }
 
 pub(super) struct Shared {
@@ -88,6 +89,7 @@ impl TokenStore {
             shared: ForkMutex::new(Shared { state, running: OfThisProcess::default() }),
             tokens_listener: Slot::default(),
             renewal_listener: Slot::default(),
+            hold: ForkMutex::default(),
         }
     }
 
@@ -157,6 +159,7 @@ impl TokenStore {
     /// The host freed the session: does the same.
     pub fn end(&self) {
         self.abandon(TokenState::end_session);
+        self.forbid_hold();
     }
 
     /// Fails if this thread is fetching the tokens, and so would wait for itself.

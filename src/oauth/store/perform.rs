@@ -112,7 +112,7 @@ impl TokenStore {
     /// Releases the lock of the token file before a wait for a thread of the host, which may come late: the file is
     /// written, and other processes need not wait.
     fn let_go(&self, lock: &mut Option<Lock>) {
-        if self.tells_host_thread() {
+        if lock.is_some() && self.tells_host_thread() {
             *lock = None;
         }
     }

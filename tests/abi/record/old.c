@@ -24,8 +24,10 @@ static void fail(const char *what, const char *text) {
 }
 
 static void on_token(void *data, const char *json) {
-    (void)data;
+    const mailru_session *own = data;
     tokens += strstr(json, "\"access_token\":\"") != NULL;
+    if (mailru_session_hold(*own, 1) != MAILRU_OK || mailru_session_hold(*own, 0) != MAILRU_OK)
+        fail("mailru_session_hold", NULL);
 }
 static void on_renewal(void *data, int32_t phase) { (void)data, phases += phase == 0 || phase == 1; }
 static void on_log(void *data, int32_t level, const char *line) { (void)data, lines += level > 0 && line != NULL; }
@@ -137,7 +139,7 @@ static void authorization(const char *refresh_token) {
     if (mailru_set_log(on_log, NULL, release, 4) != MAILRU_OK) fail("mailru_set_log", NULL);
     mailru_session session = mailru_refresh_client_session_new(APP, PRIVATE_KEY, refresh_token, options, &error);
     made("a session with a refresh token", session, error);
-    mailru_session_on_token(session, on_token, NULL, release);
+    mailru_session_on_token(session, on_token, &session, release);
     mailru_session_on_renewal(session, on_renewal, NULL, release);
     json = mailru_authorize(session, &code);
     expect("mailru_authorize", json, code, MAILRU_OK, "{");

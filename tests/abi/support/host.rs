@@ -263,6 +263,11 @@ impl Session {
         assert_eq!(name(code), "MAILRU_OK");
     }
 
+    /// `mailru_session_hold`.
+    pub fn hold(&self, hold: i32) -> &'static str {
+        name(mailru_session_hold(self.0, hold))
+    }
+
     /// `mailru_tokens`.
     pub fn tokens(&self) -> Answer {
         // SAFETY: the code is a local variable.

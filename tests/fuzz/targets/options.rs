@@ -19,17 +19,17 @@ pub fn run(bytes: &[u8]) {
     if node.as_ref().is_some_and(has_file) {
         return;
     }
-    let verdict = if text.is_empty() { Verdict::Right } else { judged(node.as_ref()) };
+    let verdict = if text.is_empty() { Right } else { judged(node.as_ref()) };
     let session = match client_session(&options) {
         Ok(session) => session,
         Err(refused) => {
-            assert!(verdict != Verdict::Right && refused.code == INVALID_ARGUMENT, "{text} {}", refused.json);
+            assert!(verdict != Right && refused.code == INVALID_ARGUMENT, "{text} {}", refused.json);
             let is_secret = node.as_ref().is_some_and(only_in_secrets);
             assert!(!is_secret || !refused.json.contains(SECRET), "{text} {}", refused.json);
             return;
         }
     };
-    assert!(verdict != Verdict::Wrong, "{text}");
+    assert!(verdict != Wrong, "{text}");
     let given = |name: &str| node.as_ref().and_then(|node| node.last(name)).filter(|node| !node.is_null());
     let shown = tokens(session.0);
     let tokens = json::read(&shown.json).expect("JSON");

@@ -3,6 +3,7 @@
 #include <mailru.hpp>
 
 #include <atomic>
+#include <chrono>
 #include <cstdlib>
 #include <functional>
 #include <iostream>
@@ -189,6 +190,21 @@ static void functions() {
         check(witness.use_count() == 2, "a replaced function is forgotten");
     }
     check(witness.use_count() == 1, "a freed session forgets its function");
+    const auto held = mailru::session::password_client("423004", "7815696ecbf1c96e6894b779456d330e", "demo@mail.ru", "demo",
+                                                       nullptr, options());
+    std::thread later;
+    held.on_token([&](const mailru::tokens &) {
+        held.hold();
+        later = std::thread([&] {
+            std::this_thread::sleep_for(std::chrono::milliseconds(200));
+            held.proceed();
+        });
+    });
+    const auto began = std::chrono::steady_clock::now();
+    held.call("friends.get");
+    check(std::chrono::steady_clock::now() - began >= std::chrono::milliseconds(200), "new tokens are held back");
+    check(held.try_hold().code == MAILRU_INVALID_ARGUMENT, "there is nothing to hold");
+    later.join();
     const auto stored = mailru::session::stored("423004", "7815696ecbf1c96e6894b779456d330e", nullptr,
         R"({"access_token":"old","refresh_token":"old","uid":"1324730981306483817","expires_at":1})", options());
     std::atomic<int> phases{0};

@@ -244,6 +244,18 @@ internal static class Behaviour
             session.Call("sandbox.echo");
             Check(same && hidden && inside == "MAILRU_REENTERED", inside);
         }
+        using (Session session = Password())
+        {
+            session.OnToken(tokens =>
+            {
+                session.Hold();
+                Task.Delay(200).ContinueWith(over => session.Proceed());
+            });
+            Stopwatch watch = Stopwatch.StartNew();
+            session.Call("sandbox.echo");
+            Check(watch.ElapsedMilliseconds >= 200, "it is held back");
+            Failure<MailruException>(session.Hold);
+        }
     }
 
     private static void ErrorsSayWhatTheyKnow()

@@ -44,6 +44,29 @@ func TestTokenFunctionsAreReplacedAndForgotten(t *testing.T) {
 	}
 }
 
+func TestTokensAreHeldBack(t *testing.T) {
+	session := demo(t)
+	err := session.OnToken(func(mailru.Tokens) {
+		if err := session.Hold(); err != nil {
+			t.Error(err)
+		}
+		time.AfterFunc(200*time.Millisecond, func() { session.Proceed() })
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	began := time.Now()
+	if _, err := session.Call(context.Background(), "friends.get", nil); err != nil {
+		t.Error(err)
+	}
+	if took := time.Since(began); took < 200*time.Millisecond {
+		t.Errorf("the tokens were used after %v", took)
+	}
+	if err := session.Hold(); !errors.Is(err, mailru.ErrInvalidArgument) {
+		t.Errorf("nothing to hold: %v", err)
+	}
+}
+
 // Removing a function waits for it, but not inside of it.
 func TestARemovedFunctionHasReturned(t *testing.T) {
 	session := demo(t)

@@ -282,6 +282,20 @@ public final class Behaviour {
             session.call("sandbox.echo");
             check(inside.equals(List.of(true, "MAILRU_REENTERED", false)), inside);
         }
+        try (Session session = password()) {
+            session.onToken(tokens -> {
+                session.hold();
+                CompletableFuture.delayedExecutor(200, TimeUnit.MILLISECONDS).execute(session::proceed);
+            });
+            long began = System.nanoTime();
+            session.call("sandbox.echo");
+            check(System.nanoTime() - began > 200_000_000L, "it is held back");
+            MailruException refused = failure(() -> {
+                session.hold();
+                return null;
+            });
+            check(refused.code() == 1, refused);
+        }
     }
 
     private static void errorsSayWhatTheyKnow() throws Exception {

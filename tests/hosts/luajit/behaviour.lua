@@ -145,16 +145,51 @@ promise("what a listener raises is reported and the answer kept", function()
   mailru.on_listener_error(nil)
 end)
 
-promise("the log tells calls and no secrets", function()
+promise("the log is the library's and tells no secrets", function()
   local lines = {}
   mailru.log(function(level, line)
     lines[#lines + 1] = level .. " " .. line
   end, "debug")
-  client():call("sandbox.echo")
-  client():call("no.such.method")
+  local session = password()
+  session:call("sandbox.echo")
+  session:call("no.such.method")
+  local tokens = session:tokens()
   mailru.log(nil)
-  check(lines[1]:find("^debug event=answer session=%d+ call=%d+ method=sandbox.echo bytes=%d+$"), lines[1])
-  check(lines[2]:find("^warning event=failure .*code=MAILRU_API_ERROR number=2"), lines[2])
+  session:call("sandbox.echo")
+  local all = table.concat(lines, "\n")
+  check(all:find("debug event=answer session=%d+ call=%d+ method=sandbox.echo attempt=1 ms=%d+ status=200"), all)
+  check(all:find("info event=new_tokens") and select(2, all:gsub("method=no.such.method", "")) == 1, all)
+  check(not all:find(tokens.access_token, 1, true) and not all:find(tokens.refresh_token, 1, true))
+  -- A logger may call the library, and yield: it runs after the library's call.
+  local thread = coroutine.wrap(function()
+    mailru.log(function()
+      client():call("sandbox.echo")
+      coroutine.yield("yielded")
+    end, "debug")
+    client():call("sandbox.echo")
+    mailru.log(nil)
+    return "over"
+  end)
+  check(thread() == "yielded" and thread() == "over")
+  -- Lua may end with its log and its sessions in use.
+  local output = another_lua('mailru.log(print, "debug"); session:on_token(print); session:call("sandbox.echo")')
+  check(output:find("event=answer", 1, true), output)
+end)
+
+promise("compiled code is called back", function()
+  jit.opt.start("hotloop=2")
+  local session, lines = client(), 0
+  mailru.log(function()
+    lines = lines + 1
+  end, "debug")
+  for _ = 1, 100 do
+    assert(session:call("sandbox.echo"))
+    session:sign("friends.get")
+    session:stats()
+  end
+  mailru.log(nil)
+  jit.opt.start("hotloop=56")
+  check(lines == 100, lines)
 end)
 
 promise("a hook ends a call and the wait of a queue", function()
@@ -214,13 +249,48 @@ end)
 
 promise("renewals are told", function()
   local phases, keys = {}, {}
-  local session = password({
-    on_renewal = function(phase, session)
-      phases[#phases + 1], keys[#keys + 1] = phase, session:tokens().access_token
-    end,
-  })
+  local function note(phase, session)
+    phases[#phases + 1], keys[#keys + 1] = phase, session:tokens().access_token
+  end
+  local session = password({ on_renewal = note })
+  session:on_token(function(tokens)
+    phases[#phases + 1], keys[#keys + 1] = "tokens", tokens.access_token
+  end)
   check(session:call("sandbox.echo.expired2", { a = 1 }).a == "1")
-  check(table.concat(phases, " ") == "before after" and keys[1] ~= keys[2], table.concat(phases, " "))
+  check(table.concat(phases, " ") == "tokens before tokens after" and keys[2] ~= keys[3], table.concat(phases, " "))
+  -- Newer tokens of another process's serve: no request is made.
+  local newer, requests = session:tokens(), session:stats().attempts
+  session:on_renewal(function(phase, told)
+    if phase == "before" then
+      assert(told:set_tokens(newer))
+    end
+  end)
+  local old = mailru.parse_tokens(newer:json())
+  old.access_token, old.expires_at = "old", 1
+  assert(session:set_tokens(old))
+  check(assert(session:authorize()).access_token == newer.access_token and session:stats().attempts == requests)
+  session:on_renewal(nil)
+  -- In a queue, too, and for two sessions at once.
+  local queue, others = assert(mailru.queue()), {}
+  phases = {}
+  for number = 1, 2 do
+    others[number] = password({ on_renewal = note })
+    assert(others[number]:authorize())
+    assert(queue:request(others[number], { authorize = true }, { tag = number }))
+  end
+  check(not queue:next(5).failure and not queue:next(5).failure and #phases == 4, table.concat(phases, " "))
+end)
+
+promise("tokens are told at the end of a session", function()
+  local session, queue, told = password(), assert(mailru.queue()), 0
+  session:on_token(function()
+    told = told + 1
+  end)
+  assert(queue:submit(session, "sandbox.echo"))
+  ffi.C.usleep(400000)
+  check(told == 0)
+  session:close()
+  check(told == 1)
 end)
 
 promise("what is not used any more is freed", function()

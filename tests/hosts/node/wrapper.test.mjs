@@ -140,16 +140,21 @@ test("an error's stack leads to the caller", async () => {
   assert.ok(stack.includes("async caller"), stack);
 });
 
-test("an asynchronous listener has stored the tokens before the answer is there", async () => {
+test("an asynchronous listener has stored the tokens before they are used", async () => {
   const session = password();
   const order = [];
   session.onToken(async (tokens) => {
+    const { attempts } = session.stats();
     await sleep(100);
-    order.push(`stored ${tokens.uid}`);
+    order.push(`stored ${tokens.uid}`, session.stats().attempts - attempts);
   });
   await Promise.all([1, 2, 3].map(() => session.call("sandbox.echo").then(() => order.push("answered"))));
-  assert.deepEqual(order, [`stored ${uid}`, "answered", "answered", "answered"]);
+  assert.deepEqual(order, [`stored ${uid}`, 0, "answered", "answered", "answered"]);
   session.close();
+  // Closing ends the wait.
+  const closed = password();
+  closed.onToken(() => new Promise(() => setTimeout(() => closed.close(), 50)));
+  await assert.rejects(closed.call("sandbox.echo"), { code: "MAILRU_CANCELLED" });
 });
 
 test("a listener that throws or rejects is a warning", async () => {
@@ -169,13 +174,18 @@ test("a listener that throws or rejects is a warning", async () => {
   assert.ok((await warned).message.includes("no log"));
 });
 
-test("a renewal's listener that would have to be waited for is a warning", async () => {
+test("a renewal waits for its asynchronous listener", async () => {
   const session = password();
-  session.onRenewal(async () => {});
   await session.authorize();
-  const warned = new Promise((resolve) => process.once("warning", resolve));
+  const order = [];
+  session.onRenewal(async (begins) => {
+    const { attempts } = session.stats();
+    await sleep(50);
+    order.push(begins, session.stats().attempts - attempts);
+  });
+  session.onToken(() => order.push("tokens"));
   await session.authorize();
-  assert.ok((await warned).message.includes("not waited for"));
+  assert.deepEqual(order, [true, 0, "tokens", false, 0]);
   session.close();
 });
 

@@ -173,18 +173,31 @@ promise('what a listener throws is reported and the answer kept', function (): v
     Listeners::onError(null);
 });
 
-promise('the log tells calls and no secrets', function (): void {
+promise('the log is the library\'s and tells no secrets', function (): void {
     $lines = [];
     Log::to(function (string $level, string $line) use (&$lines): void {
         $lines[] = "$level $line";
     }, 'debug');
-    $session = client();
+    $session = password();
     $session->call('sandbox.echo');
     failure(fn () => $session->call('no.such.method'));
+    $stored = $session->tokens();
     Log::to(null);
-    check((bool) preg_match('/^debug event=answer session=\d+ call=\d+ method=sandbox.echo ms=\d+ bytes=/', $lines[0]), $lines);
-    check(str_contains($lines[1], 'warning event=failure') && str_contains($lines[1], 'code=MAILRU_API_ERROR'), $lines);
-    check(!str_contains(implode($lines), SESSION_KEY));
+    $session->call('sandbox.echo');
+    $all = implode("\n", $lines);
+    check((bool) preg_match('/^debug event=answer session=\d+ call=\d+ method=sandbox.echo attempt=1 ms=\d+ status=200/m', $all), $all);
+    check(str_contains($all, 'info event=new_tokens') && substr_count($all, 'method=no.such.method') === 1, $all);
+    check(!str_contains($all, $stored->accessToken) && !str_contains($all, $stored->refreshToken));
+    // A logger may call the library, and even exit: it runs after the library's call.
+    Log::to(fn () => client()->call('sandbox.echo'), 'debug');
+    client()->call('sandbox.echo');
+    Log::to(null);
+    $login = '$s = Mailru\Session::password("423004", "demo@mail.ru", "demo", "7815696ecbf1c96e6894b779456d330e", ' .
+        'options: json_decode(getenv("MAILRU_OPTIONS"), true)); ';
+    foreach (['Mailru\Log::to(fn () => exit("left"), "debug");', '$s->onToken(fn () => exit("left"));'] as $exit) {
+        [$output] = anotherPhp("$login $exit" . ' register_shutdown_function(fn () => print(" tidily")); $s->call("sandbox.echo");');
+        check($output === 'left tidily', $output);
+    }
 });
 
 promise('signal handlers run while a call waits and may end it', function (): void {
@@ -247,11 +260,44 @@ promise('a forked child goes on', function (): void {
 
 promise('renewals are told', function (): void {
     $phases = [];
-    $session = password(['on_renewal' => function (string $phase, Session $session) use (&$phases): void {
+    $note = function (string $phase, Session $session) use (&$phases): void {
         $phases[] = [$phase, $session->tokens()->accessToken];
-    }]);
+    };
+    $session = password(['on_renewal' => $note]);
+    $session->onToken(function (Tokens $tokens) use (&$phases): void {
+        $phases[] = ['tokens', $tokens->accessToken];
+    });
     check($session->call('sandbox.echo.expired2', ['a' => 1])['a'] === '1');
-    check(array_column($phases, 0) === ['before', 'after'] && $phases[0][1] !== $phases[1][1], $phases);
+    check(array_column($phases, 0) === ['tokens', 'before', 'tokens', 'after'] && $phases[1][1] !== $phases[2][1], $phases);
+    // Newer tokens of another process's serve: no request is made.
+    [$phases, $requests] = [[], $session->stats()['attempts']];
+    $newer = $session->tokens();
+    $session->onRenewal(function (string $phase, Session $session) use ($newer): void {
+        $phase === 'before' && $session->setTokens($newer);
+    });
+    $session->setTokens(Tokens::parse(json_encode(['access_token' => 'old', 'expires_at' => 1] + (array) json_decode($newer->json()))));
+    check($session->authorize()->accessToken === $newer->accessToken && $session->stats()['attempts'] === $requests, $phases);
+    $session->onRenewal(null);
+    // In a queue, too, and for two sessions at once.
+    $queue = new Queue();
+    foreach ([password(['on_renewal' => $note]), password(['on_renewal' => $note])] as $number => $other) {
+        $other->authorize();
+        $queue->request($other, ['authorize' => true], tag: $number);
+    }
+    check($queue->next(5)->error === null && $queue->next(5)->error === null && count($phases) === 4, $phases);
+});
+
+promise('tokens are told at the end of a session', function (): void {
+    $told = 0;
+    [$session, $queue] = [password(), new Queue()];
+    $session->onToken(function () use (&$told): void {
+        $told++;
+    });
+    $queue->submit($session, 'sandbox.echo');
+    usleep(400_000);
+    check($told === 0);
+    $session->close();
+    check($told === 1);
 });
 
 promise('errors say what they know', function (): void {

@@ -18,7 +18,7 @@ from functools import partial
 import mailru
 
 import cases
-from helpers import HERE, client, fail, in_thread, run
+from helpers import HERE, client, fail, in_thread, password, run
 
 
 class Values(unittest.TestCase):
@@ -98,6 +98,16 @@ class Values(unittest.TestCase):
         self.assertEqual(mailru.Tokens.from_json(tokens.to_json()), tokens)
         self.assertEqual(tokens.expires.year, 2030)
         self.assertNotIn(cases.SESSION_KEY, repr(client()))
+
+
+    def test_tokens_are_held_back(self):
+        with password() as session:
+            session.on_token(lambda _: (session.hold(), threading.Timer(0.2, session.proceed).start()))
+            begun = time.monotonic()
+            session.call("sandbox.echo")
+            self.assertGreater(time.monotonic() - begun, 0.2)
+            with self.assertRaises(mailru.InvalidArgument):
+                session.hold()
 
 
 class Queues(unittest.TestCase):

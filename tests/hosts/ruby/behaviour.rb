@@ -266,9 +266,16 @@ end
 promise "renewals are told" do
   session = password
   phases = []
-  session.on_renewal { |phase| phases << phase }
-  session.call("sandbox.echo.expired2")
-  sleep 0.2
+  session.on_renewal do |phase|
+    phases << phase
+    session.hold
+    Thread.new do
+      sleep 0.1
+      session.proceed
+    end
+  end
+  check seconds { session.call("sandbox.echo.expired2") } > 0.1
+  sleep 0.3
   check phases == %i[before after], phases
   session.on_renewal
 end

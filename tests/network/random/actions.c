@@ -43,7 +43,7 @@ static char *parameters(char mark[30]) {
     }
 }
 
-/* An echo that belongs to another call would hold another mark. */
+/* An echo that belongs to another call would hold another mark; what a fault answers holds none. */
 static void check_echo(const char *method, const char *mark, const char *json, int32_t code) {
     if (code != MAILRU_OK || !*mark || strncmp(method, "sandbox.echo", 12) || !json || !strstr(json, "mark-")) return;
     atomic_fetch_add_explicit(&echoes_sum, 1, memory_order_relaxed);
@@ -132,8 +132,9 @@ static void set_tokens(void) {
     settled_error(F_session_set_tokens, error, code != MAILRU_OK, LOCAL);
 }
 
-/* Replaces a callback, or removes it. */
+/* Ends what a callback began, replaces a callback, or removes it. */
 static void listen_(void) {
+    if (drawn(4) == 0) return fits(F_session_hold, M(session_hold, any_session(), drawn(10) == 9), LOCAL);
     struct listener *listener = drawn(4) ? listener_new() : NULL;
     uint64_t session = any_session();
     switch (drawn(3)) {

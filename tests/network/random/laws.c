@@ -119,6 +119,8 @@ static void leave(struct listener *listener) {
 void on_token(void *data, const char *tokens_json) {
     enter(data, "the token callback");
     if (!strstr(tokens_json, "\"access_token\":")) violated("tokens: %s", tokens_json);
+    /* Of this session, or of one whose callback does not run. */
+    if (drawn(3) == 0) fits(F_session_hold, M(session_hold, any_session(), 1), LOCAL);
     if (drawn(3) == 0) helper();
     if (drawn(8) == 0) {
         /* The same session's is MAILRU_REENTERED, another's works. */

@@ -26,7 +26,7 @@
     X(password_server_session_new) X(refresh_session_new) X(refresh_client_session_new) X(refresh_server_session_new)      \
     X(stored_session_new) X(call) X(call_within) X(upload) X(request) X(public) X(sign) X(session_cancel) X(session_free)  \
     X(error_number) X(error_transient) X(error_message) X(errors) X(cancel_new) X(cancel_fire) X(cancel_progress)          \
-    X(cancel_free) X(authorize) X(tokens) X(session_set_tokens) X(session_on_token) X(session_on_renewal) X(queue_new)     \
+    X(cancel_free) X(authorize) X(tokens) X(session_set_tokens) X(session_on_token) X(session_on_renewal) X(session_hold) X(queue_new)     \
     X(queue_submit) X(queue_request) X(queue_next) X(queue_cancel) X(queue_fd) X(queue_free) X(stats) X(string_free)       \
     X(version) X(abi_version) X(code_name) X(methods) X(authorize_url) X(authorize_url_at) X(parse_redirect) X(verify)     \
     X(verify_launch) X(verify_query) X(set_log)

@@ -23,6 +23,9 @@ function Cancel:close()
   C.mailru_cancel_free(self.number)
 end
 
+-- Compiled code may not be called back.
+jit.off(true, true)
+
 return {
   new = function()
     local number = C.mailru_cancel_new()

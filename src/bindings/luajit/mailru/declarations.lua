@@ -1,5 +1,6 @@
 -- The header's declarations; a test of the library's compares them with it.
 return [[
+static const int MAILRU_LOG_IN_CALLS = 256;
 typedef uint64_t mailru_session;
 typedef uint64_t mailru_cancel;
 typedef void (*mailru_token_callback)(void *user_data, const char *tokens_json);
@@ -39,6 +40,7 @@ int32_t mailru_cancel_progress(mailru_cancel cancel, uint64_t *sent, uint64_t *t
 void mailru_cancel_free(mailru_cancel cancel);
 char *mailru_authorize(mailru_session session, int32_t *code);
 char *mailru_tokens(mailru_session session, int32_t *code);
+int32_t mailru_session_hold(mailru_session session, int32_t hold);
 int32_t mailru_session_set_tokens(mailru_session session, const char *tokens_json, char **error);
 int32_t mailru_session_on_token(mailru_session session, mailru_token_callback callback, void *user_data, mailru_release_callback release);
 int32_t mailru_session_on_renewal(mailru_session session, mailru_renewal_callback callback, void *user_data, mailru_release_callback release);

@@ -57,4 +57,7 @@ function failures.argument(name, text)
   error(failures.simple(1, name .. " " .. text, name), 0)
 end
 
+-- Compiled code may not be called back.
+jit.off(true, true)
+
 return failures

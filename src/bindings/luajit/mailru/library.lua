@@ -80,6 +80,17 @@ function library.done(code, what)
   end
 end
 
+if jit.os == "Windows" then
+  library.process = function()
+    return 0
+  end
+else
+  ffi.cdef("int mailru_lua_getpid(void) __asm__(\"getpid\");")
+  library.process = function()
+    return ffi.C.mailru_lua_getpid()
+  end
+end
+
 -- A number of the library's, freed when it is collected.
 function library.owned(number, free)
   return ffi.gc(ffi.new("uint64_t[1]", number), function(kept)
@@ -103,5 +114,8 @@ function library.public(inner)
     return results(pcall(inner, ...))
   end
 end
+
+-- Compiled code may not be called back.
+jit.off(true, true)
 
 return library

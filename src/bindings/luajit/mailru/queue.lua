@@ -1,10 +1,10 @@
 -- Calls at once: they are submitted one after another and taken as they complete.
 local ffi = require("ffi")
+local callbacks = require("mailru.callbacks")
 local failures = require("mailru.failure")
 local json = require("mailru.json")
 local library = require("mailru.library")
 local text = require("mailru.text")
-local waiting = require("mailru.waiting")
 
 local C = library.C
 local EMPTY = 31
@@ -56,7 +56,6 @@ local function take(self, ms)
     error(failures.of(code[0], answer), 0)
   end
   self.pending[number], self.size = nil, self.size - 1
-  entry.session:look_for_tokens()
   local completion = { tag = entry.tag }
   if code[0] == 0 then
     completion.json, completion.value = answer, json.decode(answer)
@@ -69,21 +68,15 @@ end
 
 local function wait(self, left)
   while true do
-    local slice = math.max(0, math.min(waiting.SLICE_MS, left))
+    local slice = math.max(0, math.min(callbacks.slice(), left))
     local completion = take(self, slice)
     left = left - slice
-    for _, entry in pairs(self.pending) do
-      entry.session:look_for_tokens()
-    end
+    callbacks.tell()
     if completion or left <= 0 then
       return completion
     end
   end
 end
-
--- Compiled code would not look at hooks.
-jit.off(wait, true)
-jit.off(take, true)
 
 -- The next completion: { tag, value, json } or { tag, failure }. nil if none came within the seconds of timeout; without
 -- it this waits.
@@ -101,7 +94,7 @@ Queue.cancel = library.public(function(self, tag)
   return true
 end)
 
--- A descriptor that is readable while a completion waits, for an event loop; -1 on Windows.
+-- A descriptor that is readable while next has something to do, for an event loop; -1 on Windows.
 function Queue:descriptor()
   return C.mailru_queue_fd(self.number)
 end
@@ -111,6 +104,9 @@ function Queue:close()
   C.mailru_queue_free(self.number)
   self.pending, self.size = {}, 0
 end
+
+-- Compiled code may not be called back, and would not look at hooks.
+jit.off(true, true)
 
 return {
   -- workers: how many calls may be in flight at once; capacity: how many submissions may not be taken yet.

@@ -1,11 +1,9 @@
 -- Sessions, and the ways to them.
-local ffi = require("ffi")
+local callbacks = require("mailru.callbacks")
 local failures = require("mailru.failure")
 local json = require("mailru.json")
 local library = require("mailru.library")
 local listeners = require("mailru.listeners")
-local log = require("mailru.log")
-local renewals = require("mailru.renewals")
 local text = require("mailru.text")
 local tokens = require("mailru.tokens")
 local waiting = require("mailru.waiting")
@@ -18,56 +16,49 @@ function Session:__tostring()
   return "session " .. tostring(tonumber(self.number))
 end
 
--- Raises where a call would wait for itself; renews tokens that are about to expire, if that is Lua's to do.
+-- Raises where a call would wait for itself.
 function Session:prepare()
-  if self.telling and self.telling.inside or self.renewal and self.renewal.inside then
+  if self.inside then
     error(failures.simple(5, "a call of the session inside its own listener would wait for itself"), 0)
   end
-  self:look_for_tokens()
-  if self.renewal then
-    renewals.if_due(self)
+  callbacks.tell()
+end
+
+-- Tells a listener what the library told.
+function Session:told(kind, what)
+  self.inside = true
+  local worked, why = pcall(function()
+    if kind == "token" and self.token_listener then
+      listeners.tell("token listener", self.token_listener, tokens.parse(what))
+    elseif kind == "renewal" and self.renewal_listener then
+      listeners.tell("renewal listener", self.renewal_listener, what == 1 and "before" or "after", self)
+    end
+  end)
+  self.inside = false
+  if not worked then
+    error(why, 0)
   end
 end
 
--- Tells the function of on_token what is new.
-function Session:look_for_tokens(waited)
-  if self.telling then
-    self.telling.look(waited)
-  end
-end
-
-function Session:watched(request, name, data, options)
+local function performed(self, request, data, options)
+  self:prepare()
   local progress, cancel = options.progress, options.cancel
   if progress and not cancel then
     cancel = require("mailru.cancel").new()
   end
-  local function meanwhile(waited)
-    self:look_for_tokens(waited)
-    if progress then
-      progress(cancel:progress())
-    end
-  end
-  local watching = (self.telling or progress) and meanwhile or nil
-  local worked, answer = pcall(log.around, self, name, function()
-    return waiting.perform(self.number, request, data, cancel and cancel.number, watching)
-  end)
-  self:look_for_tokens()
-  if progress then
+  local function meanwhile()
     progress(cancel:progress())
   end
-  return worked and answer or error(answer, 0)
+  local answer = waiting.perform(self.number, request, data, cancel and cancel.number, progress and meanwhile)
+  if progress then
+    meanwhile()
+  end
+  return answer
 end
 
-local function perform(self, request, name, data, options)
-  self:prepare()
-  local function once()
-    return self:watched(request, name, data, options)
-  end
-  local answer = self.renewal and renewals.around(self, once) or once()
-  if options.raw then
-    return answer
-  end
-  return json.decode(answer)
+local function perform(self, request, data, options)
+  local answer = performed(self, request, data, options)
+  return options.raw and answer or json.decode(answer)
 end
 
 local public = library.public
@@ -77,7 +68,7 @@ local public = library.public
 Session.call = public(function(self, method, params, options)
   options = options or {}
   local request = text.request({ method = text.text("method", method) or "" }, params, options)
-  return perform(self, request, method, nil, options)
+  return perform(self, request, nil, options)
 end)
 
 -- Calls a method with a file: { data, field, name, type }. options.progress is told of the bytes sent and in total.
@@ -88,29 +79,25 @@ Session.upload = public(function(self, method, params, file, options)
   end
   local described = { field = file.field, name = file.name, type = file.type }
   local request = text.request({ method = text.text("method", method) or "", file = described }, params, options)
-  return perform(self, request, method, file.data, options)
+  return perform(self, request, file.data, options)
 end)
 
 -- Reads a public page's JSON, such as "mail/nick".
 Session.public = public(function(self, path, params, options)
   options = options or {}
   local request = text.request({ public = text.text("path", path) or "" }, params, options)
-  return perform(self, request, path, nil, options)
+  return perform(self, request, nil, options)
 end)
-
--- The same, for renewals, whose failures are raised.
-function Session:authorize_or_raise(options)
-  return tokens.parse(self:watched(text.request({ authorize = true }, nil, options), "authorize", nil, options))
-end
 
 -- Gets the tokens, or renews them; calls do this by themselves.
 Session.authorize = public(function(self, options)
-  return self:authorize_or_raise(options or {})
+  options = options or {}
+  return tokens.parse(performed(self, text.request({ authorize = true }, nil, options), nil, options))
 end)
 
 -- Any request as the library's JSON, for what the functions above leave out.
 Session.request = public(function(self, request, data, options)
-  return perform(self, text.object("request", request) or "{}", "request", data, options or {})
+  return perform(self, text.object("request", request) or "{}", data, options or {})
 end)
 
 -- A call as it would be sent, without sending it.
@@ -133,24 +120,25 @@ end)
 -- Goes on with newer tokens.
 Session.set_tokens = public(function(self, newer)
   library.made("mailru_session_set_tokens", self.number, text.text("tokens_json", tokens.text(newer)))
-  if self.telling then
-    self.telling.known()
-  end
   return true
 end)
 
 -- Has a function told of every new set of tokens before any of them is used: the place to store them; nil removes it. It
--- calls nothing of the session but tokens. Tokens that come while no call waits are told at the next one, or by close.
+-- calls nothing of the session but tokens and set_tokens. Tokens that come while Lua is not inside of the library are told
+-- at its next call, or by close.
 Session.on_token = public(function(self, listener)
-  listeners.abandon(self.holder)
-  self.telling = nil
-  if not listener then
-    library.done(C.mailru_session_on_token(self.number, nil, nil, nil), "session")
-    return true
-  end
-  self.telling = listeners.on_token(self.number, self.holder, function(told)
-    listener(tokens.parse(told))
-  end)
+  callbacks.tell()
+  self.token_listener = listener
+  callbacks.listen(self, "token", listener)
+  return true
+end)
+
+-- Has a function told "before" each renewal of the tokens (take a lock, load, set_tokens: if they are newer, no request is
+-- made) and "after" it, with the session; nil removes it.
+Session.on_renewal = public(function(self, listener)
+  callbacks.tell()
+  self.renewal_listener = listener
+  callbacks.listen(self, "renewal", listener)
   return true
 end)
 
@@ -162,9 +150,8 @@ end)
 
 -- Ends the session and its calls.
 function Session:close()
-  self:look_for_tokens()
-  listeners.abandon(self.holder)
-  self.telling = nil
+  callbacks.last()
+  callbacks.forget(self.number)
   C.mailru_session_free(self.number)
 end
 
@@ -173,11 +160,8 @@ local function create(name, given, texts)
   for option, value in pairs(given) do
     options[option] = value
   end
-  local renewal = options.on_renewal
-  options.on_renewal, options.circuit = nil, nil
-  if renewal then
-    options.auto_refresh = false
-  end
+  local on_renewal = options.on_renewal
+  options.on_renewal, options.circuit, options.callbacks_in_calls = nil, nil, true
   for index, member in ipairs(texts) do
     local value = options[member]
     options[member] = nil
@@ -188,14 +172,16 @@ local function create(name, given, texts)
   end
   arguments[#texts + 1] = text.options(options)
   local number = library.made(name, unpack(arguments, 1, #texts + 1))
-  local holder = {}
   local function free(own)
-    listeners.abandon(holder)
+    callbacks.forget(own)
     C.mailru_session_free(own)
   end
-  local self = { number = number, holder = holder, owned = library.owned(number, free) }
-  self.renewal = renewal and renewals.new(renewal)
-  return setmetatable(self, Session)
+  local self = setmetatable({ number = number, owned = library.owned(number, free) }, Session)
+  if on_renewal then
+    self.renewal_listener = on_renewal
+    callbacks.listen(self, "renewal", true)
+  end
+  return self
 end
 
 -- The functions by circuit, and the texts that they take. A text of another circuit is an unknown option.
@@ -224,9 +210,11 @@ local function simple(name, ...)
   end)
 end
 
+-- Compiled code may not be called back.
+jit.off(true, true)
+
 -- Each takes one table: the texts by name, the circuit where there is a choice ("client" or "server"), and options, their
--- times in seconds. on_renewal is a function that is told "before" and "after" each renewal of the tokens, with the
--- session; then Lua, and not the library, begins the renewals.
+-- times in seconds; on_renewal is the function of Session.on_renewal.
 return {
   public = simple("mailru_public_session_new"),
   token = simple("mailru_token_session_new", "app_id", "private_key", "secret_key", "access_token", "uid"),

@@ -1,41 +1,29 @@
 -- Waits for calls where Lua can be interrupted: all go through one queue of the library's, which is asked again and
 -- again, so that a hook such as Ctrl-C's ends the wait, and the call with it.
 local ffi = require("ffi")
+local callbacks = require("mailru.callbacks")
 local library = require("mailru.library")
 local failures = require("mailru.failure")
 
 local C = library.C
-local SLICE_MS = 20
 local EMPTY = 31
 
-local waiting = { SLICE_MS = SLICE_MS }
+local waiting = {}
 local queue, process, tags = nil, nil, 0
 -- Completions by tag: false for calls that were interrupted.
 local taken = {}
 
-local identify
-if jit.os == "Windows" then
-  identify = function()
-    return 0
-  end
-else
-  ffi.cdef("int mailru_lua_getpid(void) __asm__(\"getpid\");")
-  identify = function()
-    return ffi.C.mailru_lua_getpid()
-  end
-end
-
 -- The queue of this process: after a fork the parent's is the parent's.
 local function own_queue()
-  if process ~= identify() then
-    queue, process, taken = library.made("mailru_queue_new", 0, 0), identify(), {}
+  if process ~= library.process() then
+    queue, process, taken = library.made("mailru_queue_new", 0, 0), library.process(), {}
   end
   return queue
 end
 
 local function step()
   local tag, code = ffi.new("uint64_t[1]"), ffi.new("int32_t[1]")
-  local text = library.taken(C.mailru_queue_next(queue, SLICE_MS, tag, code))
+  local text = library.taken(C.mailru_queue_next(queue, callbacks.slice(), tag, code))
   if code[0] == EMPTY then
     return
   end
@@ -48,21 +36,16 @@ local function step()
 end
 
 local function wait(tag, meanwhile)
-  local waited = 0
   while not taken[tag] do
     step()
-    waited = waited + SLICE_MS / 1000
+    callbacks.tell()
     if meanwhile then
-      meanwhile(waited)
+      meanwhile()
     end
   end
 end
 
--- Compiled code would not look at hooks.
-jit.off(wait, true)
-jit.off(step, true)
-
--- Performs a request and gives its JSON. meanwhile, if given, is told how many seconds have passed.
+-- Performs a request and gives its JSON. meanwhile, if given, is called again and again.
 function waiting.perform(session, request, data, cancel, meanwhile)
   local queue_now = own_queue()
   tags = tags + 1
@@ -83,5 +66,8 @@ function waiting.perform(session, request, data, cancel, meanwhile)
   end
   return outcome.text
 end
+
+-- Compiled code may not be called back, and would not look at hooks.
+jit.off(true, true)
 
 return waiting

@@ -98,6 +98,7 @@ const functions = {
   sessionCancel: library.func("mailru_session_cancel", "int32_t", [handle]),
   sessionSetTokens: library.func("mailru_session_set_tokens", "int32_t", [handle, "str", error]),
   sessionOnToken: listener("mailru_session_on_token", TokenFunction),
+  sessionHold: library.func("mailru_session_hold", "int32_t", [handle, "int32_t"]),
   sessionOnRenewal: listener("mailru_session_on_renewal", RenewalFunction),
   tokens: json("mailru_tokens", handle),
   sign: json("mailru_sign", handle, "str", "str"),

@@ -94,7 +94,7 @@ const own = Symbol("own");
 class Session {
   #number;
   #closed = false;
-  /** What a listener still does with new tokens: answers wait for it. */
+  /** In a worker: what a listener still does with new tokens; answers wait for it. */
   #stored = null;
   /** In a worker: the listener, and the tokens that it was told of. */
   #listener = null;
@@ -235,22 +235,26 @@ class Session {
       this.#listener = found;
       return;
     }
-    listen("token", this.#number, found && ((json) => this.#tell(found, json)));
+    listen("token", this.#number, found && ((json) => this.#held(found(new Tokens(json)))));
   }
 
   /** Has a function called around each renewal, with true before its request and with false when it is over. */
   onRenewal(listener) {
     const found = checkListener(listener);
     if (!canListen) throw new Error("onRenewal works in the main thread only; have it make the session");
-    listen("renewal", this.#number, found && ((phase) => {
-      const promised = found(phase === 1);
-      if (typeof promised?.then !== "function") return;
-      promised.then(undefined, warn);
-      warn(new Error("an asynchronous listener of onRenewal is not waited for; take the lock without waiting, or use tokenFile"));
-    }));
+    listen("renewal", this.#number, found && ((phase) => this.#held(found(phase === 1))));
   }
 
-  /** Tells a listener, and has answers wait for what it promises. */
+  /** Has the listener that the library calls now count as running until what it promises is settled. */
+  #held(promised) {
+    if (typeof promised?.then !== "function") return;
+    const number = this.#number;
+    // A session that was closed meanwhile has nothing to hold back.
+    functions.sessionHold(number, 1);
+    Promise.resolve(promised).catch(warn).then(() => functions.sessionHold(number, 0));
+  }
+
+  /** Tells a listener, and has answers wait for what it promises: in a worker. */
   #tell(listener, json) {
     const told = listener(new Tokens(json));
     if (typeof told?.then !== "function") return;

@@ -189,6 +189,7 @@ const OPTIONS = {
   tlsRoots: ["tls_roots", isText],
   caFile: ["ca_file", isText],
   maxCallsPerSecond: ["max_calls_per_second", (name, value) => toJson(name, value)],
+  callbacksInCalls: ["callbacks_in_calls", isFlag],
   allowHttp: ["allow_http", isFlag],
 };
 

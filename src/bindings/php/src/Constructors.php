@@ -6,9 +6,8 @@ namespace Mailru;
 
 /**
  * The ways to a session. $circuit is 'client' or 'server'; without it the session signs as its keys and uid allow.
- * $options are the library's, by name; timeout, connect_timeout and retry_delay are in seconds. 'on_renewal' is a
- * function that is told 'before' each renewal of the tokens (take a lock, load, setTokens) and 'after' it; then PHP, and
- * not the library, begins the renewals.
+ * $options are the library's, by name; timeout, connect_timeout and retry_delay are in seconds; 'on_renewal' is the
+ * function of Session::onRenewal.
  */
 trait Constructors
 {
@@ -172,9 +171,7 @@ trait Constructors
     {
         $onRenewal = $options['on_renewal'] ?? null;
         unset($options['on_renewal']);
-        if ($onRenewal !== null) {
-            $options['auto_refresh'] = false;
-        }
+        $options['callbacks_in_calls'] = true;
         $texts = array_map(Text::text(...), array_keys($texts), $texts);
         $json = Text::options($options);
         return new self(

@@ -47,6 +47,7 @@ final class Declarations
         void mailru_cancel_free(mailru_cancel cancel);
         char *mailru_authorize(mailru_session session, int32_t *code);
         char *mailru_tokens(mailru_session session, int32_t *code);
+        int32_t mailru_session_hold(mailru_session session, int32_t hold);
         int32_t mailru_session_set_tokens(mailru_session session, const char *tokens_json, char **error);
         int32_t mailru_session_on_token(mailru_session session, mailru_token_callback callback, void *user_data, mailru_release_callback release);
         int32_t mailru_session_on_renewal(mailru_session session, mailru_renewal_callback callback, void *user_data, mailru_release_callback release);

@@ -49,7 +49,7 @@ final class Library
         $tried = [];
         foreach (self::candidates() as $path) {
             try {
-                $functions = FFI::cdef(Declarations::C, $path);
+                $functions = FFI::cdef(Declarations::C . Callbacks::C, $path);
             } catch (FFI\Exception $error) {
                 $tried[] = "  $path: {$error->getMessage()}";
                 continue;
@@ -83,6 +83,7 @@ final class Library
     {
         $code = self::functions()->new('int32_t');
         $json = self::taken($function(FFI::addr($code))) ?? '';
+        Callbacks::tell();
         if ($code->cdata !== 0) {
             throw Error::of($code->cdata, $json);
         }

@@ -5,8 +5,7 @@ declare(strict_types=1);
 namespace Mailru;
 
 /**
- * A log of the program's calls, in the form of the library's. The library tells its own lines on its own threads
- * (mailru_set_log), which PHP cannot enter: there is a line for each call here, and none for an attempt.
+ * The library's log, told to a logger or a function after the call of the library that it belongs to.
  *
  *     Mailru\Log::to($psr3Logger);
  *     Mailru\Log::to(fn (string $level, string $line) => fwrite(STDERR, "$level $line\n"), 'debug');
@@ -16,45 +15,47 @@ final class Log
     private const LEVELS = ['error' => 1, 'warning' => 2, 'info' => 3, 'debug' => 4];
 
     private static ?\Closure $told = null;
-    private static int $level = 0;
-    private static int $calls = 0;
+    /** Lines that were not told yet, with their levels. */
+    private static array $lines = [];
+    private static bool $inside = false;
 
     /** A logger with a method log($level, $line), or a function; null switches the log off. */
     public static function to(?object $logger, string $level = 'info'): void
     {
-        self::$level = self::LEVELS[$level] ?? throw Error::argument('level', 'is not error, warning, info or debug');
-        self::$told = match (true) {
+        $number = self::LEVELS[$level] ?? throw Error::argument('level', 'is not error, warning, info or debug');
+        $told = match (true) {
             $logger === null => null,
             is_callable($logger) => $logger(...),
             default => $logger->log(...),
         };
+        // Lines that were made before this belong to the one before.
+        Callbacks::log($told === null ? 0 : $number);
+        self::tell();
+        self::$told = $told;
     }
 
-    /** Performs a call and tells what became of it. */
-    public static function around(int $session, string $name, callable $perform): string
+    /** For the library's callback. A logger that calls the library is not told of that, or it would never end. */
+    public static function note(int $level, string $line): void
     {
-        if (self::$told === null) {
-            return $perform();
+        if (!self::$inside) {
+            self::$lines[] = [array_search($level, self::LEVELS, true), $line];
         }
-        $number = ++self::$calls;
-        $started = hrtime(true);
-        $line = static fn (string $event) => "event=$event session=$session call=$number method=" .
-            (preg_match('/^[\w.:\/-]+$/D', $name) ? $name : Text::json($name)) .
-            ' ms=' . intdiv(hrtime(true) - $started, 1_000_000);
+    }
+
+    /** Tells the lines that were noted. */
+    public static function tell(): void
+    {
+        if (self::$inside) {
+            return;
+        }
+        self::$inside = true;
         try {
-            $json = $perform();
-        } catch (Error $error) {
-            self::tell('warning', $line('failure') . " code={$error->name} number={$error->number}");
-            throw $error;
-        }
-        self::tell('debug', $line('answer') . ' bytes=' . strlen($json));
-        return $json;
-    }
-
-    private static function tell(string $level, string $line): void
-    {
-        if (self::$told !== null && self::LEVELS[$level] <= self::$level) {
-            Listeners::tell('logger', self::$told, $level, $line);
+            while (self::$lines !== []) {
+                [$level, $line] = array_shift(self::$lines);
+                self::$told && Listeners::tell('logger', self::$told, $level, $line);
+            }
+        } finally {
+            self::$inside = false;
         }
     }
 }

@@ -62,11 +62,8 @@ final class Queue implements \Countable
         $started = hrtime(true);
         do {
             $left = $limit - (hrtime(true) - $started) / 1e6;
-            $completion = $this->take((int) max(0, min(Waiting::SLICE_MS, ceil($left))));
+            $completion = $this->take((int) max(0, min(Callbacks::slice(), ceil($left))));
             Waiting::dispatchSignals();
-            foreach ($this->pending as [, $session]) {
-                $session->lookForTokens();
-            }
         } while ($completion === null && $left > 0);
         return $completion;
     }
@@ -87,7 +84,7 @@ final class Queue implements \Countable
         }
     }
 
-    /** A descriptor that is readable while a completion waits, for an event loop; -1 on Windows. */
+    /** A descriptor that is readable while next() has something to do, for an event loop; -1 on Windows. */
     public function descriptor(): int
     {
         return Library::functions()->mailru_queue_fd($this->number);
@@ -118,15 +115,15 @@ final class Queue implements \Countable
         $c = Library::functions();
         [$own, $code] = [$c->new('uint64_t'), $c->new('int32_t')];
         $json = Library::taken($c->mailru_queue_next($this->number, $ms, FFI::addr($own), FFI::addr($code)));
+        Callbacks::tell();
         if ($code->cdata === 31) {
             return null;
         }
         if (!isset($this->pending[$own->cdata])) {
             throw Error::of($code->cdata, $json);
         }
-        [$tag, $session] = $this->pending[$own->cdata];
+        [$tag] = $this->pending[$own->cdata];
         unset($this->pending[$own->cdata]);
-        $session->lookForTokens();
         if ($code->cdata === 0) {
             return new Completion($tag, $json, null);
         }

@@ -19,12 +19,14 @@ final class Session
     use Owner;
     use Constructors;
 
-    private ?TokenListener $telling = null;
-    private readonly ?Renewal $renewal;
+    private ?\Closure $tokenListener = null;
+    private ?\Closure $renewalListener = null;
+    /** Whether a listener runs: a call of the session would wait for itself. */
+    private bool $inside = false;
 
     private function __construct(public readonly int $number, ?callable $onRenewal)
     {
-        $this->renewal = $onRenewal === null ? null : new Renewal($onRenewal(...));
+        $onRenewal && $this->onRenewal($onRenewal);
     }
 
     public function __destruct()
@@ -45,7 +47,7 @@ final class Session
         bool $raw = false,
     ): mixed {
         $request = Request::build(['method' => Text::text('method', $method)], $params, $timeout, $retries, $passError);
-        return $this->perform($request, $method, cancel: $cancel, raw: $raw);
+        return $this->perform($request, cancel: $cancel, raw: $raw);
     }
 
     /** Calls a method with a file's bytes. $progress is told of the bytes sent and in total. */
@@ -69,7 +71,7 @@ final class Session
         );
         $members = ['method' => Text::text('method', $method), 'file' => $file];
         $request = Request::build($members, $params, $timeout, $retries, $passError);
-        return $this->perform($request, $method, $data, $cancel, $progress, $raw);
+        return $this->perform($request, $data, $cancel, $progress, $raw);
     }
 
     /** Reads a public page's JSON, such as "mail/nick". */
@@ -83,20 +85,20 @@ final class Session
         bool $raw = false,
     ): mixed {
         $request = Request::build(['public' => Text::text('path', $path)], $params, $timeout, $retries, $passError);
-        return $this->perform($request, $path, cancel: $cancel, raw: $raw);
+        return $this->perform($request, cancel: $cancel, raw: $raw);
     }
 
     /** Gets the tokens, or renews them; calls do this by themselves. */
     public function authorize(int|float|null $timeout = null, ?Cancel $cancel = null): Tokens
     {
         $request = Request::build(['authorize' => true], null, $timeout, null, null);
-        return Tokens::parse($this->watched($request, 'authorize', null, $cancel, null));
+        return Tokens::parse($this->performed($request, null, $cancel, null));
     }
 
     /** Any request as the library's JSON, for what the methods above leave out. */
     public function request(array|string $request, ?string $data = null, ?Cancel $cancel = null, bool $raw = false): mixed
     {
-        return $this->perform(Text::object('request', $request) ?? '{}', 'request', $data, $cancel, null, $raw);
+        return $this->perform(Text::object('request', $request) ?? '{}', $data, $cancel, null, $raw);
     }
 
     /** A call as it would be sent, without sending it. */
@@ -131,22 +133,43 @@ final class Session
         $json = Text::text('tokens_json', $tokens instanceof Tokens ? $tokens->json() : $tokens);
         $c = Library::functions();
         Library::made(fn ($error) => $c->mailru_session_set_tokens($this->number, $json, $error));
-        $this->telling?->known();
     }
 
     /**
      * Has a function told of every new set of tokens before any of them is used: the place to store them; null removes
-     * it. It calls nothing of the session but tokens(). Tokens that come while no call waits are told at the next one,
-     * or when the session ends.
+     * it. It calls nothing of the session but tokens() and setTokens(). Tokens that come while PHP is not inside of the
+     * library are told at its next call, or when the session ends.
      */
     public function onToken(?callable $listener): void
     {
-        $this->telling?->abandon();
-        $this->telling = null;
-        if ($listener === null) {
-            Library::done(Library::functions()->mailru_session_on_token($this->number, null, null, null), 'session');
-        } else {
-            $this->telling = new TokenListener($this->number, $listener(...));
+        Callbacks::tell();
+        $this->tokenListener = $listener === null ? null : $listener(...);
+        Callbacks::listen($this, 'token', $listener !== null);
+    }
+
+    /**
+     * Has a function told 'before' each renewal of the tokens (take a lock, load, setTokens: if they are newer, no
+     * request is made) and 'after' it, with the session; null removes it.
+     */
+    public function onRenewal(?callable $listener): void
+    {
+        Callbacks::tell();
+        $this->renewalListener = $listener === null ? null : $listener(...);
+        Callbacks::listen($this, 'renewal', $listener !== null);
+    }
+
+    /** Tells a listener what the library told. */
+    public function told(string $kind, string|int $what): void
+    {
+        $this->inside = true;
+        try {
+            if ($kind === 'token' && $this->tokenListener) {
+                Listeners::tell('token listener', $this->tokenListener, Tokens::parse($what));
+            } elseif ($kind === 'renewal' && $this->renewalListener) {
+                Listeners::tell('renewal listener', $this->renewalListener, $what === 1 ? 'before' : 'after', $this);
+            }
+        } finally {
+            $this->inside = false;
         }
     }
 
@@ -159,26 +182,24 @@ final class Session
     /** Ends the session and its calls. */
     public function close(): void
     {
-        $this->lookForTokens();
-        $this->telling?->abandon();
-        $this->telling = null;
-        Library::functions()->mailru_session_free($this->number);
+        $c = Library::functions();
+        if ($this->tokenListener || $this->renewalListener) {
+            // The library tells now what it has, as in any call, and nothing later.
+            Callbacks::tell();
+            $c->mailru_session_hold(0, 0);
+            Callbacks::tell();
+            Callbacks::forget($this->number);
+        }
+        $c->mailru_session_free($this->number);
     }
 
-    /** Tells the function of onToken what is new. */
-    public function lookForTokens(float $waited = 0.0): void
-    {
-        $this->telling?->look($waited);
-    }
-
-    /** Throws where a call would wait for itself; renews tokens that are about to expire, if that is PHP's to do. */
+    /** Throws where a call would wait for itself. */
     public function prepare(): void
     {
-        if ($this->telling?->inside() || $this->renewal?->inside) {
+        if ($this->inside) {
             throw Error::local(5, 'a call of the session inside its own listener would wait for itself');
         }
-        $this->lookForTokens();
-        $this->renewal?->ifDue($this);
+        Callbacks::tell();
     }
 
     public function __debugInfo(): array
@@ -188,31 +209,20 @@ final class Session
 
     private function perform(
         string $request,
-        string $name,
         ?string $data = null,
         ?Cancel $cancel = null,
         ?callable $progress = null,
         bool $raw = false,
     ): mixed {
-        $this->prepare();
-        $perform = fn () => $this->watched($request, $name, $data, $cancel, $progress);
-        $json = $this->renewal ? $this->renewal->around($this, $perform) : $perform();
+        $json = $this->performed($request, $data, $cancel, $progress);
         return $raw ? $json : Text::parsed($json);
     }
 
-    private function watched(string $request, string $name, ?string $data, ?Cancel $cancel, ?callable $progress): string
+    private function performed(string $request, ?string $data, ?Cancel $cancel, ?callable $progress): string
     {
+        $this->prepare();
         $cancel ??= $progress ? new Cancel() : null;
-        $meanwhile = function (float $waited) use ($cancel, $progress): void {
-            $this->lookForTokens($waited);
-            $progress && $progress(...$cancel->progress());
-        };
-        try {
-            return Log::around($this->number, $name, fn () => Waiting::perform(
-                $this->number, $request, $data, $cancel, $this->telling || $progress ? $meanwhile : null
-            ));
-        } finally {
-            $this->lookForTokens();
-        }
+        $meanwhile = $progress ? fn () => $progress(...$cancel->progress()) : null;
+        return Waiting::perform($this->number, $request, $data, $cancel, $meanwhile);
     }
 }

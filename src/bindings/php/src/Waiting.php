@@ -10,8 +10,6 @@ use FFI;
  * again, so that signal handlers run meanwhile; what these throw ends the call. */
 final class Waiting
 {
-    public const SLICE_MS = 20;
-
     private static ?int $process = null;
     private static int $queue = 0;
     private static int $tags = 0;
@@ -20,7 +18,7 @@ final class Waiting
     /** The tags of calls that were interrupted. */
     private static array $abandoned = [];
 
-    /** Performs a request: its JSON, or an Error. $meanwhile is told how many seconds have passed. */
+    /** Performs a request: its JSON, or an Error. $meanwhile is called again and again. */
     public static function perform(
         int $session,
         string $request,
@@ -35,12 +33,11 @@ final class Waiting
         Library::made(static fn ($error) => $c->mailru_queue_request(
             $queue, $session, $request, $bytes, $size, $cancel?->number ?? 0, $tag, $error
         ));
-        $started = hrtime(true);
         try {
             while (!isset(self::$taken[$tag])) {
                 self::step($queue);
                 self::dispatchSignals();
-                $meanwhile && $meanwhile((hrtime(true) - $started) / 1e9);
+                $meanwhile && $meanwhile();
             }
         } catch (\Throwable $interrupt) {
             if (!isset(self::$taken[$tag])) {
@@ -50,6 +47,7 @@ final class Waiting
             $c->mailru_queue_cancel($queue, $tag);
             throw $interrupt;
         }
+        $meanwhile && $meanwhile();
         [$code, $json] = self::$taken[$tag];
         unset(self::$taken[$tag]);
         return $code === 0 ? $json : throw Error::of($code, $json);
@@ -66,12 +64,13 @@ final class Waiting
     {
         $c = Library::functions();
         [$tag, $code] = [$c->new('uint64_t'), $c->new('int32_t')];
-        $json = Library::taken($c->mailru_queue_next($queue, self::SLICE_MS, FFI::addr($tag), FFI::addr($code)));
+        $json = Library::taken($c->mailru_queue_next($queue, Callbacks::slice(), FFI::addr($tag), FFI::addr($code)));
         if (isset(self::$abandoned[$tag->cdata])) {
             unset(self::$abandoned[$tag->cdata]);
         } elseif ($code->cdata !== 31) {
             self::$taken[$tag->cdata] = [$code->cdata, $json];
         }
+        Callbacks::tell();
     }
 
     /** The queue of this process: after a fork the parent's is the parent's. */

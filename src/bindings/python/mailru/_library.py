@@ -101,6 +101,7 @@ FUNCTIONS: dict[str, tuple[Any, ...]] = {
     "mailru_session_cancel": (c_int32, _HANDLE),
     "mailru_session_set_tokens": (c_int32, _HANDLE, _TEXT, _ERROR),
     "mailru_session_on_token": (c_int32, _HANDLE, TokenFunction, c_void_p, ReleaseFunction),
+    "mailru_session_hold": (c_int32, _HANDLE, c_int32),
     "mailru_session_on_renewal": (c_int32, _HANDLE, RenewalFunction, c_void_p, ReleaseFunction),
     "mailru_call": (_OWNED, _HANDLE, _TEXT, _TEXT, _CODE),
     "mailru_call_within": (_OWNED, _HANDLE, _TEXT, _TEXT, c_int64, _HANDLE, _CODE),

@@ -267,6 +267,14 @@ class BaseSession(Handle):
         if library.mailru_session_set_tokens(self._number, tokens_bytes(tokens), byref(error)) != 0:
             refuse(error)
 
+    def hold(self) -> None:
+        """Inside a function of on_token or on_renewal: it counts as running until proceed, also after it has returned."""
+        check(library.mailru_session_hold(self._number, 1), "mailru_session_hold")
+
+    def proceed(self) -> None:
+        """Ends what hold began; on any thread."""
+        check(library.mailru_session_hold(self._number, 0), "mailru_session_hold")
+
     @overload
     def sign(self, method: str, params: Params = None, *, raw: Literal[False] = False) -> dict[str, Any]: ...
 

@@ -50,6 +50,7 @@ class Options(TypedDict, total=False):
     tls_roots: str
     ca_file: str | os.PathLike[str]
     max_calls_per_second: float
+    callbacks_in_calls: bool
     allow_http: bool
 
 

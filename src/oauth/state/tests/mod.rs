@@ -3,6 +3,7 @@
 
 mod elsewhere;
 mod failures;
+mod questions;
 mod rejected;
 mod statuses;
 

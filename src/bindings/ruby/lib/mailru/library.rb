@@ -62,6 +62,7 @@ module Mailru
     # The callbacks are pointers: some of them are the C library's own functions.
     attach_function :mailru_session_on_token, %i[uint64 pointer pointer pointer], :int32
     attach_function :mailru_session_on_renewal, %i[uint64 pointer pointer pointer], :int32
+    attach_function :mailru_session_hold, %i[uint64 int32], :int32
     attach_function :mailru_session_cancel, [:uint64], :int32
     attach_function :mailru_session_free, [:uint64], :void
     attach_function :mailru_cancel_new, [], :uint64
@@ -99,7 +100,7 @@ module Mailru
     def self.taken(pointer)
       pointer.null? ? nil : pointer.read_string.force_encoding(Encoding::UTF_8)
     ensure
-      mailru_string_free(pointer)
+      Library.mailru_string_free(pointer)
     end
 
     # Runs a function that answers with JSON and a code: its JSON, or an Error.

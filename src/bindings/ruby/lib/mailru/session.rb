@@ -101,6 +101,12 @@ module Mailru
       Library.done(Library.mailru_session_on_renewal(@number, nil, nil, nil), "session")
     end
 
+    # Inside the block of on_renewal: it counts as running until proceed, also after it has returned.
+    def hold = Library.done(Library.mailru_session_hold(@number, 1), "hold, which belongs into on_renewal")
+
+    # Ends what hold began.
+    def proceed = Library.done(Library.mailru_session_hold(@number, 0), "session")
+
     # Ends the calls under way, as Cancelled; later ones work.
     def cancel = Library.done(Library.mailru_session_cancel(@number), "session")
 

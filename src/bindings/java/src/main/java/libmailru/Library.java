@@ -67,6 +67,7 @@ final class Library {
         int mailru_session_set_tokens(long session, byte[] tokens, Pointer[] error);
         int mailru_session_on_token(long session, Told told, Pointer userData, Released released);
         int mailru_session_on_renewal(long session, Renewing renewing, Pointer userData, Released released);
+        int mailru_session_hold(long session, int hold);
         int mailru_session_cancel(long session);
         void mailru_session_free(long session);
 

@@ -173,6 +173,19 @@ public final class Session implements AutoCloseable {
         Reference.reachabilityFence(this);
     }
 
+    /** Inside a listener: it counts as running until proceed, also after it has returned, so that it may store the tokens
+     * on another thread. */
+    public void hold() {
+        Library.done(Library.functions().mailru_session_hold(number, 1), "hold, which belongs into a listener");
+        Reference.reachabilityFence(this);
+    }
+
+    /** Ends what hold began. */
+    public void proceed() {
+        Library.done(Library.functions().mailru_session_hold(number, 0), "session");
+        Reference.reachabilityFence(this);
+    }
+
     /** Ends the calls under way, as cancelled; later ones work. */
     public void cancel() {
         Library.done(Library.functions().mailru_session_cancel(number), "session");
