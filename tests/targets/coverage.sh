@@ -22,13 +22,13 @@ cov=$(tool llvm-cov)
 mkdir -p "$target/profiles"
 rm -f "$target"/profiles/*
 
-# Only this project's crates are instrumented.
+# Only this project's crates are instrumented; others are those of an ordinary build.
 cat >"$target/rustc" <<'WRAPPER'
 #!/bin/sh
-exec "$@" -Cinstrument-coverage -Zcoverage-options=branch
+exec env RUSTC_BOOTSTRAP=1 "$@" -Cinstrument-coverage -Zcoverage-options=branch
 WRAPPER
 chmod +x "$target/rustc"
-export RUSTC_BOOTSTRAP=1 RUSTC_WORKSPACE_WRAPPER=$target/rustc CARGO_TARGET_DIR=$target
+export RUSTC_WORKSPACE_WRAPPER=$target/rustc CARGO_TARGET_DIR=$target
 # Programs add to one file for each of the libraries and programs.
 export LLVM_PROFILE_FILE="$target/profiles/%4m.profraw"
 [ $# -gt 0 ] || set -- --no-fail-fast
