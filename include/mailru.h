@@ -310,8 +310,9 @@ typedef uint64_t mailru_cancel;
 
  Runs on a thread of the library, unless the session has callbacks_in_calls. mailru_tokens may be
  called in it; a call that needs the session's token, or its submission to a queue, fails with
- MAILRU_REENTERED. That is noticed only on this thread, which also runs the log, renewal and release callbacks of the same renewal. A call on
- another thread waits for this function to return, so do not wait for such a call here.
+ MAILRU_REENTERED. That is noticed only on this thread, which also runs the log, renewal and release
+ callbacks of the same renewal. A call on another thread waits for this function to return, so do not
+ wait for such a call here.
  It must return: leaving it by an exception, longjmp, pthread_exit or otherwise ends the process.
  */
 typedef void (*mailru_token_callback)(void *user_data, const char *tokens_json);
@@ -869,9 +870,9 @@ int32_t mailru_session_on_renewal(mailru_session session,
  Has a token or renewal callback count as running after it has returned, for a host whose callbacks
  cannot wait: one that stores tokens by an event loop, or runs no code of its users in a callback.
 
- hold: 1 while a callback of this session runs, on any thread. What waits for the callback then waits on: new tokens are
- not used, a renewal makes no request. Then 0, on any thread, when the host is ready; also if nothing
- is held. mailru_session_free ends it, too.
+ hold: 1 while a callback of this session runs, on any thread. What waits for the callback continues
+ to wait: new tokens are not used, a renewal makes no request. Then 0, on any thread, when the host is
+ ready; also if nothing is held. mailru_session_free ends it, too.
  A call that needs the tokens waits meanwhile, within its time limit: do not wait for one before the
  0, which the library does not notice.
  Returns MAILRU_OK, MAILRU_INVALID_HANDLE, or MAILRU_INVALID_ARGUMENT for another number, for 1

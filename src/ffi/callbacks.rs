@@ -14,8 +14,9 @@ use crate::host_thread::HostThread;
 ///
 /// Runs on a thread of the library, unless the session has callbacks_in_calls. mailru_tokens may be
 /// called in it; a call that needs the session's token, or its submission to a queue, fails with
-/// MAILRU_REENTERED. That is noticed only on this thread, which also runs the log, renewal and release callbacks of the same renewal. A call on
-/// another thread waits for this function to return, so do not wait for such a call here.
+/// MAILRU_REENTERED. That is noticed only on this thread, which also runs the log, renewal and release
+/// callbacks of the same renewal. A call on another thread waits for this function to return, so do not
+/// wait for such a call here.
 /// It must return: leaving it by an exception, longjmp, pthread_exit or otherwise ends the process.
 #[allow(non_camel_case_types)]
 pub type mailru_token_callback = Option<unsafe extern "C" fn(user_data: *mut c_void, tokens_json: *const c_char)>;

@@ -131,9 +131,9 @@ pub unsafe extern "C" fn mailru_session_on_renewal(
 /// Has a token or renewal callback count as running after it has returned, for a host whose callbacks
 /// cannot wait: one that stores tokens by an event loop, or runs no code of its users in a callback.
 ///
-/// hold: 1 while a callback of this session runs, on any thread. What waits for the callback then waits on: new tokens are
-/// not used, a renewal makes no request. Then 0, on any thread, when the host is ready; also if nothing
-/// is held. mailru_session_free ends it, too.
+/// hold: 1 while a callback of this session runs, on any thread. What waits for the callback continues
+/// to wait: new tokens are not used, a renewal makes no request. Then 0, on any thread, when the host is
+/// ready; also if nothing is held. mailru_session_free ends it, too.
 /// A call that needs the tokens waits meanwhile, within its time limit: do not wait for one before the
 /// 0, which the library does not notice.
 /// Returns MAILRU_OK, MAILRU_INVALID_HANDLE, or MAILRU_INVALID_ARGUMENT for another number, for 1
