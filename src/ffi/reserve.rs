@@ -23,14 +23,15 @@ struct Allocator;
 // SAFETY: each block is the system's or a slot of the reserve's, which is given to one owner at a time; `dealloc` and
 // `realloc` tell them apart by the address.
 unsafe impl GlobalAlloc for Allocator {
-    #[inline]
+    // Not inlined: there are thousands of places that allocate.
+    #[inline(never)]
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         // SAFETY: the caller's promise, here and below.
         let block = unsafe { System.alloc(layout) };
         if block.is_null() { from_reserve(layout) } else { block }
     }
 
-    #[inline]
+    #[inline(never)]
     unsafe fn alloc_zeroed(&self, layout: Layout) -> *mut u8 {
         // SAFETY: as above.
         let block = unsafe { System.alloc_zeroed(layout) };
@@ -45,7 +46,7 @@ unsafe impl GlobalAlloc for Allocator {
         block
     }
 
-    #[inline]
+    #[inline(never)]
     unsafe fn dealloc(&self, block: *mut u8, layout: Layout) {
         match RESERVE.offset(block) {
             // SAFETY: as above.
@@ -54,7 +55,7 @@ unsafe impl GlobalAlloc for Allocator {
         }
     }
 
-    #[inline]
+    #[inline(never)]
     unsafe fn realloc(&self, block: *mut u8, layout: Layout, size: usize) -> *mut u8 {
         if RESERVE.offset(block).is_none() {
             // SAFETY: as above.
