@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Counts which lines, regions and branches of src the tests reach, and prints a table by file:
+# Counts which lines and branches of src the tests reach, and prints a table by file:
 #
 #     tests/targets/coverage.sh [ARGUMENTS...]      the test programs to run, as of `cargo test`; all by default
 #
@@ -40,6 +40,6 @@ mapfile -t objects < <(find "$target/debug/deps" -maxdepth 1 -type f -executable
     \( -name 'mailru-*' -o -name 'libmailru_for_tests.so' -o -name 'abi-*' -o -name 'network-*' -o -name 'hosts-*' -o -name 'answers-*' \))
 report=()
 for object in "${objects[@]}"; do report+=(-object "$object"); done
-"$cov" report --show-branch-summary --instr-profile="$target/all.profdata" "${report[@]}" \
-    --ignore-filename-regex='/tests/|/\.cargo/|/rustc/|/build/' 2>/dev/null | tee "$target/report.txt"
-echo "by line: $cov show --format=html -output-dir=$target/html --instr-profile=$target/all.profdata ${report[*]}"
+"$cov" export --format=lcov --instr-profile="$target/all.profdata" "${report[@]}" \
+    --ignore-filename-regex='/tests/(abi|answers|bench|hosts|network|sandbox)/|/\.cargo/|/rustc/|/build/' >"$target/all.lcov"
+python3 tests/targets/coverage.py "$target/all.lcov"
