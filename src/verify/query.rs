@@ -131,6 +131,10 @@ mod tests {
         for wrong in ["?a=1", "a=1#b", "a=1 2", "a=%4", "a=%ff", "=1", "a=1&a=2", "%4=1"] {
             assert_eq!(code("payment", wrong), crate::error::Code::InvalidArgument, "{wrong}");
         }
+        for wrong in ["?a=1", "a=1#b", "a=1 2", "a=1\u{1}"] {
+            let refused = checked("payment", &signed(wrong)).expect_err(wrong).into_json();
+            assert!(refused.contains(r#""argument":"query""#), "{wrong:?} {refused}");
+        }
         assert_eq!(code("other", ""), crate::error::Code::InvalidArgument);
         let forged = crate::error::Code::SignatureMismatch;
         for hidden in ["app_id=1&vid=7;oid=2", "app_id=1&vid=7;VID=2", "app_id=1&referer_type=session_expire%3D9&vid=7"]

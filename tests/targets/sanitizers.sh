@@ -6,7 +6,7 @@
 # MAILRU_HOST_SECONDS says how long each runs (by default 60), MAILRU_HOST_SEED from which number on. Faults are planted
 # first, to see that each tool is awake. The library is instrumented, for the thread sanitizer with its standard library;
 # that takes Debian's rustc-web, cargo-web and rust-web-src. The programs are compiled by the clang of rustc's LLVM: with older
-runtimes a forked child may wait for ever for the lock of the sanitizer's own allocator.
+# runtimes a forked child may wait for ever for the lock of the sanitizer's own allocator.
 # shellcheck source=common.sh
 . "$(dirname "$0")/common.sh"
 
