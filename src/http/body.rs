@@ -51,7 +51,7 @@ pub fn read(
     let mut framed = Framed::new(source, head.framing, limit);
     match &head.encoding {
         Ok(0) => {
-            // DecodedBody-Length is not trusted: preallocate at most a harmless size.
+            // Content-Length is not trusted: preallocate at most a harmless size.
             let expected = if let Framing::Length(length) = head.framing {
                 length.min(1 << 20) as usize
             } else {
