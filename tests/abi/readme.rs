@@ -141,3 +141,19 @@ fn the_contributors_guide_names_files_that_exist() {
     assert!(missing.is_empty(), "{missing:?}");
     assert!(guide.contains("## Recipes") && guide.matches("**Add a").count() == 5);
 }
+
+/// What programs of an earlier version rely on is counted in the README.
+#[test]
+fn the_counts_of_the_interface() {
+    let header = document("include/mailru.h");
+    let functions = header.lines().filter(|line| line.starts_with(char::is_alphabetic) && line.contains(" mailru_"));
+    let functions = functions.filter(|line| !line.starts_with("typedef") && line.contains('(')).count()
+        + header
+            .lines()
+            .filter(|line| line.starts_with("char *mailru_") || line.starts_with("const char *mailru_"))
+            .count();
+    let options = document("src/option_names.in").lines().filter(|line| line.starts_with("    \"")).count();
+    let codes = document("src/codes.in").lines().filter(|line| line.contains(", \"MAILRU_")).count();
+    let counts = format!("{functions} functions, {options} options, {codes} codes;");
+    assert!(document("README.md").contains(&counts), "the README must say {counts}");
+}
