@@ -114,9 +114,12 @@ fn start(endpoint: String, lookup: &Arc<Lookup>) {
     let mut work = (endpoint.clone(), Arc::clone(lookup));
     let started = background::spawn("resolve", move || {
         loop {
-            let (endpoint, lookup) = &work;
-            lookup.complete(panics::catch(|| look_up(endpoint)));
-            match with_lookups(|lookups| lookups.next_after(endpoint, Instant::now())) {
+            let (endpoint, lookup) = work;
+            let outcome = panics::catch(|| look_up(&endpoint));
+            // Before the waiting calls go on: a call that one of them makes next must not get this outcome again.
+            let next = with_lookups(|lookups| lookups.next_after(&endpoint, Instant::now()));
+            lookup.complete(outcome);
+            match next {
                 Some(next) => work = next,
                 None => return,
             }
