@@ -18,7 +18,9 @@ fn main() {
     for input in inputs.iter().chain(&["build.rs", "cbindgen.toml", "include/mailru.h"]) {
         println!("cargo:rerun-if-changed={root}{input}");
     }
+    println!("cargo:rustc-check-cfg=cfg(planted_panics)");
     if for_tests {
+        println!("cargo:rustc-cfg=planted_panics");
         env::set_current_dir(root).expect("tests/library lies in the project's folder");
     }
     catalogues();

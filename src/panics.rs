@@ -36,16 +36,28 @@ pub fn catch<T>(work: impl FnOnce() -> Outcome<T>) -> Outcome<T> {
     panic::catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|_| Err(bug(replace_location(None).as_deref())))
 }
 
-/// Panics where a test asks for it; does nothing in the shipped library.
+/// Panics where a test asks for it. `MAILRU_TEST_PANIC_IN` names a place; with `answer 2 500`, every second call of this
+/// function for the place `answer` panics, 500 times. The library that ships contains none of this: build.rs allows it in
+/// the tests' own.
 #[inline]
-#[cfg_attr(test, track_caller)]
-pub fn planted(name: &str) {
-    #[cfg(test)]
-    if std::env::var_os("MAILRU_TEST_PANIC_IN").is_some_and(|planted| planted == name) {
-        panic!("hunter2 in {name}");
+#[cfg_attr(any(test, planted_panics), track_caller)]
+pub fn planted(place: &str) {
+    #[cfg(any(test, planted_panics))]
+    {
+        use std::sync::atomic::AtomicU64;
+        static PASSED: AtomicU64 = AtomicU64::new(0);
+        let wish = std::env::var("MAILRU_TEST_PANIC_IN").unwrap_or_default();
+        let mut words = wish.split(' ');
+        if words.next() != Some(place) {
+            return;
+        }
+        let mut number = |otherwise| words.next().map_or(otherwise, |word| word.parse().expect("a number"));
+        let (each, times): (u64, u64) = (number(1), number(u64::MAX));
+        let passed = PASSED.fetch_add(1, Ordering::SeqCst) + 1;
+        assert!(!passed.is_multiple_of(each) || passed / each > times, "hunter2 in {place}");
     }
-    #[cfg(not(test))]
-    let _ = name;
+    #[cfg(not(any(test, planted_panics)))]
+    let _ = place;
 }
 
 /// The failure for a panic at this location.

@@ -120,7 +120,10 @@ fn run<T>(work: impl FnOnce() -> Outcome<T>) -> Outcome<T> {
     log::entered(stack_position());
     let _uncancellable = Uncancellable::new();
     host_thread::entered_or_leaving();
-    let outcome = panics::catch(work);
+    let outcome = panics::catch(|| {
+        panics::planted("export");
+        work()
+    });
     host_thread::entered_or_leaving();
     outcome
 }

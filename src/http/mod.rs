@@ -49,6 +49,7 @@ use crate::error::{Failure, Outcome};
 use crate::log::{self, Level, Line};
 use crate::options::Options;
 use crate::pace::Pace;
+use crate::panics::planted;
 use crate::stats::{AttemptStats, Stats};
 
 /// The method and body of a request.
@@ -208,6 +209,7 @@ impl Client {
 
     fn run(&self, request: &Request, attempt: &Attempt) -> Result<Answer, AttemptError> {
         let told = self.run_ureq(request, attempt);
+        planted("answer");
         // The transport reads the answer, sometimes before the whole request was sent.
         match attempt.take_received() {
             Some(received) => Ok(Answer::from(received)),

@@ -16,6 +16,7 @@ use super::transport_error::ended;
 use crate::call::{Call, Interrupt};
 use crate::engine::{self, Registered};
 use crate::fork::lock;
+use crate::panics::planted;
 
 /// Tolerated drift between `SO_RCVTIMEO` and the call's deadline; saves a system call for each read.
 const SLACK: Duration = Duration::from_millis(20);
@@ -83,7 +84,9 @@ impl CancellableSocket {
 
     /// Suspends the task until the socket is ready, the call is woken, or `limit` has passed.
     fn suspend(&self, limit: Duration) -> io::Result<()> {
-        engine::wait(std::iter::once((&self.socket, &self.registered)), Some(Instant::now() + limit))
+        engine::wait(std::iter::once((&self.socket, &self.registered)), Some(Instant::now() + limit))?;
+        planted("wait");
+        Ok(())
     }
 
     #[cfg(unix)]

@@ -226,6 +226,38 @@ static void forked(void)
     mailru_session_free(session);
 }
 
+/* Half of the calls panic when their answers come, by a fault planted in the library of the tests. */
+static void panicked(void)
+{
+    mailru_session session = client();
+    mailru_queue queue = queue_of(calls);
+    for (unsigned i = 0; i < calls; i++)
+        submit(queue, session, "friends.get", 0, i);
+    go_on("submitted");
+    unsigned bugs = 0;
+    for (unsigned i = 0; i < calls; i++) {
+        int32_t code = -1;
+        char *json = mailru_queue_next(queue, 60000, NULL, &code);
+        if (code == MAILRU_INTERNAL_ERROR) {
+            if (!strstr(json, "a bug in libmailru at ") || !strstr(json, "src/http/socket.rs:") || strstr(json, "hunter2"))
+                fail("its text", json);
+            bugs++;
+        } else if (code != MAILRU_OK) {
+            fail(mailru_code_name(code), json);
+        }
+        mailru_string_free(json);
+    }
+    if (bugs != calls / 2) {
+        printf("%u of %u calls panicked\n", bugs, calls);
+        fail("it must be half of them", NULL);
+    }
+    for (unsigned i = 0; i < calls; i++)
+        submit(queue, session, "sandbox.echo", 0, i);
+    take(queue, calls, MAILRU_OK);
+    mailru_queue_free(queue);
+    mailru_session_free(session);
+}
+
 /* Calls for whose connections there are no descriptors. */
 static void few_descriptors(void)
 {
@@ -298,6 +330,8 @@ int main(int argc, char **argv)
         freed_queue();
     else if (strcmp(what, "fork") == 0)
         forked();
+    else if (strcmp(what, "panics") == 0)
+        panicked();
     else if (strcmp(what, "descriptors") == 0)
         few_descriptors();
     else

@@ -47,12 +47,18 @@ impl Talk {
         // Memory that only a suspended call refers to looks leaked at the exit of the process, or of a forked child.
         let suspends = arguments[0].contains("exit") || arguments[0] == "fork";
         let leaks = if suspends { "detect_leaks=0" } else { "detect_leaks=1" };
+        // Every second wait ends with a panic, until half of the calls have had one.
+        let panics = match arguments {
+            ["panics", _, calls] => format!("wait 2 {}", calls.parse::<u64>().expect("a number") / 2),
+            _ => String::new(),
+        };
         let errors = tempfile::tempfile().expect("a temporary file");
         let mut process = Command::new(words[0])
             .args(&words[1..])
             .args(arguments)
             .env("MAILRU_OPTIONS", options)
             .env("ASAN_OPTIONS", leaks)
+            .env("MAILRU_TEST_PANIC_IN", panics)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(errors.try_clone().expect("a descriptor"))
@@ -219,6 +225,20 @@ fn the_process_exits_with_them() {
         let (took, ()) = timed(|| talk.end());
         assert!(took < ms(15_000), "{case}: {took:?}");
     }
+}
+
+/// Half of the calls panic after they have been suspended. Each is an answer, the others end well, and later ones too.
+#[test]
+fn panics_end_only_their_calls() {
+    if std::env::var_os("MAILRU_TEST_LIBRARY").is_some() {
+        println!("skipped: only the library of the tests has planted panics");
+        return;
+    }
+    let Some((mut talk, sandbox, _host)) = started("panics", 0) else { return };
+    sandbox.post("release", json!({}));
+    talk.go_on();
+    talk.expect("panics");
+    talk.end();
 }
 
 /// Calls beyond the limit of descriptors fail and say why; those in flight end well, and later ones too.

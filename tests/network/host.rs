@@ -76,7 +76,7 @@ pub fn text(output: &Output) -> String {
 
 /// Checks for success, and that only the host itself prints to its streams.
 #[track_caller]
-fn quiet(output: &Output, prints: &str) {
+pub fn quiet(output: &Output, prints: &str) {
     assert!(output.status.success(), "{}: {}{}", output.status, text(output), errors(output));
     assert_eq!((text(output).trim(), errors(output).as_str()), (prints, ""));
 }

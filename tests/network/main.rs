@@ -21,6 +21,7 @@ mod log;
 mod matrix;
 mod memory;
 mod names;
+mod planted;
 mod process;
 mod proxy;
 mod races;
