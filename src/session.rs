@@ -173,6 +173,8 @@ impl Session {
         })
     }
 
+    // These two are rare, and a suspended call keeps the frames of what called it: they are not part of others' frames.
+    #[inline(never)]
     fn upload(&self, action: &request::Call<'_>, upload: &Upload<'_>, call: &Arc<Call>) -> Outcome<Answer> {
         let identity = self.identity()?;
         let method = action.method.as_ref();
@@ -186,6 +188,7 @@ impl Session {
         })
     }
 
+    #[inline(never)]
     fn public_page(&self, path: &str, parameters: &Parameters<'_>, call: &Arc<Call>) -> Outcome<Answer> {
         let checkpoint = || call.checkpoint();
         if encoded_length(pairs(parameters), &checkpoint)? > http::LONGEST_ADDRESS {

@@ -16,6 +16,9 @@ const ROUND: Duration = Duration::from_millis(4);
 const REST: Duration = Duration::from_millis(20);
 /// The maximum number of stacks trimmed before the engine polls again.
 const TRIMMED_AT_ONCE: usize = 64;
+/// If more tasks are suspended with untrimmed stacks, those suspended first have theirs trimmed at once: among so many,
+/// each waits for long.
+const UNTRIMMED: usize = 512;
 
 /// The next step of an engine.
 pub enum Turn<J> {
@@ -57,6 +60,8 @@ pub struct Engine<W: Work> {
     suspensions: u64,
     /// The suspended tasks whose stacks are not trimmed yet, with the suspension and its time.
     resting: VecDeque<(usize, u64, Instant)>,
+    /// Their number. `resting` has others, too, which have been resumed or have ended.
+    untrimmed: usize,
 }
 
 /// A suspended task; the task is absent while it runs.
@@ -66,6 +71,8 @@ struct Waiting {
     until: Option<Instant>,
     keys: Vec<u64>,
     is_ready: bool,
+    /// Counted in [`Engine::untrimmed`].
+    is_untrimmed: bool,
     suspension: u64,
 }
 
@@ -83,6 +90,7 @@ impl<W: Work> Engine<W> {
             watchers: HashMap::new(),
             suspensions: 0,
             resting: VecDeque::new(),
+            untrimmed: 0,
         }
     }
 
@@ -174,12 +182,14 @@ impl<W: Work> Engine<W> {
             let (number, suspension, since) = *self.resting.front()?;
             // Others have been resumed since, or have ended.
             let waiting = self.tasks.get_mut(number).filter(|waiting| waiting.suspension == suspension);
-            if let Some(task) = waiting.and_then(|waiting| waiting.task.as_mut()) {
-                if trimmed == TRIMMED_AT_ONCE || since.elapsed() < REST {
+            if let Some(Waiting { task: Some(task), is_untrimmed, .. }) = waiting {
+                let are_few = self.untrimmed <= UNTRIMMED;
+                if are_few && (trimmed == TRIMMED_AT_ONCE || since.elapsed() < REST) {
                     return Some(since + REST);
                 }
                 task.trim();
                 trimmed += 1;
+                self.untrimmed -= usize::from(std::mem::take(is_untrimmed));
             }
             self.resting.pop_front();
         }
@@ -219,6 +229,7 @@ impl<W: Work> Engine<W> {
             self.deadlines.remove(&(until, number));
         }
         let Some(task) = waiting.task.take() else { return };
+        self.untrimmed -= usize::from(std::mem::take(&mut waiting.is_untrimmed));
         match task.resume(&mut self.stacks) {
             Step::Finished => drop(self.tasks.remove(number)),
             Step::Suspended(task, wait) => {
@@ -231,8 +242,9 @@ impl<W: Work> Engine<W> {
                 self.suspensions += 1;
                 let suspension = self.suspensions;
                 self.resting.push_back((number, suspension, now));
-                let (task, is_ready) = (Some(task), false);
-                self.tasks[number] = Waiting { task, until: wait.until, keys: wait.keys, is_ready, suspension };
+                self.untrimmed += 1;
+                let (task, until, keys) = (Some(task), wait.until, wait.keys);
+                self.tasks[number] = Waiting { task, until, keys, is_ready: false, is_untrimmed: true, suspension };
             }
         }
     }

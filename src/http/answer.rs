@@ -59,6 +59,7 @@ impl From<Received> for Answer {
 
 impl Answer {
     /// Classifies a body.
+    #[inline(never)]
     pub fn classify(status: u16, mut bytes: Vec<u8>) -> Answer {
         let size = bytes.len();
         trim(&mut bytes);
@@ -88,6 +89,7 @@ impl Answer {
     }
 
     /// The outcome for the host; with `pass_error` any JSON is success.
+    #[inline(never)]
     pub fn into_outcome(self, pass_error: bool) -> Outcome<Json> {
         let is_json = !matches!(self.kind, BodyKind::NoBody | BodyKind::Malformed(_));
         if pass_error && is_json {

@@ -66,6 +66,7 @@ pub struct Attempt {
 
 impl Attempt {
     /// Begins an attempt; it is the thread's current one until the returned guard is dropped.
+    #[inline(never)]
     pub fn begin(call: &Arc<Call>, plan: Plan) -> CurrentAttempt {
         let attempt = Rc::new(Attempt {
             call: Arc::clone(call),

@@ -39,6 +39,7 @@ impl AttemptError {
     }
 
     /// Converts an error of ureq.
+    #[inline(never)]
     pub fn new(error: Error, attempt: &Attempt) -> AttemptError {
         // The call's own end comes first, because ending a call causes various errors below.
         let (failure, lost) = match attempt.call().check() {

@@ -42,6 +42,8 @@ pub struct DecodedBody {
 }
 
 /// Reads the body that belongs to a head. `check` is called from time to time, and fails if the call must end.
+// Not inlined: a call waits for the head of its answer with the caller's frame on its stack.
+#[inline(never)]
 pub fn read(
     source: impl BufRead,
     head: &Head,

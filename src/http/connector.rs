@@ -82,13 +82,16 @@ impl ServerConnector {
             self.connect_through_proxy(proxy, server, &mut socket, attempt)
                 .map_err(|error| io_failure(error, attempt))?;
         }
-        if !is_secure {
-            return Ok(Stream::Plain(socket));
-        }
+        if is_secure { self.secure(server.0, socket, attempt) } else { Ok(Stream::Plain(socket)) }
+    }
+
+    // Not inlined, like the next but one: a call that waits for its connection keeps the caller's frame on its stack.
+    #[inline(never)]
+    fn secure(&self, host: &str, socket: SocketStream, attempt: &Attempt) -> Result<Stream, TransportError> {
         attempt.handshake();
         let config = self.tls_config().map_err(|failure| TransportError { failure, lost: false })?;
-        let tls = TlsStream::handshake(&config, bare(server.0), socket, attempt);
-        tls.map(|tls| Stream::Secure(Box::new(tls))).map_err(|error| io_failure(error, attempt))
+        let tls = TlsStream::handshake(&config, bare(host), socket, attempt);
+        tls.map(Stream::Secure).map_err(|error| io_failure(error, attempt))
     }
 
     fn tls_config(&self) -> Outcome<Arc<ClientConfig>> {
@@ -100,6 +103,7 @@ impl ServerConnector {
     }
 
     /// Makes the proxy at the other end connect to the server.
+    #[inline(never)]
     fn connect_through_proxy(
         &self,
         proxy: &Proxy,

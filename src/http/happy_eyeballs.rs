@@ -149,6 +149,8 @@ impl<'a> ParallelConnect<'a> {
         }
     }
 
+    // Not inlined, nor is the next: a call that waits for its connection keeps the caller's frame on its stack.
+    #[inline(never)]
     fn begin(&mut self, address: SocketAddr) {
         let begun = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP)).and_then(|socket| {
             socket.set_tcp_nodelay(true)?;
@@ -170,6 +172,7 @@ impl<'a> ParallelConnect<'a> {
     }
 
     /// The first socket that has connected. Failed ones are removed.
+    #[inline(never)]
     fn finished(&mut self) -> Option<(SocketAddr, CancellableSocket)> {
         let mut pending_sockets = lock(&self.pending_sockets.0);
         let mut at = 0;

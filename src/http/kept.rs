@@ -100,6 +100,7 @@ impl<K: PartialEq + Clone, C> KeptConnections<K, C> {
 
     /// Takes a kept connection of a server, with its key and the time since when it was unused. `is_open` watches for
     /// the given time whether it is still open.
+    #[inline(never)]
     pub fn take(
         &self,
         is_wanted: impl Fn(&K) -> bool,

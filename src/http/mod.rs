@@ -140,6 +140,9 @@ impl Client {
         Line::new(event).with("session", self.session.get().unwrap_or(&0))
     }
 
+    // A call is suspended within ureq, and keeps the frames of what called it on its stack. What is rare or finished by then
+    // is not inlined, here and in the other functions on the way, so that it has no part of these frames.
+
     /// Sends a request, with retries where they are safe and may help, until its time limit.
     pub fn send(&self, mut request: Request, call: &Arc<Call>) -> Result<Answer, AttemptError> {
         let url = SecretAddress(Bytes::from(mem::take(&mut request.url)));
@@ -157,14 +160,19 @@ impl Client {
                 return outcome;
             }
             let Some(left) = call.take_retry(self.retries) else { return outcome };
-            log::event(Level::Warning, || {
-                let line = self.line("retry", call).with("method", request.name).with("attempt", failed + 1);
-                line.with("most", failed + 1 + left).with("pause_ms", pause.as_millis())
-            });
+            self.log_retry(&request, call, failed + 1, left, pause);
             // Cancelled in the pause: bytes that earlier attempts sent still count.
             call.pause(pause)
                 .map_err(|failure| AttemptError { sent: call.was_sent(), ..AttemptError::unsent(failure) })?;
         }
+    }
+
+    #[inline(never)]
+    fn log_retry(&self, request: &Request, call: &Call, number: u32, left: u32, pause: Duration) {
+        log::event(Level::Warning, || {
+            let line = self.line("retry", call).with("method", request.name).with("attempt", number);
+            line.with("most", number + left).with("pause_ms", pause.as_millis())
+        });
     }
 
     fn attempt(&self, request: &Request, uri: &Uri, call: &Arc<Call>, number: u32) -> Result<Answer, AttemptError> {
@@ -178,11 +186,24 @@ impl Client {
             self.stats.count_attempt(AttemptStats { is_retry: number > 1, ..attempt.stats() });
             outcome
         };
+        self.log_attempt(request, call, number, begun, &outcome);
+        outcome
+    }
+
+    #[inline(never)]
+    fn log_attempt(
+        &self,
+        request: &Request,
+        call: &Call,
+        number: u32,
+        begun: Instant,
+        outcome: &Result<Answer, AttemptError>,
+    ) {
         let line = |event| {
             let line = self.line(event, call).with("method", request.name).with("attempt", number);
             line.with("ms", begun.elapsed().as_millis())
         };
-        match &outcome {
+        match outcome {
             Ok(answer) => log::event(Level::Debug, || {
                 let line = line("answer").with("status", answer.status).with("bytes", answer.size);
                 match answer.platform_code() {
@@ -194,7 +215,6 @@ impl Client {
                 log::event(Level::Warning, || line("failure").with("sent", error.sent).with_failure(&error.failure))
             }
         }
-        outcome
     }
 
     fn plan(&self, request: &Request, uri: &Uri) -> Plan {
@@ -228,25 +248,39 @@ impl Client {
         match request.body {
             RequestBody::None => drop(agent.run(head)?),
             RequestBody::Form(form) => {
-                let kind = HeaderValue::from_static("application/x-www-form-urlencoded");
-                head.headers_mut().insert(header::CONTENT_TYPE, kind);
-                *head.method_mut() = http::Method::POST;
-                drop(agent.run(head.map(|()| form))?);
+                run_form(&agent, head, form)?;
                 progress.inspect(|progress| progress.add(size as u64));
             }
-            RequestBody::Multipart(multipart) => {
-                let Multipart { boundary, before, file, after } = multipart;
-                let kind = HeaderValue::try_from(format!("multipart/form-data; boundary={boundary}"));
-                head.headers_mut().insert(header::CONTENT_TYPE, kind.map_err(http::Error::from)?);
-                head.headers_mut().insert(header::CONTENT_LENGTH, size.into());
-                *head.method_mut() = http::Method::POST;
-                let parts = before.as_bytes().chain(*file).chain(after.as_bytes());
-                let mut parts = Counted { parts, progress };
-                drop(agent.run(head.map(|()| SendBody::from_reader(&mut parts)))?);
-            }
+            RequestBody::Multipart(multipart) => run_multipart(&agent, head, multipart, progress)?,
         }
         Ok(())
     }
+}
+
+#[inline(never)]
+fn run_form(agent: &ureq::Agent, mut head: http::Request<()>, form: &str) -> Result<(), ureq::Error> {
+    let kind = HeaderValue::from_static("application/x-www-form-urlencoded");
+    head.headers_mut().insert(header::CONTENT_TYPE, kind);
+    *head.method_mut() = http::Method::POST;
+    agent.run(head.map(|()| form)).map(drop)
+}
+
+#[inline(never)]
+fn run_multipart(
+    agent: &ureq::Agent,
+    mut head: http::Request<()>,
+    multipart: &Multipart,
+    progress: Option<&BodyProgress>,
+) -> Result<(), ureq::Error> {
+    let Multipart { boundary, before, file, after } = multipart;
+    let kind = HeaderValue::try_from(format!("multipart/form-data; boundary={boundary}"));
+    let size = RequestBody::Multipart(multipart).length();
+    head.headers_mut().insert(header::CONTENT_TYPE, kind.map_err(http::Error::from)?);
+    head.headers_mut().insert(header::CONTENT_LENGTH, size.into());
+    *head.method_mut() = http::Method::POST;
+    let parts = before.as_bytes().chain(*file).chain(after.as_bytes());
+    let mut parts = Counted { parts, progress };
+    agent.run(head.map(|()| SendBody::from_reader(&mut parts))).map(drop)
 }
 
 /// The text of an address, which contains the access token. It is wiped on drop, so everything that shares it must be

@@ -29,6 +29,7 @@ pub enum Trusted {
 
 impl Trusted {
     /// The TLS configuration with these authorities. The system's certificates are read here.
+    #[inline(never)]
     pub fn config(&self) -> Outcome<Arc<ClientConfig>> {
         let provider = Arc::new(rustls::crypto::ring::default_provider());
         let versions = ClientConfig::builder_with_provider(Arc::clone(&provider)).with_safe_default_protocol_versions();
@@ -100,23 +101,31 @@ impl TlsStream {
         host: &str,
         socket: SocketStream,
         attempt: &Attempt,
-    ) -> io::Result<TlsStream> {
+    ) -> io::Result<Box<TlsStream>> {
         check_clock(SystemTime::now()).map_err(ended)?;
+        let mut stream = TlsStream::new(config, host, socket)?;
+        let TlsStream { tls, socket } = &mut *stream;
+        let mut socket = AttemptSocket { socket, attempt, may_read: false };
+        tls.write_tls_all(&mut socket)?;
+        while tls.is_handshaking() {
+            if tls.read_tls(&mut socket)? == 0 {
+                return Err(io::ErrorKind::UnexpectedEof.into());
+            }
+            tls.process(&mut socket)?;
+            tls.write_tls_all(&mut socket)?;
+        }
+        Ok(stream)
+    }
+
+    // Not inlined, like the checking of messages: a handshake is suspended between these, and keeps only its own frame.
+    #[inline(never)]
+    fn new(config: &Arc<ClientConfig>, host: &str, socket: SocketStream) -> io::Result<Box<TlsStream>> {
         let name = ServerName::try_from(host.to_owned()).map_err(|_| {
             let message = format!("{host:?} cannot be the name in a certificate; give a DNS name or an IP address");
             ended(Failure::new(Code::TlsError, message))
         })?;
         let tls = ClientConnection::new(Arc::clone(config), name).map_err(io::Error::other)?;
-        let mut stream = TlsStream { tls, socket };
-        let TlsStream { tls, socket } = &mut stream;
-        let mut socket = AttemptSocket { socket, attempt, may_read: false };
-        while tls.is_handshaking() {
-            if let (0, 0) = tls.complete_io(&mut socket)? {
-                return Err(io::ErrorKind::UnexpectedEof.into());
-            }
-        }
-        tls.write_tls_all(&mut socket)?;
-        Ok(stream)
+        Ok(Box::new(TlsStream { tls, socket }))
     }
 
     /// Reads available bytes, or waits for some. At the end returns 0 if the server sent close_notify, else an error.
@@ -168,17 +177,30 @@ impl TlsStream {
     }
 }
 
-/// Writing of TLS records, which rustls leaves to its user.
-trait WriteAll {
+/// The steps of a TLS connection that rustls leaves to its user.
+trait Steps {
+    /// Writes all records.
     fn write_tls_all(&mut self, socket: &mut AttemptSocket) -> io::Result<()>;
+
+    /// Handles a handshake's messages. If one is refused, the server is told why.
+    fn process(&mut self, socket: &mut AttemptSocket) -> io::Result<()>;
 }
 
-impl WriteAll for ClientConnection {
+impl Steps for ClientConnection {
     fn write_tls_all(&mut self, socket: &mut AttemptSocket) -> io::Result<()> {
         while self.wants_write() {
             self.write_tls(socket)?;
         }
         Ok(())
+    }
+
+    #[inline(never)]
+    fn process(&mut self, socket: &mut AttemptSocket) -> io::Result<()> {
+        self.process_new_packets().map(drop).map_err(|error| {
+            // It failed already, so this need not succeed.
+            let _ = self.write_tls_all(socket);
+            io::Error::other(error)
+        })
     }
 }
 

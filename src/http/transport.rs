@@ -124,6 +124,7 @@ impl fmt::Debug for HttpTransport {
 
 impl HttpTransport {
     /// A connection, new or kept, for the current request.
+    #[inline(never)]
     pub fn new(
         mut connection: Connection,
         server: Arc<Server>,
