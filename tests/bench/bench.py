@@ -20,6 +20,8 @@ import work
 from server import Server
 
 PEERS = ["raw", "curl_alone", "curl_multi", "curl_whole", "aiomailru", "mailru", "mailru_queue"]
+# The library of an earlier commit.
+BASE = ["mailru_base", "mailru_queue_base"]
 
 
 @dataclass(frozen=True)
@@ -62,6 +64,7 @@ class Setup:
 
     build: Path
     quick: bool
+    compare: bool = False
     rounds: int = 9
     seconds: float = 0.35
     warm_up: float = 0.1
@@ -72,6 +75,12 @@ class Setup:
         direct = ("raw", "curl_alone", "curl_whole", "aiomailru", "mailru")
         secure = direct[1:]
         both = ("curl_multi", "mailru_queue")
+        if self.compare:
+            ours, queues = ("curl_alone", "mailru", "mailru_base"), ("mailru_queue", "mailru_queue_base")
+            return [*(Scenario(place, threads, tls, ours) for place, threads, tls in (
+                        ("small", 1, False), ("small", 8, False), ("small", 64, False), ("large", 1, False),
+                        ("large", 8, False), ("small", 1, True), ("small", 8, True), ("large", 8, True))),
+                    Scenario("small", 64, False, queues), Scenario("small", 64, True, queues)]
         if self.quick:
             return [Scenario("small", 1, False, direct), Scenario("small", 8, False, direct),
                     Scenario("small", 64, False, ("raw", "curl_alone", "curl_multi", "mailru", "mailru_queue")),
@@ -115,7 +124,7 @@ class Setup:
 
 def prove_same_work(setup, server):
     """Each client that signs must have sent the very parameters, and the signature, of the reference."""
-    for peer in PEERS:
+    for peer in PEERS + BASE * setup.compare:
         setup.run([*setup.command(peer), 1, "calls", 1], server.environment("noted"))
         queries = server.noted()
         if not queries:
@@ -193,21 +202,25 @@ def main():
     arguments = argparse.ArgumentParser(description=__doc__)
     arguments.add_argument("--build", type=Path, required=True, help="where the clients were built")
     arguments.add_argument("--quick", action="store_true", help="fewer scenarios, fewer and shorter rounds")
+    arguments.add_argument("--compare", action="store_true", help="with the library of an earlier commit instead")
     arguments.add_argument("--rounds", type=int, help="how many rounds")
     chosen = arguments.parse_args()
-    setup = Setup(chosen.build, chosen.quick)
+    setup = Setup(chosen.build, chosen.quick, chosen.compare)
     if chosen.quick:
         setup.rounds, setup.seconds, setup.warm_up = 3, 0.25, 0.05
     setup.rounds = chosen.rounds or setup.rounds
     with Server(setup.build / "server") as server:
         prove_same_work(setup, server)
         foreign = measure(setup, server)
-        probes = probe(setup, server)
+        probes = None if setup.compare else probe(setup, server)
     report.tables(setup.results)
-    report.goals(setup.results, probes)
+    if setup.compare:
+        report.comparison(setup.results)
+    else:
+        report.goals(setup.results, probes)
     print(f"\nother programs had {max(foreign, 0):.0%} of the machine's CPU time during the rounds"
           + ("; rates are of little worth" if foreign > report.MUCH else ""))
-    if not setup.quick:
+    if not setup.quick and not setup.compare:
         chart.draw(setup.results, Path(__file__).with_name("chart.svg"), foreign)
         chart.draw_in_flight(setup.results, Path(__file__).with_name("in_flight.svg"), foreign)
 

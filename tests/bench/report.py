@@ -5,6 +5,8 @@ import statistics
 OURS = "mailru"
 # From which share of the machine on other programs disturb the rates.
 MUCH = 0.1
+# From which ratio on a figure counts as worse than before.
+WORSE = 1.03
 NAMES = {
     "raw": "raw socket",
     "curl_alone": "libcurl alone",
@@ -13,6 +15,8 @@ NAMES = {
     "aiomailru": "aiomailru",
     "mailru": "libmailru",
     "mailru_queue": "libmailru, queue",
+    "mailru_base": "earlier libmailru",
+    "mailru_queue_base": "earlier libmailru, queue",
 }
 
 # Whose, against whom, in which scenario, at least what rate, at most what CPU time per call; None: no goal.
@@ -77,6 +81,19 @@ def tables(results):
                 line += (f"   {spread(ratios(slices, peer, 'rate', ours)):20} "
                          f"{spread(ratios(slices, peer, 'cpu_us', ours))}")
             print(line)
+
+
+def comparison(results):
+    """Each figure in proportion to that of the earlier library: a rate should not be lower, CPU time not higher."""
+    print(f"\n{'libmailru to the earlier one':40} {'rate':>20} {'CPU per call':>20}")
+    worse = 0
+    for scenario, slices in results.items():
+        ours = OURS if OURS in slices else "mailru_queue"
+        rate, cpu = (ratios(slices, ours + "_base", what, ours) for what in ("rate", "cpu_us"))
+        worse += (statistics.median(rate) < 1 / WORSE) + (statistics.median(cpu) > WORSE)
+        title = scenario.name + (", queue" if ours != OURS else "")
+        print(f"{title:40} {spread(rate):>20} {spread(cpu):>20}")
+    print(f"worse by more than {WORSE - 1:.0%}: {worse} of {2 * len(results)}")
 
 
 def verdict(good):
