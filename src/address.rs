@@ -235,7 +235,12 @@ mod tests {
             "https://1.2.3.4",
             "https://x//api",
         ] {
-            assert!(Address::parse("api_url", good).is_ok(), "{good}");
+            let address = Address::parse("api_url", good).expect(good);
+            assert_eq!(address.as_str(), good.strip_suffix('/').unwrap_or(good));
+        }
+        for text in ["https://x/?a", "https://x?a", "https://x/#a"] {
+            let refusal = Address::parse("api_url", text).err().expect(text);
+            assert!(refusal.message().contains("must not have a query or fragment"), "{text}: {}", refusal.message());
         }
         for bad in [
             "",

@@ -254,6 +254,11 @@ mod tests {
         assert_eq!(check(&format!("[{:?}]", "[\\".repeat(1000))), Ok(()), "brackets in a string");
     }
 
+    #[test]
+    fn openings_are_counted_in_long_texts() {
+        assert_eq!([openings(""), openings("{}[]\"[\"xyz;"), openings(&"a[b".repeat(1000))], [0, 3, 1000]);
+    }
+
     /// Seeds of texts: all kinds of values, and what only a skipping parser accepts.
     const SEEDS: &[&str] = &[
         r#"{"a":[1,-0.5e+10,true,false,null,"\u00e9\n\"\\"],"error":{"c":{}},"d":[]}"#,
