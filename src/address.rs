@@ -239,7 +239,7 @@ mod tests {
             assert_eq!(address.as_str(), good.strip_suffix('/').unwrap_or(good));
         }
         for text in ["https://x/?a", "https://x?a", "https://x/#a"] {
-            let refusal = Address::parse("api_url", text).err().expect(text);
+            let refusal = Address::parse("api_url", text).expect_err(text);
             assert!(refusal.message().contains("must not have a query or fragment"), "{text}: {}", refusal.message());
         }
         for bad in [

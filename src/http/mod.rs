@@ -8,6 +8,7 @@ mod agent;
 mod attempt;
 mod attempt_error;
 mod body;
+mod buffers;
 mod connector;
 mod framed;
 mod happy_eyeballs;

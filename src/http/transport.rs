@@ -14,22 +14,15 @@ use ureq::Error;
 use ureq::http::Uri;
 use ureq::http::uri::Scheme;
 use ureq::unversioned::transport::{Buffers, NextTimeout, Transport};
-use zeroize::{Zeroize, Zeroizing};
 
 use super::attempt::Attempt;
 use super::attempt_error::{io_failure, read_failure};
+use super::buffers::{self, Input, Output};
 use super::kept::KeptConnections;
 use super::reading::{self, Source};
 use super::stream::{Stream, Written};
 use crate::engine;
 use crate::error::{Code, Failure};
-
-/// The size of the input buffer. It must be larger than the largest head, to notice a larger one.
-const INPUT: usize = 32 * 1024;
-/// The size of the output buffer: for a request's head besides its address, and for a piece of its body.
-const OUTPUT: usize = 8 * 1024;
-/// The size of the output buffer for a large body.
-const LARGE_OUTPUT: usize = 64 * 1024;
 
 /// A body up to this size certainly reaches the server together with the head.
 const SMALL_BODY: usize = 16 * 1024;
@@ -133,11 +126,8 @@ impl HttpTransport {
         attempt: &Attempt,
         head_room: usize,
     ) -> HttpTransport {
-        let output = if attempt.plan().body_length > LARGE_OUTPUT { LARGE_OUTPUT } else { OUTPUT };
-        let needed = output.max(attempt.address_length() + head_room);
-        if connection.output.bytes.len() < needed {
-            connection.output = Output { bytes: Zeroizing::new(vec![0; needed]), used: 0 };
-        }
+        let head = attempt.address_length() + head_room;
+        buffers::prepare(&mut connection.output, head, attempt.plan().body_length);
         connection.is_secret = attempt.plan().is_secret;
         let connection = Some(connection);
         HttpTransport { connection, server, kept, unused_since, substitute: &[], keep_alive: None, is_released: false }
@@ -157,7 +147,7 @@ impl HttpTransport {
     fn read_answer(&mut self, attempt: &Attempt) -> Result<bool, Error> {
         let connection = self.connection()?;
         if engine::is_task() {
-            connection.output = Output::default();
+            connection.output.release();
         }
         let mut incoming = AttemptInput { stream: &mut connection.stream, input: &mut connection.input, attempt };
         let check = || attempt.time_left().map(drop).map_err(super::transport_error::ended);
@@ -199,8 +189,7 @@ impl Transport for HttpTransport {
     fn transmit_output(&mut self, amount: usize, _: NextTimeout) -> Result<(), Error> {
         let attempt = Attempt::current()?;
         let Connection { stream, output, .. } = self.connection()?;
-        output.used = output.used.max(amount);
-        match stream.write(&output.bytes[..amount], &attempt) {
+        match stream.write(output.sent(amount), &attempt) {
             Ok(Written::Whole) => Ok(()),
             Ok(Written::Refused(error)) => {
                 let read = self.read_answer(&attempt);
@@ -239,21 +228,9 @@ impl Drop for HttpTransport {
         let Some(mut connection) = self.connection.take().filter(|_| self.is_released) else { return };
         connection.stream.release();
         connection.wipe();
-        connection.shrink();
+        buffers::release(&mut connection.output, &mut connection.input);
         let has_answered_before = std::mem::replace(&mut connection.has_answered, true);
         self.kept.put(&self.server, connection, self.keep_alive, has_answered_before);
-    }
-}
-
-impl Connection {
-    /// Frees the buffers of a large request; in an engine, which has many connections, frees all buffers.
-    fn shrink(&mut self) {
-        if self.output.bytes.len() > OUTPUT || engine::is_task() {
-            self.output = Output::default();
-        }
-        if engine::is_task() && self.input.kept().is_empty() {
-            self.input = Input::default();
-        }
     }
 }
 
@@ -262,8 +239,7 @@ impl Connection {
     fn wipe(&mut self) {
         self.output.wipe();
         if std::mem::take(&mut self.is_secret) {
-            self.input.bytes.zeroize();
-            self.input = Input::default();
+            self.input.wipe();
         }
     }
 }
@@ -277,12 +253,12 @@ impl Drop for Connection {
 /// ureq writes into the connection's buffer, and reads the substitute answer.
 impl Buffers for HttpTransport {
     fn output(&mut self) -> &mut [u8] {
-        self.connection.as_mut().map_or(&mut [], |connection| &mut connection.output.bytes)
+        self.connection.as_mut().map_or(&mut [], |connection| connection.output.bytes())
     }
 
     fn tmp_and_output(&mut self) -> (&mut [u8], &mut [u8]) {
         let Some(connection) = &mut self.connection else { return (&mut [], &mut []) };
-        (connection.input.room(), &mut connection.output.bytes)
+        (connection.input.room(), connection.output.bytes())
     }
 
     fn input(&self) -> &[u8] {
@@ -304,50 +280,6 @@ impl Buffers for HttpTransport {
     }
 }
 
-/// A request's head, and its body piece by piece. All of it is wiped when dropped.
-#[derive(Default)]
-struct Output {
-    bytes: Zeroizing<Vec<u8>>,
-    /// The number of bytes sent since the last wipe.
-    used: usize,
-}
-
-impl Output {
-    /// Wipes only the sent part, because most heads are short.
-    fn wipe(&mut self) {
-        self.bytes[..self.used].zeroize();
-        self.used = 0;
-    }
-}
-
-/// Received bytes that were not consumed yet.
-#[derive(Default)]
-struct Input {
-    bytes: Vec<u8>,
-    begin: usize,
-    end: usize,
-}
-
-impl Input {
-    fn kept(&self) -> &[u8] {
-        &self.bytes[self.begin..self.end]
-    }
-
-    /// The free part of the buffer.
-    fn room(&mut self) -> &mut [u8] {
-        if self.bytes.is_empty() {
-            self.bytes = vec![0; INPUT];
-        }
-        if self.begin == self.end {
-            (self.begin, self.end) = (0, 0);
-        } else if self.end == self.bytes.len() {
-            self.bytes.copy_within(self.begin..self.end, 0);
-            (self.begin, self.end) = (0, self.end - self.begin);
-        }
-        &mut self.bytes[self.end..]
-    }
-}
-
 /// The input of the current attempt.
 struct AttemptInput<'a> {
     stream: &'a mut Stream,
@@ -361,11 +293,11 @@ impl Source for AttemptInput<'_> {
     }
 
     fn more(&mut self) -> io::Result<bool> {
-        if self.input.bytes.is_empty() && engine::is_task() {
+        if self.input.is_absent() && engine::is_task() {
             self.stream.await_input(self.attempt)?;
         }
         let count = self.stream.read(self.input.room(), self.attempt)?;
-        self.input.end += count;
+        self.input.received(count);
         if count > 0 {
             self.attempt.received_bytes(true);
         }
@@ -386,7 +318,7 @@ impl BufRead for AttemptInput<'_> {
     }
 
     fn consume(&mut self, amount: usize) {
-        self.input.begin += amount;
+        self.input.consume(amount);
     }
 }
 
