@@ -126,6 +126,19 @@ mod tests {
     }
 
     #[test]
+    fn an_end_that_is_too_large_for_a_number_is_the_latest() {
+        for (end, told) in [
+            ("9007199254740990", 9_007_199_254_740_990_u64),
+            ("9007199254740992", 9_007_199_254_740_991),
+            ("99999999999999999999999", 9_007_199_254_740_991),
+        ] {
+            let text = signed(&format!("app_id=1&session_expire={end}&vid=7"));
+            let answer = checked("launch", &text).unwrap_or_else(|failure| panic!("{end}: {}", failure.message()));
+            assert_eq!((&answer["expires_at"], &answer["expired"]), (&json!(told), &json!(false)), "{end}");
+        }
+    }
+
+    #[test]
     fn a_query_is_read_strictly() {
         let code = |kind: &str, text: &str| checked(kind, text).expect_err(text).code();
         for wrong in ["?a=1", "a=1#b", "a=1 2", "a=%4", "a=%ff", "=1", "a=1&a=2", "%4=1"] {

@@ -116,3 +116,14 @@ fn a_child_does_not_send_the_code_that_its_parent_exchanges() {
         assert_eq!(it.call(), "begin");
     }
 }
+
+/// A file may hold tokens that another process stored. Without any, nothing can be sent, and that is remembered.
+#[test]
+fn without_anything_to_send_the_failure_is_final() {
+    let mut it = given(None, Has::Nothing);
+    it.state.rules.shares_file = true;
+    assert_eq!([it.call(), it.first()], ["begin", "OauthError final"]);
+    it.state.end();
+    assert_eq!(it.call(), "OauthError final");
+    assert_eq!(it.authorize(), "begin", "another process may have stored some since");
+}
