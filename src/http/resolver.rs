@@ -75,6 +75,12 @@ impl Lookups {
         self.threads -= 1;
         None
     }
+
+    /// Ends the look-up of a name for which no thread could be started. Others wait only while further threads run.
+    fn not_started(&mut self, endpoint: &str) {
+        self.by_endpoint.remove(endpoint);
+        self.threads -= 1;
+    }
 }
 
 fn with_lookups<R>(section: impl FnOnce(&mut Lookups) -> R) -> R {
@@ -126,16 +132,8 @@ fn start(endpoint: String, lookup: &Arc<Lookup>) {
         }
     });
     if let Err(failure) = started {
+        with_lookups(|lookups| lookups.not_started(&endpoint));
         lookup.complete(Err(failure));
-        // The waiting look-ups have no thread either.
-        let mut done = Some(endpoint);
-        while let Some(endpoint) = done {
-            let next = with_lookups(|lookups| lookups.next_after(&endpoint, Instant::now()));
-            done = next.map(|(endpoint, lookup)| {
-                lookup.complete(Err(Failure::out_of_memory("a thread that looks up names")));
-                endpoint
-            });
-        }
     }
 }
 
