@@ -112,12 +112,18 @@ impl TlsStream {
                 return Err(io::ErrorKind::UnexpectedEof.into());
             }
             tls.process(&mut socket)?;
-            tls.write_tls_all(&mut socket)?;
+            if let Err(error) = tls.write_tls_all(&mut socket) {
+                // The server may have refused the handshake and closed the connection. Its alert says why.
+                return match tls.read_tls(&mut socket) {
+                    Ok(1..) => tls.process(&mut socket).and(Err(error)),
+                    _ => Err(error),
+                };
+            }
         }
         Ok(stream)
     }
 
-    // Not inlined, like the checking of messages: a handshake is suspended between these, and keeps only its own frame.
+    // Not inlined: its variables would enlarge the caller's frame, which a suspended call keeps on its stack.
     #[inline(never)]
     fn new(config: &Arc<ClientConfig>, host: &str, socket: SocketStream) -> io::Result<Box<TlsStream>> {
         let name = ServerName::try_from(host.to_owned()).map_err(|_| {
