@@ -14,7 +14,7 @@ use crate::error::{Failure, Outcome};
 pub const SMALL: usize = 64 << 10;
 /// Texts up to this size need no trial: with every character encoded, and growing by doubling, they stay below [`SMALL`].
 const SMALL_TEXT: usize = 8 << 10;
-/// The memory of a new connection: its buffers, a TLS handshake and the trusted certificates.
+/// The memory of a new connection: a TLS handshake, the trusted certificates and the buffers of its first request.
 const CONNECTION: usize = 256 << 10;
 /// The memory that a new call must find once a small block could not be had.
 const CALL: usize = 128 << 10;
@@ -57,6 +57,16 @@ pub fn room_for_thread() -> Outcome<()> {
 /// Fails unless there is memory for a new connection.
 pub fn room_for_connection() -> Outcome<()> {
     room(CONNECTION).map_err(|bytes| Failure::out_of_memory(&format!("a connection, up to {bytes} bytes")))
+}
+
+/// A buffer of zeros for a request. It never comes from the reserve, which is for blocks that cannot fail.
+pub fn buffer(bytes: usize) -> Outcome<Vec<u8>> {
+    let refused = || Failure::out_of_memory("the buffers of a request");
+    room(bytes.max(SMALL + 1)).map_err(|_| refused())?;
+    let mut buffer = Vec::new();
+    buffer.try_reserve_exact(bytes).map_err(|_| refused())?;
+    buffer.resize(bytes, 0);
+    Ok(buffer)
 }
 
 /// Fails unless a block of this size can be allocated. For allocations made by other libraries.

@@ -42,7 +42,7 @@ pub struct DecodedBody {
 }
 
 /// Reads the body that belongs to a head. `check` is called from time to time, and fails if the call must end.
-// Not inlined: a call waits for the head of its answer with the caller's frame on its stack.
+// Not inlined: its variables would enlarge the caller's frame, which a suspended call keeps on its stack.
 #[inline(never)]
 pub fn read(
     source: impl BufRead,

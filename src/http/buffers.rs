@@ -1,12 +1,16 @@
-//! The buffers of connections. A connection has them only while it serves a request, and a suspended call, of which there may
-//! be thousands, has none.
+//! The buffers of connections. A connection has them only while it serves a request. A queued call that waits for its answer
+//! has none, because there may be thousands of them.
 #![forbid(unsafe_code)]
 
-use std::mem;
+use std::{io, mem};
 
 use zeroize::{Zeroize, Zeroizing};
 
+use super::transport_error::ended;
+use crate::engine;
+use crate::error::Outcome;
 use crate::fork::ForkMutex;
+use crate::memory;
 
 /// The size of the input buffer. It must be larger than the largest head, to notice a larger one.
 const INPUT: usize = 32 * 1024;
@@ -17,10 +21,11 @@ const LARGE_OUTPUT: usize = 64 * 1024;
 /// The maximum number of unused buffers of each kind.
 const SPARE: usize = 32;
 
-/// Unused buffers: to allocate and clear 40 KB for each request is slow.
+/// Unused buffers, kept until the process ends: to allocate and clear 40 KB for each request is slow.
 static UNUSED: ForkMutex<Unused> = ForkMutex::new(Unused { inputs: Vec::new(), outputs: Vec::new() });
 
 struct Unused {
+    /// With parts of answers, but not of answers with tokens.
     inputs: Vec<Vec<u8>>,
     /// Of the size [`OUTPUT`], and wiped.
     outputs: Vec<Vec<u8>>,
@@ -32,14 +37,20 @@ fn keep(buffers: &mut Vec<Vec<u8>>, buffer: Vec<u8>) {
     }
 }
 
-/// The buffers of a request whose head has `head` bytes at most, and its body `body`. One that is there already is used.
-pub fn prepare(output: &mut Output, head: usize, body: usize) {
-    let needed = head.max(if body > LARGE_OUTPUT { LARGE_OUTPUT } else { OUTPUT });
-    if output.bytes.len() >= needed {
-        return;
+/// Gives a connection the buffers for a request whose head has `head` bytes at most, and its body `body`. A queued call takes
+/// the input when its answer comes.
+pub fn prepare(output: &mut Output, input: &mut Input, head: usize, body: usize) -> Outcome<()> {
+    let size = head.max(if body > LARGE_OUTPUT { LARGE_OUTPUT } else { OUTPUT });
+    let needs_input = input.is_absent() && !engine::is_task();
+    let (unused_output, unused_input) = UNUSED.with(|unused| {
+        (if size == OUTPUT { unused.outputs.pop() } else { None }, if needs_input { unused.inputs.pop() } else { None })
+    });
+    let bytes = unused_output.map_or_else(|| memory::buffer(size), Ok)?;
+    *output = Output { bytes: Zeroizing::new(bytes), used: 0 };
+    if needs_input {
+        input.bytes = unused_input.map_or_else(|| memory::buffer(INPUT), Ok)?;
     }
-    let unused = if needed == OUTPUT { UNUSED.with(|unused| unused.outputs.pop()) } else { None };
-    *output = Output { bytes: Zeroizing::new(unused.unwrap_or_else(|| vec![0; needed])), used: 0 };
+    Ok(())
 }
 
 /// Takes both buffers of a connection that waits for its next request. Input that is not consumed stays.
@@ -55,7 +66,7 @@ pub fn release(output: &mut Output, input: &mut Input) {
 #[derive(Default)]
 pub struct Output {
     bytes: Zeroizing<Vec<u8>>,
-    /// The number of bytes sent since the last wipe.
+    /// The length of the part that was used since the last wipe.
     used: usize,
 }
 
@@ -83,11 +94,13 @@ impl Output {
         UNUSED.with(|unused| keep(&mut unused.outputs, bytes));
     }
 
-    /// The wiped buffer; empty if it is of another size.
+    /// The wiped buffer; one of another size is freed.
     fn take(&mut self) -> Vec<u8> {
+        if self.bytes.len() != OUTPUT {
+            *self = Output::default();
+        }
         self.wipe();
-        let bytes = mem::take(&mut *self.bytes);
-        if bytes.len() == OUTPUT { bytes } else { Vec::new() }
+        mem::take(&mut *self.bytes)
     }
 }
 
@@ -110,10 +123,11 @@ impl Input {
         &self.bytes[self.begin..self.end]
     }
 
-    /// The free part of the buffer.
-    pub fn room(&mut self) -> &mut [u8] {
+    /// The free part of the buffer. Fails if there is none and no memory for one.
+    pub fn room(&mut self) -> io::Result<&mut [u8]> {
         if self.bytes.is_empty() {
-            self.bytes = UNUSED.with(|unused| unused.inputs.pop()).unwrap_or_else(|| vec![0; INPUT]);
+            let unused = UNUSED.with(|unused| unused.inputs.pop());
+            self.bytes = unused.map_or_else(|| memory::buffer(INPUT), Ok).map_err(ended)?;
         }
         if self.begin == self.end {
             (self.begin, self.end) = (0, 0);
@@ -121,7 +135,7 @@ impl Input {
             self.bytes.copy_within(self.begin..self.end, 0);
             (self.begin, self.end) = (0, self.end - self.begin);
         }
-        &mut self.bytes[self.end..]
+        Ok(&mut self.bytes[self.end..])
     }
 
     /// Adds bytes that were written to [`Input::room`].
@@ -154,11 +168,12 @@ mod tests {
     fn buffers_are_used_again_and_hold_nothing_of_the_last_request() {
         let (mut output, mut input) = (Output::default(), Input::default());
         for _ in 0..3 {
-            prepare(&mut output, 100, 0);
+            prepare(&mut output, &mut input, 100, 0).expect("memory");
+            assert!(!input.is_absent(), "a host's thread may have no memory for it later");
             assert!(output.bytes.len() == OUTPUT && output.bytes.iter().all(|byte| *byte == 0));
             output.bytes()[..7].copy_from_slice(b"hunter2");
             assert_eq!(output.sent(7), b"hunter2");
-            input.room()[..2].copy_from_slice(b"ab");
+            input.room().expect("a buffer")[..2].copy_from_slice(b"ab");
             input.received(2);
             release(&mut output, &mut input);
             assert_eq!((output.bytes.len(), input.kept()), (0, &b"ab"[..]), "bytes that were not consumed stay");
@@ -170,13 +185,11 @@ mod tests {
 
     #[test]
     fn large_requests_have_buffers_of_their_own() {
-        let mut output = Output::default();
-        for (head, body, size) in
-            [(OUTPUT + 1, 0, OUTPUT + 1), (1, LARGE_OUTPUT + 1, LARGE_OUTPUT), (1, 1, LARGE_OUTPUT)]
-        {
-            prepare(&mut output, head, body);
-            assert_eq!(output.bytes.len(), size, "a larger one stays");
+        let (mut output, mut input) = (Output::default(), Input::default());
+        for (head, body, size) in [(OUTPUT + 1, 0, OUTPUT + 1), (1, LARGE_OUTPUT + 1, LARGE_OUTPUT)] {
+            prepare(&mut output, &mut input, head, body).expect("memory");
+            assert_eq!(output.bytes.len(), size);
         }
-        assert_eq!(output.take().len(), 0, "and is not kept");
+        assert_eq!(output.take().len(), 0, "it is not kept");
     }
 }

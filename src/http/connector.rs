@@ -21,7 +21,7 @@ use super::socks::{self, ProxyError};
 use super::stream::Stream;
 use super::tls::{TlsStream, Trusted};
 use super::transport::{Connection, HttpTransport, Kept, Server};
-use super::transport_error::TransportError;
+use super::transport_error::{TransportError, fatal};
 use super::tunnel;
 use crate::error::{Code, Failure, Outcome};
 use crate::memory;
@@ -85,7 +85,7 @@ impl ServerConnector {
         if is_secure { self.secure(server.0, socket, attempt) } else { Ok(Stream::Plain(socket)) }
     }
 
-    // Not inlined, like the next but one: a call that waits for its connection keeps the caller's frame on its stack.
+    // Not inlined: its variables would enlarge the caller's frame, which a suspended call keeps on its stack.
     #[inline(never)]
     fn secure(&self, host: &str, socket: SocketStream, attempt: &Attempt) -> Result<Stream, TransportError> {
         attempt.handshake();
@@ -154,7 +154,9 @@ impl Connector for ServerConnector {
             }
         };
         let room = LINE_ROOM + self.settings.user_agent.len();
-        Ok(Some(HttpTransport::new(connection, server, Arc::clone(&self.kept), unused_since, &attempt, room)))
+        HttpTransport::new(connection, server, Arc::clone(&self.kept), unused_since, &attempt, room)
+            .map(Some)
+            .map_err(fatal)
     }
 }
 

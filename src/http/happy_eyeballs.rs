@@ -149,7 +149,7 @@ impl<'a> ParallelConnect<'a> {
         }
     }
 
-    // Not inlined, nor is the next: a call that waits for its connection keeps the caller's frame on its stack.
+    // Not inlined: its variables would enlarge the caller's frame, which a suspended call keeps on its stack.
     #[inline(never)]
     fn begin(&mut self, address: SocketAddr) {
         let begun = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP)).and_then(|socket| {

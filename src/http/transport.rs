@@ -22,7 +22,7 @@ use super::kept::KeptConnections;
 use super::reading::{self, Source};
 use super::stream::{Stream, Written};
 use crate::engine;
-use crate::error::{Code, Failure};
+use crate::error::{Code, Failure, Outcome};
 
 /// A body up to this size certainly reaches the server together with the head.
 const SMALL_BODY: usize = 16 * 1024;
@@ -125,12 +125,20 @@ impl HttpTransport {
         unused_since: Option<Instant>,
         attempt: &Attempt,
         head_room: usize,
-    ) -> HttpTransport {
+    ) -> Outcome<HttpTransport> {
         let head = attempt.address_length() + head_room;
-        buffers::prepare(&mut connection.output, head, attempt.plan().body_length);
+        buffers::prepare(&mut connection.output, &mut connection.input, head, attempt.plan().body_length)?;
         connection.is_secret = attempt.plan().is_secret;
         let connection = Some(connection);
-        HttpTransport { connection, server, kept, unused_since, substitute: &[], keep_alive: None, is_released: false }
+        Ok(HttpTransport {
+            connection,
+            server,
+            kept,
+            unused_since,
+            substitute: &[],
+            keep_alive: None,
+            is_released: false,
+        })
     }
 
     fn connection(&mut self) -> Result<&mut Connection, Error> {
@@ -256,9 +264,10 @@ impl Buffers for HttpTransport {
         self.connection.as_mut().map_or(&mut [], |connection| connection.output.bytes())
     }
 
+    // Only a chunked body would need the first. Ours have lengths, and a call should not wait with a buffer that it does not
+    // need.
     fn tmp_and_output(&mut self) -> (&mut [u8], &mut [u8]) {
-        let Some(connection) = &mut self.connection else { return (&mut [], &mut []) };
-        (connection.input.room(), connection.output.bytes())
+        (&mut [], self.output())
     }
 
     fn input(&self) -> &[u8] {
@@ -296,7 +305,7 @@ impl Source for AttemptInput<'_> {
         if self.input.is_absent() && engine::is_task() {
             self.stream.await_input(self.attempt)?;
         }
-        let count = self.stream.read(self.input.room(), self.attempt)?;
+        let count = self.stream.read(self.input.room()?, self.attempt)?;
         self.input.received(count);
         if count > 0 {
             self.attempt.received_bytes(true);

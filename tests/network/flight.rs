@@ -162,7 +162,11 @@ fn an_event_loop_has_ten_thousand_calls_in_flight() {
 fn started(case: &str, more: u64) -> Option<(Talk, Sandbox, crate::host::Program)> {
     let host = compiled("flight.c")?;
     let (calls, sandbox) = (calls() - more, holding("friends.get"));
-    let mut talk = Talk::start(host.path(), &[case, &options(&sandbox), &calls.to_string()], "");
+    let mut options: Value = serde_json::from_str(&options(&sandbox)).expect("an object");
+    if case.ends_with("of posts") {
+        options["get_limit"] = json!(0);
+    }
+    let mut talk = Talk::start(host.path(), &[case, &options.to_string(), &calls.to_string()], "");
     talk.expect("submitted");
     all_in_flight(&sandbox, calls + more);
     assert_eq!(talk.status("Threads"), 2, "{case}");
@@ -201,6 +205,11 @@ fn all_end_with_their_session() {
 #[test]
 fn all_end_with_their_queue() {
     ends("free queue", 0);
+}
+
+#[test]
+fn posts_end_with_their_queue() {
+    ends("free queue of posts", 0);
 }
 
 #[test]

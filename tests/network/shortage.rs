@@ -1,8 +1,11 @@
 //! Lack of memory: a large allocation that fails is a code, and the session still works afterwards.
 
-use mailru::ffi::{mailru_call, mailru_public};
-use serde_json::json;
+use std::process::Command;
 
+use mailru::ffi::{mailru_call, mailru_public};
+use serde_json::{Value, json};
+
+use crate::host::{compiled, text};
 use crate::support::*;
 use crate::tools::*;
 
@@ -73,4 +76,19 @@ fn large_allocations_that_fail_are_a_code() {
         session.call("friends.get", None).expect_ok();
         session.upload("photos.upload", r#"{"aid":"1"}"#, "img_file", "a.jpg", &file[..1_000_000]).expect_ok();
     });
+}
+
+/// Calls take their buffers after they have begun, for example after a wait for `max_calls_per_second`. Without memory for
+/// them a call fails, and the process does not end.
+#[test]
+fn many_threads_without_memory_for_buffers() {
+    let Some(host) = compiled("shortage.c") else { return };
+    let sandbox = Sandbox::start();
+    // Longer than all calls need to begin: each has a connection of its own.
+    sandbox.fault(json!({ "method": "friends.get" }), Value::Null, json!({ "kind": "delay", "ms": 2000 }));
+    let options = sandbox.options(json!({ "max_idle_connections": 64, "max_calls_per_second": 30 }));
+    let output = run(Command::new(host.path()).args([&options, "64"]));
+    assert!(output.status.success(), "{}: {}{}", output.status, text(&output), errors(&output));
+    assert!(text(&output).contains("some blocks were refused"), "{}", text(&output));
+    println!("measured: {}", text(&output));
 }
