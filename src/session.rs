@@ -173,7 +173,7 @@ impl Session {
         })
     }
 
-    // These two are rare, and a suspended call keeps the frames of what called it: they are not part of others' frames.
+    // Not inlined: its variables would enlarge the caller's frame, which a suspended call keeps on its stack.
     #[inline(never)]
     fn upload(&self, action: &request::Call<'_>, upload: &Upload<'_>, call: &Arc<Call>) -> Outcome<Answer> {
         let identity = self.identity()?;

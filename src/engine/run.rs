@@ -180,9 +180,9 @@ impl<W: Work> Engine<W> {
         let mut trimmed = 0;
         loop {
             let (number, suspension, since) = *self.resting.front()?;
-            // Others have been resumed since, or have ended.
+            // Others have been resumed since, or will be at once, or have ended.
             let waiting = self.tasks.get_mut(number).filter(|waiting| waiting.suspension == suspension);
-            if let Some(Waiting { task: Some(task), is_untrimmed, .. }) = waiting {
+            if let Some(Waiting { task: Some(task), is_ready: false, is_untrimmed, .. }) = waiting {
                 let are_few = self.untrimmed <= UNTRIMMED;
                 if are_few && (trimmed == TRIMMED_AT_ONCE || since.elapsed() < REST) {
                     return Some(since + REST);
