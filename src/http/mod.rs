@@ -141,9 +141,6 @@ impl Client {
         Line::new(event).with("session", self.session.get().unwrap_or(&0))
     }
 
-    // A call is suspended within ureq, and keeps the frames of what called it on its stack. What is rare or finished by then
-    // is not inlined, here and in the other functions on the way, so that it has no part of these frames.
-
     /// Sends a request, with retries where they are safe and may help, until its time limit.
     pub fn send(&self, mut request: Request, call: &Arc<Call>) -> Result<Answer, AttemptError> {
         let url = SecretAddress(Bytes::from(mem::take(&mut request.url)));
@@ -168,6 +165,8 @@ impl Client {
         }
     }
 
+    // Not inlined: its variables would enlarge the caller's frame, which a suspended call keeps on its stack. The same is true
+    // of others in this folder.
     #[inline(never)]
     fn log_retry(&self, request: &Request, call: &Call, number: u32, left: u32, pause: Duration) {
         log::event(Level::Warning, || {
