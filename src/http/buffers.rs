@@ -21,10 +21,10 @@ const LARGE_OUTPUT: usize = 64 * 1024;
 /// The maximum number of unused buffers of each kind.
 const SPARE: usize = 32;
 
-/// Unused buffers, kept until the process ends: to allocate and clear 40 KB for each request is slow.
-static UNUSED: ForkMutex<Unused> = ForkMutex::new(Unused { inputs: Vec::new(), outputs: Vec::new() });
+/// The unused buffers of the connections with the same settings: to allocate and clear 40 KB for each request is slow.
+pub struct Unused(ForkMutex<Lists>);
 
-struct Unused {
+struct Lists {
     /// With parts of answers, but not of answers with tokens.
     inputs: Vec<Vec<u8>>,
     /// Of the size [`OUTPUT`], and wiped.
@@ -37,29 +37,46 @@ fn keep(buffers: &mut Vec<Vec<u8>>, buffer: Vec<u8>) {
     }
 }
 
-/// Gives a connection the buffers for a request whose head has `head` bytes at most, and its body `body`. A queued call takes
-/// the input when its answer comes.
-pub fn prepare(output: &mut Output, input: &mut Input, head: usize, body: usize) -> Outcome<()> {
-    let size = head.max(if body > LARGE_OUTPUT { LARGE_OUTPUT } else { OUTPUT });
-    let needs_input = input.is_absent() && !engine::is_task();
-    let (unused_output, unused_input) = UNUSED.with(|unused| {
-        (if size == OUTPUT { unused.outputs.pop() } else { None }, if needs_input { unused.inputs.pop() } else { None })
-    });
-    let bytes = unused_output.map_or_else(|| memory::buffer(size), Ok)?;
-    *output = Output { bytes: Zeroizing::new(bytes), used: 0 };
-    if needs_input {
-        input.bytes = unused_input.map_or_else(|| memory::buffer(INPUT), Ok)?;
+impl Default for Unused {
+    fn default() -> Unused {
+        Unused(ForkMutex::new(Lists { inputs: Vec::new(), outputs: Vec::new() }))
     }
-    Ok(())
 }
 
-/// Takes both buffers of a connection that waits for its next request. Input that is not consumed stays.
-pub fn release(output: &mut Output, input: &mut Input) {
-    let (output, input) = (output.take(), input.take());
-    UNUSED.with(|unused| {
-        keep(&mut unused.outputs, output);
-        keep(&mut unused.inputs, input);
-    });
+impl Unused {
+    /// Gives a connection the buffers for a request whose head has `head` bytes at most, and its body `body`. A queued call
+    /// takes the input when its answer comes.
+    pub fn prepare(&self, output: &mut Output, input: &mut Input, head: usize, body: usize) -> Outcome<()> {
+        let size = head.max(if body > LARGE_OUTPUT { LARGE_OUTPUT } else { OUTPUT });
+        let needs_input = input.is_absent() && !engine::is_task();
+        let (unused_output, unused_input) = self.0.with(|lists| {
+            (
+                if size == OUTPUT { lists.outputs.pop() } else { None },
+                if needs_input { lists.inputs.pop() } else { None },
+            )
+        });
+        let bytes = unused_output.map_or_else(|| memory::buffer(size), Ok)?;
+        *output = Output { bytes: Zeroizing::new(bytes), used: 0 };
+        if needs_input {
+            input.bytes = unused_input.map_or_else(|| memory::buffer(INPUT), Ok)?;
+        }
+        Ok(())
+    }
+
+    /// Takes both buffers of a connection that waits for its next request. Input that is not consumed stays.
+    pub fn release(&self, output: &mut Output, input: &mut Input) {
+        let (output, input) = (output.take(), input.take());
+        self.0.with(|lists| {
+            keep(&mut lists.outputs, output);
+            keep(&mut lists.inputs, input);
+        });
+    }
+
+    /// Takes the output after all of the request was sent.
+    pub fn release_output(&self, output: &mut Output) {
+        let bytes = output.take();
+        self.0.with(|lists| keep(&mut lists.outputs, bytes));
+    }
 }
 
 /// A request's head, and its body piece by piece. All of it is wiped when dropped.
@@ -86,12 +103,6 @@ impl Output {
     pub fn wipe(&mut self) {
         self.bytes[..self.used].zeroize();
         self.used = 0;
-    }
-
-    /// Gives the buffer back, after all of the request was sent.
-    pub fn release(&mut self) {
-        let bytes = self.take();
-        UNUSED.with(|unused| keep(&mut unused.outputs, bytes));
     }
 
     /// The wiped buffer; one of another size is freed.
@@ -124,9 +135,9 @@ impl Input {
     }
 
     /// The free part of the buffer. Fails if there is none and no memory for one.
-    pub fn room(&mut self) -> io::Result<&mut [u8]> {
+    pub fn room(&mut self, unused: &Unused) -> io::Result<&mut [u8]> {
         if self.bytes.is_empty() {
-            let unused = UNUSED.with(|unused| unused.inputs.pop());
+            let unused = unused.0.with(|lists| lists.inputs.pop());
             self.bytes = unused.map_or_else(|| memory::buffer(INPUT), Ok).map_err(ended)?;
         }
         if self.begin == self.end {
@@ -166,28 +177,28 @@ mod tests {
 
     #[test]
     fn buffers_are_used_again_and_hold_nothing_of_the_last_request() {
-        let (mut output, mut input) = (Output::default(), Input::default());
+        let (unused, mut output, mut input) = (Unused::default(), Output::default(), Input::default());
         for _ in 0..3 {
-            prepare(&mut output, &mut input, 100, 0).expect("memory");
+            unused.prepare(&mut output, &mut input, 100, 0).expect("memory");
             assert!(!input.is_absent(), "a host's thread may have no memory for it later");
             assert!(output.bytes.len() == OUTPUT && output.bytes.iter().all(|byte| *byte == 0));
             output.bytes()[..7].copy_from_slice(b"hunter2");
             assert_eq!(output.sent(7), b"hunter2");
-            input.room().expect("a buffer")[..2].copy_from_slice(b"ab");
+            input.room(&unused).expect("a buffer")[..2].copy_from_slice(b"ab");
             input.received(2);
-            release(&mut output, &mut input);
+            unused.release(&mut output, &mut input);
             assert_eq!((output.bytes.len(), input.kept()), (0, &b"ab"[..]), "bytes that were not consumed stay");
             input.consume(2);
-            release(&mut output, &mut input);
+            unused.release(&mut output, &mut input);
             assert!(input.is_absent());
         }
     }
 
     #[test]
     fn large_requests_have_buffers_of_their_own() {
-        let (mut output, mut input) = (Output::default(), Input::default());
+        let (unused, mut output, mut input) = (Unused::default(), Output::default(), Input::default());
         for (head, body, size) in [(OUTPUT + 1, 0, OUTPUT + 1), (1, LARGE_OUTPUT + 1, LARGE_OUTPUT)] {
-            prepare(&mut output, &mut input, head, body).expect("memory");
+            unused.prepare(&mut output, &mut input, head, body).expect("memory");
             assert_eq!(output.bytes.len(), size);
         }
         assert_eq!(output.take().len(), 0, "it is not kept");

@@ -13,6 +13,7 @@ use ureq::{Error, Proxy, ProxyProtocol};
 
 use super::attempt::Attempt;
 use super::attempt_error::io_failure;
+use super::buffers::Unused;
 use super::happy_eyeballs;
 use super::kept::KeptConnections;
 use super::proxy::Proxies;
@@ -48,6 +49,7 @@ pub struct ConnectionSettings {
 pub struct ServerConnector {
     settings: Arc<ConnectionSettings>,
     kept: Arc<Kept>,
+    unused: Arc<Unused>,
     tls: OnceLock<Arc<ClientConfig>>,
 }
 
@@ -61,7 +63,7 @@ impl ServerConnector {
     /// A connector without connections.
     pub fn new(settings: Arc<ConnectionSettings>) -> ServerConnector {
         let kept = Arc::new(KeptConnections::new(settings.max_idle));
-        ServerConnector { settings, kept, tls: OnceLock::new() }
+        ServerConnector { settings, kept, unused: Arc::default(), tls: OnceLock::new() }
     }
 
     fn connect(&self, uri: &Uri, server: &Server, attempt: &Attempt) -> Result<Stream, TransportError> {
@@ -154,9 +156,8 @@ impl Connector for ServerConnector {
             }
         };
         let room = LINE_ROOM + self.settings.user_agent.len();
-        HttpTransport::new(connection, server, Arc::clone(&self.kept), unused_since, &attempt, room)
-            .map(Some)
-            .map_err(fatal)
+        let stores = (Arc::clone(&self.kept), Arc::clone(&self.unused));
+        HttpTransport::new(connection, server, stores, unused_since, &attempt, room).map(Some).map_err(fatal)
     }
 }
 

@@ -17,7 +17,7 @@ use ureq::unversioned::transport::{Buffers, NextTimeout, Transport};
 
 use super::attempt::Attempt;
 use super::attempt_error::{io_failure, read_failure};
-use super::buffers::{self, Input, Output};
+use super::buffers::{Input, Output, Unused};
 use super::kept::KeptConnections;
 use super::reading::{self, Source};
 use super::stream::{Stream, Written};
@@ -102,6 +102,7 @@ pub struct HttpTransport {
     connection: Option<Connection>,
     server: Arc<Server>,
     kept: Arc<Kept>,
+    unused: Arc<Unused>,
     /// Since when the connection was unused, if it was kept.
     unused_since: Option<Instant>,
     substitute: &'static [u8],
@@ -121,19 +122,20 @@ impl HttpTransport {
     pub fn new(
         mut connection: Connection,
         server: Arc<Server>,
-        kept: Arc<Kept>,
+        (kept, unused): (Arc<Kept>, Arc<Unused>),
         unused_since: Option<Instant>,
         attempt: &Attempt,
         head_room: usize,
     ) -> Outcome<HttpTransport> {
         let head = attempt.address_length() + head_room;
-        buffers::prepare(&mut connection.output, &mut connection.input, head, attempt.plan().body_length)?;
+        unused.prepare(&mut connection.output, &mut connection.input, head, attempt.plan().body_length)?;
         connection.is_secret = attempt.plan().is_secret;
         let connection = Some(connection);
         Ok(HttpTransport {
             connection,
             server,
             kept,
+            unused,
             unused_since,
             substitute: &[],
             keep_alive: None,
@@ -153,11 +155,12 @@ impl HttpTransport {
 
     /// Reads the answer and stores it in the attempt.
     fn read_answer(&mut self, attempt: &Attempt) -> Result<bool, Error> {
-        let connection = self.connection()?;
+        let unused = Arc::clone(&self.unused);
+        let Connection { stream, input, output, .. } = self.connection()?;
         if engine::is_task() {
-            connection.output.release();
+            unused.release_output(output);
         }
-        let mut incoming = AttemptInput { stream: &mut connection.stream, input: &mut connection.input, attempt };
+        let mut incoming = AttemptInput { stream, input, unused: &unused, attempt };
         let check = || attempt.time_left().map(drop).map_err(super::transport_error::ended);
         match reading::read(&mut incoming, attempt.plan().max_response_bytes, &check) {
             Ok(received) => {
@@ -236,7 +239,7 @@ impl Drop for HttpTransport {
         let Some(mut connection) = self.connection.take().filter(|_| self.is_released) else { return };
         connection.stream.release();
         connection.wipe();
-        buffers::release(&mut connection.output, &mut connection.input);
+        self.unused.release(&mut connection.output, &mut connection.input);
         let has_answered_before = std::mem::replace(&mut connection.has_answered, true);
         self.kept.put(&self.server, connection, self.keep_alive, has_answered_before);
     }
@@ -293,6 +296,7 @@ impl Buffers for HttpTransport {
 struct AttemptInput<'a> {
     stream: &'a mut Stream,
     input: &'a mut Input,
+    unused: &'a Unused,
     attempt: &'a Attempt,
 }
 
@@ -305,7 +309,7 @@ impl Source for AttemptInput<'_> {
         if self.input.is_absent() && engine::is_task() {
             self.stream.await_input(self.attempt)?;
         }
-        let count = self.stream.read(self.input.room()?, self.attempt)?;
+        let count = self.stream.read(self.input.room(self.unused)?, self.attempt)?;
         self.input.received(count);
         if count > 0 {
             self.attempt.received_bytes(true);
