@@ -59,12 +59,12 @@ pub fn room_for_connection() -> Outcome<()> {
     room(CONNECTION).map_err(|bytes| Failure::out_of_memory(&format!("a connection, up to {bytes} bytes")))
 }
 
-/// A buffer of zeros for a request. It never comes from the reserve, which is for blocks that cannot fail.
+/// A buffer of zeros for a request. Fails where only the reserve has memory, which is for blocks that cannot fail.
 pub fn buffer(bytes: usize) -> Outcome<Vec<u8>> {
-    let refused = || Failure::out_of_memory("the buffers of a request");
-    room(bytes.max(SMALL + 1)).map_err(|_| refused())?;
+    let what = "the buffers of a request";
+    check_room(bytes.max(SMALL + 1), what)?;
     let mut buffer = Vec::new();
-    buffer.try_reserve_exact(bytes).map_err(|_| refused())?;
+    buffer.try_reserve_exact(bytes).map_err(|_| Failure::out_of_memory(what))?;
     buffer.resize(bytes, 0);
     Ok(buffer)
 }

@@ -156,8 +156,8 @@ impl Connector for ServerConnector {
             }
         };
         let room = LINE_ROOM + self.settings.user_agent.len();
-        let stores = (Arc::clone(&self.kept), Arc::clone(&self.unused));
-        HttpTransport::new(connection, server, stores, unused_since, &attempt, room).map(Some).map_err(fatal)
+        let (kept, unused) = (Arc::clone(&self.kept), Arc::clone(&self.unused));
+        HttpTransport::new(connection, server, kept, unused, unused_since, &attempt, room).map(Some).map_err(fatal)
     }
 }
 

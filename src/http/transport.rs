@@ -122,7 +122,8 @@ impl HttpTransport {
     pub fn new(
         mut connection: Connection,
         server: Arc<Server>,
-        (kept, unused): (Arc<Kept>, Arc<Unused>),
+        kept: Arc<Kept>,
+        unused: Arc<Unused>,
         unused_since: Option<Instant>,
         attempt: &Attempt,
         head_room: usize,

@@ -170,14 +170,20 @@ static void cancelled(const char *how)
     mailru_cancel_free(one);
 }
 
+/* Submits all calls, and waits until the parent has seen them at the server. */
+static void submit_all(mailru_queue queue, mailru_session session)
+{
+    for (unsigned i = 0; i < calls; i++)
+        submit(queue, session, "friends.get", 0, i);
+    go_on("submitted");
+}
+
 static void freed_queue(void)
 {
     mailru_session session = client();
     mailru_queue queue = queue_of(calls);
     size_t before = mallinfo2().uordblks;
-    for (unsigned i = 0; i < calls; i++)
-        submit(queue, session, "friends.get", 0, i);
-    go_on("submitted");
+    submit_all(queue, session);
     /* Those that wait for their answers have no buffers, the smallest of which has 8 KB. */
     size_t each = (mallinfo2().uordblks - before) / calls;
     printf("measured: %u calls in flight, heap of each: %zu bytes\n", calls, each);
@@ -214,9 +220,7 @@ static void forked(void)
 {
     mailru_session session = client();
     mailru_queue queue = queue_of(calls);
-    for (unsigned i = 0; i < calls; i++)
-        submit(queue, session, "friends.get", 0, i);
-    go_on("submitted");
+    submit_all(queue, session);
     for (int i = 0; i < 3; i++) {
         int status;
         pid_t pid = fork();
@@ -238,9 +242,7 @@ static void panicked(void)
 {
     mailru_session session = client();
     mailru_queue queue = queue_of(calls);
-    for (unsigned i = 0; i < calls; i++)
-        submit(queue, session, "friends.get", 0, i);
-    go_on("submitted");
+    submit_all(queue, session);
     unsigned bugs = 0;
     for (unsigned i = 0; i < calls; i++) {
         int32_t code = -1;
@@ -309,9 +311,7 @@ static void leave(const char *how)
 {
     mailru_session session = client();
     mailru_queue queue = queue_of(calls);
-    for (unsigned i = 0; i < calls; i++)
-        submit(queue, session, "friends.get", 0, i);
-    go_on("submitted");
+    submit_all(queue, session);
     if (strcmp(how, "quick exit") == 0)
         quick_exit(0);
     if (strcmp(how, "exit after free") == 0) {

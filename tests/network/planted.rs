@@ -5,13 +5,22 @@ use std::process::Command;
 use serde_json::json;
 
 use crate::host::{compiled, quiet};
+use crate::random::declared;
 use crate::support::*;
-use crate::tools::run;
+use crate::tools::{here, run};
+
+/// Whether the library has places for panics: that of the tests has.
+pub fn can_be_planted() -> bool {
+    let is_another = std::env::var_os("MAILRU_TEST_LIBRARY").is_some();
+    if is_another {
+        println!("skipped: only the library of the tests has planted panics");
+    }
+    !is_another
+}
 
 /// Runs a case of `planted.c` with a panic at this place.
 fn panics(place: &str, wish: &str) {
-    if std::env::var_os("MAILRU_TEST_LIBRARY").is_some() {
-        println!("skipped: only the library of the tests has planted panics");
+    if !can_be_planted() {
         return;
     }
     let Some(host) = compiled("planted.c") else { return };
@@ -28,6 +37,13 @@ fn panics(place: &str, wish: &str) {
 #[test]
 fn each_function_returns_the_code() {
     panics("export", "1");
+}
+
+#[test]
+fn each_function_is_in_the_program() {
+    let program = std::fs::read_to_string(here("planted.c")).expect("a file");
+    let missing: Vec<_> = declared().into_iter().filter(|name| !program.contains(&format!("mailru_{name}("))).collect();
+    assert!(missing.is_empty(), "planted.c does not call {missing:?}");
 }
 
 #[test]

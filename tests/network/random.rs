@@ -87,18 +87,21 @@ fn the_tool_that_watches_is_awake() {
     }
 }
 
+/// The functions of the header, without `mailru_`.
+pub fn declared() -> BTreeSet<String> {
+    let header = fs::read_to_string(here("../../include/mailru.h")).expect("a file");
+    let declarations = header
+        .lines()
+        .filter(|line| !line.starts_with([' ', '#', '/', '*']) && !line.starts_with("typedef"))
+        .filter_map(|line| line.split_once('('));
+    declarations.filter_map(|(front, _)| Some(front.rsplit_once("mailru_")?.1.to_owned())).collect()
+}
+
 /// The host's list of functions, which are all called in each run, is that of the header.
 #[test]
 fn the_random_host_uses_every_function() {
-    let read = |path: &str| fs::read_to_string(here(path)).expect("a file");
-    let header = read("../../include/mailru.h");
-    let declared: BTreeSet<_> = header
-        .lines()
-        .filter(|line| !line.starts_with([' ', '#', '/', '*']) && !line.starts_with("typedef"))
-        .filter_map(|line| line.split_once('('))
-        .filter_map(|(front, _)| Some(front.rsplit_once("mailru_")?.1.to_owned()))
-        .collect();
-    let list = read("random/random.h");
+    let declared = declared();
+    let list = fs::read_to_string(here("random/random.h")).expect("a file");
     let list = list.split("#define NUMBER").next().expect("a first part");
     let used: BTreeSet<_> =
         list.split("X(").skip(1).filter_map(|part| Some(part.split_once(')')?.0.to_owned())).collect();
@@ -106,8 +109,7 @@ fn the_random_host_uses_every_function() {
     assert!(declared.len() >= 54, "{declared:?}");
 }
 
-/// What the programs in C use of the record of names: all options, all members of requests, and each code but that of a
-/// bug, which no program can cause.
+/// What the programs in C use of the record of names: all options, all members of requests, and each code.
 #[test]
 fn programs_in_c_use_every_name() {
     let folder = |path: &str, end: &str| -> String {
